@@ -51,6 +51,8 @@ MEMORY = 64
 
 FIXED = 4 << 20
 
+KEYS = [f"SOME {number} THINGS" for number in range(20)]
+
 LEVELS = b"".join(
     b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (level, level) for level in range(90)
 )
@@ -94,6 +96,9 @@ def works_on(octets: bytes) -> dict[str, Callable[[], Steps[object]]]:
         "body": lambda: body_steps(octets, index),
         "top": lambda: top_steps(octets, index, 1000),
         "search": lambda: Searchable(octets, index).in_text_steps("SOMETHING"),
+        "search for keys": lambda: Searchable(octets, index, KEYS).in_text_steps(KEYS[0]),
+        "search for addresses": lambda: Searchable(octets, index).in_addresses_steps(b"to", "SOMETHING"),
+        "search in a field": lambda: Searchable(octets, index).in_header_steps(b"x", "SOMETHING"),
         "search for blanks": lambda: Searchable(octets, index).in_text_steps("SOME THING"),
         "section": once(lambda: section(octets, index, fields)),
         "preview": once(lambda: preview(octets, index)),

@@ -36,9 +36,9 @@ PUBLIC_NAMES = {
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle turn",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_MAILBOXES MAX_NAMES_OCTETS
-        MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount SimpleMailbox SingleStore
-        check_keywords check_name check_names check_rename
+        DEFAULT_MAILBOXES MAX_COMBINED_KEYWORDS MAX_DEPTH MAX_KEYWORDS MAX_KEYWORDS_OCTETS MAX_KEYWORD_LENGTH
+        MAX_MAILBOXES MAX_MAILBOX_KEYWORDS MAX_NAMES_OCTETS MAX_NAME_OCTETS MemoryStore SQLiteStore STORES
+        SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_names check_rename
         check_special_use kept_flags open_store store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
@@ -87,12 +87,13 @@ PUBLIC_NAMES = {
     "mailproto.imap.limits": "IMAPLimits",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
-        All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command ContinuationLine
-        Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Grammars
-        Header IMAPServerWire IMAPWireError IMAPWireLimits Id List LiteralChunk LiteralRequest Login
-        Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not Numbers Old Or Recent Rename Search
-        SearchKey Select SequenceSet Size Status Store Text UidExpunge Uids encode_mailbox flag_list
-        format_set grammars_with internal_date quoted_or_literal
+        Address All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command
+        ContinuationLine Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem
+        FetchSection Flagged Grammars Header IMAPServerWire IMAPWireError IMAPWireLimits Id List
+        LiteralChunk LiteralRequest Login Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not
+        Numbers Old Or Recent Rename Search SearchKey Select SequenceSet Size Status Store Text
+        UidExpunge Uids encode_mailbox flag_list format_set grammars_with internal_date
+        quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
@@ -107,14 +108,15 @@ PUBLIC_NAMES = {
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK ENVELOPE_LIMIT
         FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index
-        Mailbox Message NESTING_LIMIT NamedAddress PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION
-        Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT Searchable Section
-        Sections Slices Steps Summary TEXT_LIMIT UnknownEncoding Working base_subject binary binary_size
-        binary_size_steps body body_steps casemap comment_end date_text decode_header decode_text
-        display_name encode_header finish fold header_fields header_section html_text is_mbox_line
-        is_reply may_be_header message_id message_ids parameter_text parse_addresses parse_date preview
-        received references relations scan scan_steps section sent_date sort_mailbox summarise
-        summarise_steps supported_charset top top_steps unquote utf8_form
+        Mailbox Message NESTING_LIMIT NamedAddress NotConvertible PARTS_LIMIT PREVIEW_LENGTH Part
+        RENDER_VERSION Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT
+        Searchable Section Sections Slices Steps Summary TEXT_LIMIT UnknownEncoding Working base_subject
+        binary binary_size binary_size_steps body body_steps casemap comment_end date_text decode_header
+        decode_text display_name encode_header finish fold header_fields header_section html_text
+        is_mbox_line is_reply may_be_header message_id message_ids parameter_text parse_addresses
+        parse_date preview received references relations scan scan_steps search_key section sent_date
+        seven_bit_form_steps sort_mailbox summarise summarise_steps supported_charset top top_steps
+        unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState

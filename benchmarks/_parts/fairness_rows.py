@@ -146,14 +146,14 @@ def _noops(target: Target, scale: Scale) -> Iterator[None]:
 
 _commands(
     "list",
-    "LIST of a name that is not there, a hundred times, 11,000 mailboxes",
+    "LIST of a name that is not there, a hundred times, 9,900 mailboxes",
     "mailboxes",
     lambda _: ['LIST "" nomatch'] * 100,
     mailbox="",
 )
 _commands(
     "list-all",
-    "LIST of all, with STATUS, ten times, 11,000 mailboxes",
+    "LIST of all, with STATUS, ten times, 9,900 mailboxes",
     "mailboxes",
     lambda _: ['LIST "" * RETURN (STATUS (MESSAGES UNSEEN UIDNEXT))'] * 10,
     mailbox="",
@@ -176,7 +176,7 @@ _commands(
 )
 _commands(
     "create",
-    "CREATE thirty times, 11,000 mailboxes",
+    "CREATE thirty times, 9,900 mailboxes",
     "mailboxes",
     lambda _: [f"CREATE new{number}" for number in range(30)],
     mailbox="",

@@ -192,6 +192,14 @@ class SASLServer:
         if self._given is not None:
             self._given.leave()
 
+    def end(self) -> None:
+        """`abandon`, and forget the session: it has ended, and nothing of it runs any more.
+
+        Then the session is freed at once, and not only by the garbage collector.
+        """
+        self.abandon()
+        self._session = None
+
     def _make(self, name: str, channel: Channel) -> ServerMechanism:
         for mechanism in self._candidates:
             checker = self._checker(mechanism)

@@ -6,7 +6,14 @@ messages.  To pass the conformance suite, your own store must follow the rules o
 mailboxes an account has.
 """
 
-from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS, check_keywords, kept_flags
+from mailproto.backends._flags import (
+    MAX_KEYWORD_LENGTH,
+    MAX_KEYWORDS,
+    MAX_KEYWORDS_OCTETS,
+    check_keywords,
+    kept_flags,
+)
+from mailproto.backends._keywords import MAX_COMBINED_KEYWORDS, MAX_MAILBOX_KEYWORDS
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
@@ -26,10 +33,13 @@ from mailproto.backends.sqlite._store import SQLiteStore
 
 __all__ = [
     "DEFAULT_MAILBOXES",
+    "MAX_COMBINED_KEYWORDS",
     "MAX_DEPTH",
     "MAX_KEYWORDS",
+    "MAX_KEYWORDS_OCTETS",
     "MAX_KEYWORD_LENGTH",
     "MAX_MAILBOXES",
+    "MAX_MAILBOX_KEYWORDS",
     "MAX_NAMES_OCTETS",
     "MAX_NAME_OCTETS",
     "STORES",

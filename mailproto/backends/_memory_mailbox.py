@@ -9,10 +9,13 @@ from itertools import count
 
 from zope.interface import implementer
 
-from mailproto.backends._simple import Message, SimpleMailbox
+from mailproto.awaiting import turn
+from mailproto.backends._simple import AT_ONCE, SimpleMailbox
+from mailproto.backends._simple_state import Message, State
 from mailproto.backends._threading import AccountThreads, thread_keys
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
+from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox, IObjectIds
 from mailproto.message import relations
 from mailproto.model import AppendedMessage, MailboxStatus, MessageInfo, NewMessage
@@ -57,7 +60,7 @@ class MemoryMailbox(SimpleMailbox):
 
     def __init__(self, name: str, numbers: Numbers, modseqs: ModSeqs, threads: AccountThreads) -> None:
         super().__init__(name, numbers.next_validity())
-        self._state = self._new_state(modseqs)
+        self._state = State(modseqs)
         self._numbers = numbers
         self._threads = threads
         self._delivered: Delivered | None = None
@@ -92,8 +95,17 @@ class MemoryMailbox(SimpleMailbox):
         if not isinstance(target, MemoryMailbox) or target._threads is not self._threads:
             return await super()._copy(uids, target)
         target._there()
-        copied = list(self._of(uids))
-        for message in copied:
-            self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
-        there = target._put([replace(message) for message in copied])
-        return [(here.info.uid, appended.uid) for here, appended in zip(copied, there, strict=True)]
+        target._state.check_keywords({message.flags for message in self._state.of(uids)})
+        pairs: list[tuple[int, int]] = []
+        for start in range(0, len(uids), AT_ONCE):
+            if start:
+                await turn()
+            if self.is_retired or target.is_retired:
+                target.remove(there for _, there in pairs)  # all are copied, or none
+                raise NoSuchMailbox
+            copied = self._state.of(uids[start : start + AT_ONCE])
+            for message in copied:
+                self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
+            appended = target._put([replace(message) for message in copied])
+            pairs += [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
+        return pairs

@@ -150,6 +150,8 @@ class Destination:
         """Whether it is still needed."""
         if not self._ready():  # nobody is before anybody else
             self._virtual = max(self._virtual, *self._shares.values(), 0)
+        if not self.waiting:
+            self._virtual, self._shares = 0, {}
         return bool(self.waiting or self.paused_until)
 
 

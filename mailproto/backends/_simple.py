@@ -13,25 +13,26 @@ A complete one, over a Python list::
     store = SingleStore("alice@example.org", password_hash, ListMailbox(messages))
 
 Flags, UIDs, changes, hints and summaries are kept in memory.  All methods must be called in the reactor's
-thread.  A method makes its whole change in one step, so that changes never interleave.
+thread.  Long changes are made in slices of `AT_ONCE` messages, between which others have their turn.
 """
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from email.message import Message as ParsedMessage
-from typing import Self
+from itertools import chain
+from typing import Final, Self
 
 from zope.interface import implementer
 
 from mailproto.awaiting import settle, turn
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._given import given_content, given_date, given_flags, given_name, given_uid_validity
-from mailproto.backends._watch import ModSeqs, Watchers
+from mailproto.backends._simple_state import Message, State
+from mailproto.backends._watch import ModSeqs
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IMailbox, IMetadata, IRecent
@@ -40,13 +41,11 @@ from mailproto.model import (
     DELETED,
     INBOX,
     PERMANENT_FLAGS,
-    SEEN,
     AppendedMessage,
     Changes,
     FlagChange,
     FlagColumns,
     MailboxStatus,
-    MessageFlags,
     MessageInfo,
     Metadata,
     NewMessage,
@@ -54,46 +53,15 @@ from mailproto.model import (
     StoreResult,
 )
 
-__all__ = ["MODSEQS", "Message", "SimpleMailbox"]
+__all__ = ["AT_ONCE", "MODSEQS", "SimpleMailbox"]
 
 _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
 
+AT_ONCE: Final = 2000
+"""Messages that are changed before others have their turn: some 2 ms."""
+
 _SUMMARIES_AT_ONCE = 20
 """How many are made before others have their turn."""
-
-
-@dataclass(slots=True)
-class Message:
-    """One message; its summary is added to ``info`` when it is first read."""
-
-    info: MessageInfo
-    content: bytes
-    flags: frozenset[str]
-    modseq: int
-
-
-@dataclass(slots=True)
-class _State:
-    """The state that all objects of one mailbox share; their names may differ after a rename."""
-
-    modseqs: ModSeqs
-    modseq: int
-    messages: dict[int, Message] = field(default_factory=dict)  # by ascending UID
-    vanished: dict[int, int] = field(default_factory=dict)  # UID: modseq
-    uid_next: int = 1
-    unclaimed: int = 1  # the first UID that no session has claimed as recent
-    deleted: bool = False
-    watchers: Watchers[None] = field(default_factory=Watchers)
-
-    def next_modseq(self) -> int:
-        """Return the modseq for a new change."""
-        self.modseq = self.modseqs.next()
-        return self.modseq
-
-    def notify(self) -> None:
-        """Call the listeners after a change."""
-        self.watchers.notify(None, self.modseq)
-        self.modseqs.notify()
 
 
 MODSEQS = ModSeqs()
@@ -123,7 +91,7 @@ class SimpleMailbox:
     def __init__(self, name: str = INBOX, uid_validity: int | None = None) -> None:
         self.name = given_name(name)
         self.uid_validity = given_uid_validity(uid_validity)
-        self._state = self._new_state(MODSEQS)
+        self._state = State(MODSEQS)
 
     # For the application
 
@@ -147,7 +115,7 @@ class SimpleMailbox:
 
     def remove(self, uids: Iterable[int]) -> None:
         """Remove messages, whatever their flags."""
-        self._remove([uid for uid in uids if uid in self._state.messages])
+        self._remove(sorted({uid for uid in uids if uid in self._state.messages}))
 
     def renamed(self, name: str, uid_validity: int | None = None) -> Self:
         """An object for the same mailbox under another name."""
@@ -164,44 +132,23 @@ class SimpleMailbox:
     def retire(self) -> None:
         """Delete the mailbox: from now on every method raises `NoSuchMailbox`."""
         state = self._state
-        state.deleted = True
-        self._left(state.messages.values())
-        state.messages.clear()
-        state.next_modseq()
+        self._left(state.clear())
         state.notify()
 
     # IMailbox
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
-        state = self._there()
-        messages = state.messages.values()
-        return MailboxStatus(
-            messages=len(messages),
-            unseen=sum(SEEN not in message.flags for message in messages),
-            recent=sum(uid >= state.unclaimed for uid in state.messages),
-            uid_next=state.uid_next,
-            uid_validity=self.uid_validity,
-            modseq=state.modseq,
-            size=sum(message.info.size or 0 for message in messages),
-            deleted=sum(DELETED in message.flags for message in messages),
-        )
+        return self._there().status(self.uid_validity)
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        state = self._there()
-        changed = FlagColumns.of(
-            MessageFlags(uid, message.flags, message.modseq)
-            for uid, message in state.messages.items()
-            if message.modseq > modseq
-        )
-        vanished = [uid for uid, gone in state.vanished.items() if gone > modseq] if modseq > 0 else []
-        return Changes(changed, sorted(vanished), state.modseq)
+        return self._there().changes_since(modseq)
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
         self._there()
-        messages = list(self._of(uids))
+        messages = self._state.of(uids)
         if parts & _SUMMARY:
             made = 0
             for message in messages:
@@ -215,7 +162,7 @@ class SimpleMailbox:
     async def metadata(self, uids: Sequence[int]) -> Metadata:
         """See `IMetadata.metadata`."""
         self._there()
-        infos = [message.info for message in self._of(uids)]
+        infos = [message.info for message in self._state.of(uids)]
         return Metadata(
             [info.uid for info in infos],
             [info.size or 0 for info in infos],
@@ -233,22 +180,19 @@ class SimpleMailbox:
         """See `IMailbox.store`."""
         state = self._changeable()
         change = FlagChange(change.operation, kept_flags(change.flags))
-        changed: list[tuple[Message, frozenset[str]]] = []
-        refused: list[int] = []
-        for message in self._of(uids):
-            if unchanged_since is not None and message.modseq > unchanged_since:
-                refused.append(message.info.uid)
-            else:
-                changed.append((message, check_keywords(change.apply(message.flags))))
-        if any(message.flags != flags for message, flags in changed):
-            state.next_modseq()
-            for message, flags in changed:
-                if message.flags != flags:
-                    message.flags, message.modseq = flags, state.modseq
-            state.notify()
-        return StoreResult(
-            FlagColumns.of(MessageFlags(m.info.uid, m.flags, m.modseq) for m, _ in changed), refused
-        )
+        before = {message.flags for message in state.of(uids)}
+        becomes = {flags: check_keywords(change.apply(flags)) for flags in before}
+        state.check_keywords({after for flags, after in becomes.items() if after != flags})
+        results = []
+        for start in range(0, len(uids), AT_ONCE):
+            if start:
+                await turn()
+                state = self._changeable()
+            results.append(state.store(uids[start : start + AT_ONCE], change, becomes, unchanged_since))
+        if len(results) == 1:
+            return results[0]
+        refused = chain.from_iterable(result.refused for result in results)
+        return StoreResult(FlagColumns.join([result.changed for result in results]), list(refused))
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`; the target may be an `IMailbox` of any class."""
@@ -258,16 +202,29 @@ class SimpleMailbox:
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`; the target may be an `IMailbox` of any class."""
         self._changeable()
-        moved = await self._copy(uids, target)
-        self.remove(uid for uid, _ in moved)
+        moved: list[tuple[int, int]] = []
+        for start in range(0, len(uids), AT_ONCE):
+            if start:
+                await turn()
+                self._changeable()
+            some = await self._copy(uids[start : start + AT_ONCE], target)
+            self.remove(uid for uid, _ in some)
+            moved += some
         return moved
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
         state = self._changeable()
-        among = state.messages.values() if uids is None else self._of(uids)
-        gone = [message.info.uid for message in among if DELETED in message.flags]
-        self._remove(gone)
+        asked = array("I", state.messages) if uids is None else uids
+        gone: list[int] = []
+        for start in range(0, len(asked), AT_ONCE):
+            if start:
+                await turn()
+                state = self._changeable()
+            messages = state.of(asked[start : start + AT_ONCE])
+            some = [message.info.uid for message in messages if DELETED in message.flags]
+            self._remove(some)
+            gone += some
         return gone
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
@@ -278,40 +235,29 @@ class SimpleMailbox:
 
     async def claim_recent(self) -> int:
         """See `IRecent.claim_recent`."""
-        state = self._there()
-        uids = list(state.messages)
-        first = bisect_left(uids, state.unclaimed)
-        state.unclaimed = state.uid_next
-        return uids[first] if first < len(uids) else state.uid_next
+        return self._there().claim_recent()
 
     # Inside
 
-    def _there(self) -> _State:
+    def _there(self) -> State:
         if self._state.deleted:
             raise NoSuchMailbox
         return self._state
 
-    def _changeable(self) -> _State:
+    def _changeable(self) -> State:
         state = self._there()
         if not self.writable:
             raise ReadOnly
         return state
 
-    def _of(self, uids: Iterable[int]) -> Iterator[Message]:
-        messages = self._state.messages
-        return (messages[uid] for uid in uids if uid in messages)
-
     async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
-        copied = list(self._of(uids))
+        copied = self._state.of(uids)
         appended = await settle(
             target.append(
                 [NewMessage(message.content, message.flags, message.info.internal_date) for message in copied]
             )
         )
         return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
-
-    def _new_state(self, modseqs: ModSeqs) -> _State:
-        return _State(modseqs, modseqs.next())
 
     def _identified(self, info: MessageInfo) -> MessageInfo:
         """A new message's ``info``, with ids if this mailbox has them."""
@@ -331,6 +277,7 @@ class SimpleMailbox:
             )
             for message in messages
         ]
+        self._state.check_keywords({flags for _, _, flags in new})
         # Nothing can fail from here on, so all messages are appended or none.
         return self._put(
             Message(self._identified(_info(octets, date)), octets, flags, 0) for octets, date, flags in new
@@ -341,24 +288,17 @@ class SimpleMailbox:
         state = self._state
         appended = []
         for message in messages:
-            uid, state.uid_next = state.uid_next, state.uid_next + 1
-            message.info, message.modseq = message.info._replace(uid=uid), state.next_modseq()
-            state.messages[uid] = message
-            appended.append(AppendedMessage(uid, message.modseq))
+            state.add(message)
+            appended.append(AppendedMessage(message.info.uid, message.modseq))
         if appended:
             state.notify()
         return appended
 
     def _remove(self, uids: Sequence[int]) -> None:
         state = self._there()
-        if not uids:
-            return
-        state.next_modseq()
-        self._left([state.messages[uid] for uid in uids])
-        for uid in uids:
-            del state.messages[uid]
-            state.vanished[uid] = state.modseq
-        state.notify()
+        if uids:
+            self._left(state.remove(uids))
+            state.notify()
 
 
 async def _summarise(message: Message) -> None:

@@ -157,6 +157,21 @@ class EventConnection(Connection, Generic[EventT]):
         if not self.is_open:
             raise ConnectionOver
 
+    async def wait_turn(self) -> None:
+        """Let others go first, if the time for new work is up.
+
+        This is for work that no input of this client has begun, such as telling it of what others did.
+
+        :raises ConnectionOver: as `breathe`.
+        """
+        line = self._line
+        if self._open and line.end and not line.has_time(self.clock.seconds(), self._entered):
+            turn: Deferred[None] = Deferred()
+            line.wait(partial(turn.callback, None), is_signed_in=self.is_signed_in)
+            await turn
+        if not self.is_open:
+            raise ConnectionOver
+
     async def in_batches(self, items: Iterable[T], size: int = 100) -> AsyncIterator[list[T]]:
         """Lists of at most ``size`` items, with `breathe` after each.
 

@@ -2,7 +2,8 @@
 
 A process for each client would be fair; one reactor has to be made so.  Each time a connection is served, it
 may work for `BRIEFLY`, or for its share of a `TURN` if nobody waits.  Then it waits at the end of this line.
-The line is served once a turn of the reactor, one connection after another, for another `TURN`.
+The line is served once a turn of the reactor, one connection after another, for another `TURN`, or for a
+`BUSY_TURN` while there is more new input than can be handled in a turn.
 
 So a client that sends single commands is served at once, however many others flood the server, and a client
 that is alone has nearly all of the time.  Clients that have not signed in share half of the line's time while
@@ -27,7 +28,10 @@ BRIEFLY: Final = 0.0001
 """Seconds for which a connection may work each time that it is served, whatever others do."""
 
 TURN: Final = 0.004
-"""Seconds for new input in one turn of the reactor; the line has as many again."""
+"""Seconds for new input in one turn of the reactor; the line usually has as many again."""
+
+BUSY_TURN: Final = 0.001
+"""Seconds for the line if there was no time for some new input: that may be single commands."""
 
 _QUIET: Final = 0.02
 """If no connection has worked for longer than `BRIEFLY` in so many seconds, the next one has a new budget."""
@@ -38,6 +42,7 @@ class Line:
 
     :ivar end: until when the connection that is served may work beyond `BRIEFLY`.
     :ivar now: while connections are served in a `Turn`, when the latest of them was served; or else 0.
+    :ivar input_waits: whether there was no time in the latest `Turn` for some of the connections with input.
     """
 
     log = PackageLogger()
@@ -46,6 +51,7 @@ class Line:
         self._clock = clock
         self.now = 0.0
         self.end = 0.0
+        self.input_waits = False
         self._cpu = 0.0  # the processor time of the reactor's thread when it began with what it does now
         self._began = -math.inf  # when that was
         self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, accounts
@@ -89,9 +95,10 @@ class Line:
 
     def _serve(self) -> None:
         now = self._clock.seconds()
-        end = now + TURN
+        turn = BUSY_TURN if self.input_waits else TURN
+        end = now + turn
         strangers, accounts = self._waiting
-        share = max(TURN / (len(strangers) + len(accounts)), BRIEFLY)
+        share = max(turn / (len(strangers) + len(accounts)), BRIEFLY)
         while (strangers or accounts) and now < end:
             self.end = min(now + share, end)
             self._next = 1 - self._next

@@ -99,6 +99,13 @@ class ServerConnection(EventConnection[EventT]):
     def closed(self) -> None:
         """The connection has ended: release what the session holds."""
 
+    def released(self) -> None:
+        """`closed` was called, and the last handler has ended: let go of what refers back to this object.
+
+        What refers to itself is only freed by the garbage collector: the more there is of it, the longer that
+        holds the reactor.
+        """
+
     # -- for the mail log
 
     @property
@@ -468,6 +475,7 @@ class ServerConnection(EventConnection[EventT]):
             self.log.failure("{peer}: error while closing a session", peer=self.peer)
         if self._running is not None:
             self.when_idle(partial(self.factory.unfinished(self), None))
+        self.when_idle(self.released)
         self.factory.forget(self)
 
 

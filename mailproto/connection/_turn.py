@@ -102,6 +102,7 @@ class Turn:
                 line.now = seconds()
             now = line.now
         line.now = 0.0
+        line.input_waits = bool(self._left)
         unsent, self.at_end = self.at_end, []
         for send in unsent:
             try:

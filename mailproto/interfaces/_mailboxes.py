@@ -75,7 +75,7 @@ class IMailbox(Contract, metaclass=ContractClass):
     def append(self, messages: Sequence[NewMessage]) -> Result[Sequence[AppendedMessage]]:
         """Store all of ``messages`` or none, with new UIDs in ascending order.
 
-        :raises OverQuota: there is no room, or a message has too many or too long keywords.
+        :raises OverQuota: there is no room, or a message or the mailbox has too many or too long keywords.
         :raises ValueError: a flag is neither a system flag nor a keyword.
         """
 
@@ -139,8 +139,7 @@ class IBoundedReading(Contract, metaclass=ContractClass):
     """
 
     def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Result[Sequence[MessageInfo]]:
-        """As `IMailbox.read`, but the last message is the one with which there are ``octets`` in all, or some
-        messages after it.
+        """As `IMailbox.read`, but the last message is the one with which there are ``octets`` in all.
 
         Octets in files do not count.  There is one message at least, if any of them exists; the caller asks
         again for the UIDs after the last one.

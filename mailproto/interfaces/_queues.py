@@ -28,7 +28,7 @@ class IQueue(Contract, metaclass=ContractClass):
     """Messages that other servers are to get, each recipient by itself.
 
     It keeps what was accepted; when and where something is tried, `mailproto.relay` decides.  All times are
-    seconds since the epoch.
+    seconds since the epoch, and may be rounded to milliseconds.
 
     Several processes, on several machines, may work with one queue.  Who wants to try some recipients leases
     them: the lease is committed at once, nothing is locked while a message is sent, and what was leased by a

@@ -54,13 +54,18 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
 
     header_fields(content, start=0, stop=None) -> Iterator[Field(name, value, start, stop)]
     parameter_text(name: bytes, value: bytes) -> str
-    Searchable(content, index): in_header(name, key), in_body(key), in_text(key); key = casemap(text)
+    Searchable(content, index, keys=()): in_header(name, key), in_addresses(name, key), in_body(key),
+        in_text(key); key = search_key(text);  sent() -> datetime | None
     parse_date(value) -> datetime | None;  sent_date(value | None, arrival) -> datetime (UTC)
     base_subject(value) -> str;  is_reply(value) -> bool
     message_id(value) -> bytes | None;  references(references | None, in_reply_to | None) -> list[bytes]
     sort_mailbox(value | None) -> str;  display_name(value | None) -> str
     parse_addresses(value, strict=False) -> list[Mailbox(name, route, local, host)]
     decode_text(octets, charset) -> str;  supported_charset(name) -> bool;  html_text(source) -> str
+
+For servers that take 7-bit octets only (RFC 6152)::
+
+    seven_bit_form_steps(content, index, write) -> Steps[None]       # raises NotConvertible
 
 For writing structured fields anew::
 
@@ -71,7 +76,7 @@ Functions take values of header fields as ``header_fields`` gives them: folded a
 
 from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_addresses
 from mailproto.message._attachment import Attachment
-from mailproto.message._casemap import casemap
+from mailproto.message._casemap import casemap, search_key
 from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._encode_header import encode_header
@@ -93,10 +98,12 @@ from mailproto.message._message import Message
 from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._named_addresses import NamedAddress
 from mailproto.message._part_text import TEXT_LIMIT
+from mailproto.message._preview import PREVIEW_LENGTH, preview
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
-from mailproto.message._search import PREVIEW_LENGTH, Searchable, preview
+from mailproto.message._search import Searchable
 from mailproto.message._section import Section, Sections, Slices, section, top, top_steps
+from mailproto.message._seven_bit_form import NotConvertible, seven_bit_form_steps
 from mailproto.message._steps import Steps, Working, finish
 from mailproto.message._structure import STRUCTURE_LIMIT
 from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
@@ -139,6 +146,7 @@ __all__ = [
     "Mailbox",
     "Message",
     "NamedAddress",
+    "NotConvertible",
     "Part",
     "Relations",
     "Searchable",
@@ -181,8 +189,10 @@ __all__ = [
     "relations",
     "scan",
     "scan_steps",
+    "search_key",
     "section",
     "sent_date",
+    "seven_bit_form_steps",
     "sort_mailbox",
     "summarise",
     "summarise_steps",

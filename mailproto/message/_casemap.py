@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["casemap", "searched_key", "searched_text"]
+__all__ = ["casemap", "search_key", "searched_key", "searched_text"]
 
 
 class _SimpleTitlecase(dict[int, int | None]):
@@ -68,10 +68,23 @@ def _decomposed(text: str) -> str:
     return "".join(pieces)
 
 
+def search_key(text: str) -> str:
+    """``text`` as a key for `Searchable`: by `casemap`, and prepared, which is quicker for many messages."""
+    return searched_key(casemap(text))
+
+
+class _SearchedKey(str):
+    """A key in the form to search for."""
+
+    __slots__ = ()
+
+
 def searched_key(key: str) -> str:
     """A key mapped by `casemap`, in the form to search for in a `searched_text` on one line."""
-    if key.isalnum():
+    if isinstance(key, _SearchedKey):
         return key
+    if key.isalnum():
+        return _SearchedKey(key)
     if not key.isascii():
         key = key.translate(_UNSEEN) or key
-    return _white_space(" ", key)
+    return _SearchedKey(_white_space(" ", key))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mailproto.content import Octets
@@ -29,6 +29,7 @@ __all__ = [
     "field_ranges",
     "header_fields",
     "limited_fields",
+    "searched_fields",
     "structural_fields",
     "unfold",
 ]
@@ -69,6 +70,11 @@ _message_fields = re.compile(
     rb"\n(%b|%b)%b%b" % (_ENVELOPE_NAMES, _CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE
 )
 _part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE)
+
+_SEARCHED_NAMES = (b"from", b"to", b"cc", b"bcc", b"subject", b"date")
+_searched_fields = {
+    name: re.compile(rb"\n(%b)%b%b" % (name, _COLON, _VALUE), re.IGNORECASE) for name in _SEARCHED_NAMES
+}
 
 # A field; or, without groups, lines that are not fields.
 _any_field = re.compile(
@@ -144,16 +150,28 @@ def _empty_line(content: Octets, start: int, stop: int) -> int:
 
 def structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
     """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads."""
+    found: Fields = {}
+    for name, value in _matches(_message_fields if message else _part_fields, content, start, stop):
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def searched_fields(content: Octets, start: int, stop: int, name: bytes) -> list[bytes] | None:
+    """The values of a field of `_SEARCHED_NAMES`, as `structural_fields` gives them; of any other, None."""
+    pattern = _searched_fields.get(name)
+    return None if pattern is None else [value for _, value in _matches(pattern, content, start, stop)]
+
+
+def _matches(
+    pattern: re.Pattern[bytes], content: Octets, start: int, stop: int
+) -> Iterable[tuple[bytes, bytes]]:
+    """The names and values that ``pattern`` finds in a header block."""
     block = content[start : min(stop, start + HEADER_LIMIT)]
     if stop - start > HEADER_LIMIT:
         block = block[: _last_boundary(block) or None]  # half a field would be another one
     block = block.replace(b"\r\n", b"\n")
     block = b"\n" + (block if start else block.removeprefix(BYTE_ORDER_MARK))
-    pattern = _message_fields if message else _part_fields
-    found: Fields = {}
-    for name, value in pattern.findall(block) if len(block) <= _FEW else _some(pattern, block):
-        found.setdefault(name.lower(), []).append(value)
-    return found
+    return pattern.findall(block) if len(block) <= _FEW else _some(pattern, block)
 
 
 _FEW = FIELDS_LIMIT * 4

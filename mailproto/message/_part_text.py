@@ -24,6 +24,9 @@ TEXT_LIMIT = 16 << 20
 PIECE = 1 << 14
 """How many octets are decoded at a time: even the worst take some milliseconds."""
 
+_MARKUP = 1 << 13
+"""How many characters of HTML are read at a time."""
+
 _HTML = (b"html", b"xhtml")
 
 _loose_charset = re.compile(rb"charset\*?[ \t]*[=:][ \t\"']*([^ \t\r\n;,\"']+)", re.IGNORECASE).search
@@ -91,7 +94,11 @@ def text_pieces(content: Octets, part: Part, limit: int) -> Iterator[str]:
         text = decode_text(piece, charset)
         if first:
             charset, first = charset_with_mark(first, charset), b""
-        yield reader.read(text) if reader else text
+        if reader is None:
+            yield text
+        else:
+            for at in range(0, len(text), _MARKUP):
+                yield reader.read(text[at : at + _MARKUP])
     if reader:
         yield reader.read("", is_last=True)
 

@@ -39,7 +39,7 @@ MESSAGE_SUBTYPES = (b"rfc822", b"global")
 _PLAIN_TEXT: ContentType = (b"text", b"plain", ())
 
 _KEPT = 2048
-"""Octets of a part's header up to which its fields are kept."""
+"""Octets of a part's header up to which its fields and its type are kept."""
 
 _AT_ONCE = 1 << 20  # octets in which lines are counted
 _OFTEN = 31  # a bit mask: there is a pause after 32 delimiters
@@ -103,12 +103,19 @@ class Part:
             self._fields = fields
         return self._fields
 
+    def forget(self) -> None:
+        """Do not keep the fields any longer: those of 10,000 parts take 8 MB."""
+        self._fields = self._type = None
+
     def content_type(self, content: Octets) -> ContentType:
         """Type, subtype and parameters; those of plain text if there is no field."""
-        if self._type is None:
-            values = self.fields(content).get(b"content-type")
-            self._type = content_type(values[0]) if values else _PLAIN_TEXT
-        return self._type
+        if self._type is not None:
+            return self._type
+        values = self.fields(content).get(b"content-type")
+        found = content_type(values[0]) if values else _PLAIN_TEXT
+        if self.body - self.header <= _KEPT or self.kind == MULTIPART or self.depth == 1:
+            self._type = found
+        return found
 
 
 def scan_parts(content: Octets) -> Part:

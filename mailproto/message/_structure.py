@@ -40,6 +40,7 @@ def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[byt
     # What is still to be rendered, in reverse order: parts, and the ends of those that contain them.
     stack: list[Part | bytes] = [root]
     parts = 0
+    shown: Part | None = None
     while stack:
         part = stack.pop()
         if isinstance(part, bytes):
@@ -47,6 +48,9 @@ def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[byt
             continue
         parts += 1
         header = part.children[0] if part.kind == MESSAGE else part
+        if shown is not None and shown is not root:
+            shown.forget()
+        shown = part
         if not parts & _OFTEN or header.body - header.header >= _LARGE:
             yield
         if room:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import unicodedata
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import NamedTuple, Self, overload
 
 from mailproto._arguments import (
@@ -223,11 +223,13 @@ class FlagColumns(Sequence[MessageFlags]):
     @classmethod
     def join(cls, parts: Sequence[FlagColumns]) -> FlagColumns:
         """The rows of all ``parts``, one part after another."""
-        return cls(
-            list(chain.from_iterable(part.uids for part in parts)),
-            list(chain.from_iterable(part.flags for part in parts)),
-            list(chain.from_iterable(part.modseqs for part in parts)),
-        )
+        uids, modseqs = array("I"), array("Q")
+        flags: list[frozenset[str]] = []
+        for part in parts:
+            uids.extend(part.uids)
+            flags.extend(part.flags)
+            modseqs.extend(part.modseqs)
+        return cls(uids, flags, modseqs)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, FlagColumns) else NotImplemented

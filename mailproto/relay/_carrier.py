@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
 from mailproto.client.errors import ClientError
-from mailproto.model import Outcome
+from mailproto.content import Octets
+from mailproto.errors import MailError
+from mailproto.model import Outcome, Parameters
+from mailproto.printable import printable
 from mailproto.relay._connections import Connection, Unreachable
-from mailproto.relay._destination import Destination, Held, Lane, LaneKey
+from mailproto.relay._conversion import NotConvertible, converted, may_need_conversion
+from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
+from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.sending import Transmission
 
@@ -38,10 +44,10 @@ class _Sending:
 
     __slots__ = ("done", "held", "indexes", "transmission")
 
-    def __init__(self, held: Held, indexes: Sequence[int], transmission: Transmission) -> None:
+    def __init__(self, held: Held, indexes: Sequence[int]) -> None:
         self.held = held
         self.indexes = indexes
-        self.transmission = transmission
+        self.transmission: Transmission
         self.done: Deferred[list[Outcome]]
 
 
@@ -109,6 +115,8 @@ class Carrier:
                 outcomes = await sending.done
             except ClientError as error:
                 self._unanswered(connection, sending.held, error)
+            except (OSError, ValueError, MailError) as error:
+                self._unsent(connection, sending.held, error)
             else:
                 self._answered(connection, sending, outcomes)
 
@@ -136,12 +144,45 @@ class Carrier:
         if prepared is None:
             return None
         content, parameters = prepared
+        if not message.envelope.sender and "REQUIRETLS" in parameters and not _keeps_tls(client):
+            parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
         recipients = [held.recipients[index].recipient for index in indexes]
-        transmission = Transmission(message.envelope.sender, recipients, content, parameters)
-        sending = _Sending(held, indexes, transmission)
-        sending.done = transmission.begin(client)
+
+        def send(content: Octets, parameters: Parameters) -> Deferred[list[Outcome]]:
+            sending.transmission = Transmission(message.envelope.sender, recipients, content, parameters)
+            return sending.transmission.begin(client)
+
+        sending = _Sending(held, indexes)
+        if may_need_conversion(client.capabilities, parameters):
+            sending.done = ensureDeferred(self._converted(held, content, parameters, send))
+        else:
+            sending.done = send(content, parameters)
         return sending
+
+    async def _converted(
+        self,
+        held: Held,
+        content: Octets,
+        parameters: Parameters,
+        send: Callable[[Octets, Parameters], Deferred[list[Outcome]]],
+    ) -> list[Outcome]:
+        """Send a message to a server that may not take it as it is.
+
+        :raises OSError, ValueError, MailError: it cannot be read, or its new form cannot be written.
+        """
+        is_binary = (parameters.get("BODY") or "").upper() == "BINARYMIME"
+        if held.converted is None:
+            folder = self._dispatcher.folder
+            try:
+                held.converted = await converted(self._clock, content, folder, is_binary=is_binary)
+            except NotConvertible as error:
+                outcomes = await send(content, parameters)  # which does not send it, but says what is missing
+                return [_with_reason(outcome, error) for outcome in outcomes]
+        if held.converted is None:
+            return await send(content, parameters)
+        others = {keyword: value for keyword, value in parameters.items() if keyword != "BODY"}
+        return await send(held.converted, others)
 
     # -- what became of it
 
@@ -155,6 +196,12 @@ class Carrier:
             self._dispatcher.finish(held)
         else:
             self._dispatcher.again(held)
+
+    def _unsent(self, connection: Connection, held: Held, error: Exception) -> None:
+        """The message could not be converted."""
+        outcome = Outcome(451, "4.3.0", "This server cannot convert the message now", printable(str(error)))
+        held.fill(Result(outcome))
+        self._dispatcher.finish(held)
 
     def _answered(self, connection: Connection, sending: _Sending, outcomes: Sequence[Outcome]) -> None:
         held, transmission = sending.held, sending.transmission
@@ -188,3 +235,14 @@ class Carrier:
                 held.results[index] = None
         held.lane = LaneKey(held.lane.require_tls, held.lane.tried | {connection.identity})
         self._dispatcher.again(held)
+
+
+def _with_reason(outcome: Outcome, error: NotConvertible) -> Outcome:
+    if outcome.enhanced != "5.6.3":
+        return outcome
+    return replace(outcome, text=f"{outcome.text}; it cannot be converted: {error}")
+
+
+def _keeps_tls(client: SMTPClient) -> bool:
+    """Whether the server may get REQUIRETLS (RFC 8689 4.2.1)."""
+    return client.is_verified and "REQUIRETLS" in client.capabilities

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
+from mailproto.content import Content
 from mailproto.model import Lease, Outcome, QueuedRecipient
 from mailproto.relay._concurrency import Concurrency
 from mailproto.relay._limits import RelayLimits
@@ -50,10 +51,11 @@ class Held:
     :ivar results: by the recipients' indexes in the lease; None where there is none yet.
     :ivar refusal: what the last server that did not want it said; None if there is none.
     :ivar losses: how many new connections were lost before there was a reply about it.
+    :ivar converted: the message with 7-bit octets, once a server needed that.
     :ivar is_lost: whether the lease is somebody else's by now.
     """
 
-    __slots__ = ("destination", "is_lost", "lane", "lease", "losses", "refusal", "results")
+    __slots__ = ("converted", "destination", "is_lost", "lane", "lease", "losses", "refusal", "results")
 
     def __init__(self, lease: Lease, destination: Destination, lane: LaneKey) -> None:
         self.lease = lease
@@ -62,7 +64,13 @@ class Held:
         self.results: list[Result | None] = [None] * len(lease.message.recipients)
         self.refusal: Result | None = None
         self.losses = 0
+        self.converted: Content | None = None
         self.is_lost = False
+
+    @property
+    def priority(self) -> int:
+        """How urgent the message is."""
+        return self.lease.message.priority
 
     @property
     def left(self) -> list[int]:
@@ -138,15 +146,18 @@ class Destination:
         return lane
 
     def add(self, held: Held, *, first: bool = False) -> None:
-        """Let a message wait for a connection.
+        """Let a message wait for a connection, before those that are less urgent.
 
-        :param first: before the others.
+        :param first: before all others.
         """
-        waiting = self.lane(held.lane).waiting
+        waiting, priority = self.lane(held.lane).waiting, held.priority
         if first:
             waiting.appendleft(held)
-        else:
+        elif not waiting or priority <= waiting[-1].priority:
             waiting.append(held)
+        else:
+            before = next(at for at, each in enumerate(waiting) if priority > each.priority)
+            waiting.insert(before, held)
 
     @property
     def carriers(self) -> int:

@@ -47,12 +47,19 @@ class Dispatcher:
 
     A destination that wants a connection when there is none waits in a line; those that have one give it up
     after some messages then.
+
+    :ivar folder: for files of large messages that have to be converted; None for the system's.
     """
 
     log = PackageLogger()
 
     def __init__(
-        self, clock: ReactorTime, connections: Connections, limits: RelayLimits, office: Office
+        self,
+        clock: ReactorTime,
+        connections: Connections,
+        limits: RelayLimits,
+        office: Office,
+        folder: str | None = None,
     ) -> None:
         self.clock = clock
         self._limits = limits
@@ -64,6 +71,7 @@ class Dispatcher:
         self._is_to_serve = False
         self._stopped: Callable[[], None] | None = None
         self.connections = connections
+        self.folder = folder
 
     @property
     def is_crowded(self) -> bool:
@@ -96,11 +104,17 @@ class Dispatcher:
         return False
 
     def _may_open(self, destination: Destination, lane: Lane) -> bool:
-        """A destination has one connection until that is there; a lane without any gets one in any case."""
+        """A destination has one connection until that is there; a lane without any gets one in any case.
+
+        It never has more than are free after that, so that slow servers do not take all.
+        """
         carriers = destination.carriers
         if not destination.is_proven:
             return not carriers
-        return carriers < destination.concurrency.number or not lane.carriers
+        if not lane.carriers:
+            return True
+        free = self._limits.connections - self._number
+        return carriers < min(destination.concurrency.number, max(free, 1))
 
     def _carry(self, destination: Destination, lane: Lane) -> None:
         carrier = Carrier(self, destination, lane)
@@ -155,6 +169,9 @@ class Dispatcher:
 
     def _not_reached(self, destination: Destination, lane: Lane, failure: Unreachable) -> None:
         key, outcome = lane.key, failure.outcome
+        if key.require_tls and outcome.code < 500 and outcome.enhanced.startswith("4.7."):
+            text = f"The message demands TLS (REQUIRETLS): {outcome.text}"
+            outcome = Outcome(550, "5.7.10", text, outcome.detail)  # RFC 8689 4.2.1
         if key.tried or key.require_tls or outcome.code >= 500:
             # This is about these messages: the destination itself may be well.
             while lane.waiting:
@@ -181,7 +198,12 @@ class Dispatcher:
             if self._is_too_early(destination):
                 return None
             destination.not_before = self.clock.seconds() + 1 / destination.rate
-        return lane.waiting.popleft()
+        while lane.waiting:
+            held = lane.waiting.popleft()
+            if not held.is_lost:
+                return held
+            self._office.give_back(held)
+        return None
 
     def _is_too_early(self, destination: Destination) -> bool:
         """Whether the rate allows no message now; then `start` is called when it does."""

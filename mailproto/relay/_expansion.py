@@ -18,9 +18,9 @@ from mailproto.relay._places import Place, Places
 from mailproto.relay._srs import SRS
 from mailproto.smtp.wire import MAX_ORIGINAL_RECIPIENT, Notify, OriginalRecipient, rcpt_options
 
-__all__ = ["Copy", "Expander", "Expansion", "key_of"]
+__all__ = ["A_TURN", "Copy", "Expander", "Expansion", "key_of"]
 
-_A_TURN = 50
+A_TURN = 50
 """After so many addresses, others have their turn: they take a millisecond or so."""
 
 
@@ -101,7 +101,9 @@ class Expander:
         :raises Refused: together they lead to too many addresses.
         """
         expansions, left = [], self._limits.per_message
-        for recipient in recipients:
+        for number, recipient in enumerate(recipients, 1):
+            if number % A_TURN == 0:
+                await turn()
             walk = _Walk(recipient)
             try:
                 await self._go(walk, recipient, 0)
@@ -120,7 +122,7 @@ class Expander:
 
     async def _go(self, walk: _Walk, recipient: Recipient, depth: int) -> None:
         path, expansion = recipient.address, walk.expansion
-        if len(walk.seen) % _A_TURN == 0:
+        if len(walk.seen) % A_TURN == 0:
             await turn()
         try:
             found, place = await self._look_up(path)

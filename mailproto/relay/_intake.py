@@ -335,7 +335,7 @@ class QueueDelivery(Delivery):
             self._maker.make_group(
                 envelope, content, group, now=now, may_hurry=may_hurry, is_from_here=is_from_here
             )
-            for group in grouped(expansions)
+            for group in await grouped(expansions)
         ]
 
     def _tell(self, id: str, expansions: Sequence[Expansion]) -> None:

@@ -12,7 +12,10 @@ from mailproto.errors import MailError
 from mailproto.model import Envelope, Outcome
 from mailproto.relay._expansion import Expansion
 
-__all__ = ["IntakeReports", "outcome_of", "outcome_of_alias"]
+__all__ = ["MAX_FAILED", "IntakeReports", "outcome_of", "outcome_of_alias"]
+
+MAX_FAILED = 100
+"""The most addresses of one alias that a report names; who keeps the alias has to look at it anyway."""
 
 _EXPANDED = Outcome(250, "2.0.0", "Sent to a list")
 
@@ -70,10 +73,13 @@ class IntakeReports:
             statuses += [
                 RecipientStatus(recipient, _EXPANDED, Action.EXPANDED) for recipient in expansion.lists
             ]
+            failed = 0
             for copy, outcome in zip(expansion.copies, given, strict=True):
                 if not outcome.accepted:
-                    statuses.append(RecipientStatus(copy.recipient, outcome))
-                elif not isinstance(copy.place, str):
+                    failed += 1
+                    if failed <= MAX_FAILED:
+                        statuses.append(RecipientStatus(copy.recipient, outcome))
+                elif not isinstance(copy.place, str) and not expansion.lists:
                     statuses.append(RecipientStatus(copy.recipient, outcome, Action.DELIVERED))
         return self._report(envelope, statuses, content)
 

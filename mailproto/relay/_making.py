@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from mailproto.awaiting import turn
 from mailproto.content import Content
 from mailproto.delivery._return_path import return_path, with_return_path
 from mailproto.errors import MailError
 from mailproto.model import Address, Envelope, NewQueued, Placement, Recipient
 from mailproto.relay._delivered_to import delivered_to
-from mailproto.relay._expansion import Copy, Expansion, key_of
+from mailproto.relay._expansion import A_TURN, Copy, Expansion, key_of
 from mailproto.relay._places import Place
 from mailproto.relay._srs import SRS
 from mailproto.smtp.wire import mail_options
@@ -29,7 +30,7 @@ class _Group:
     copies: list[Copy] = field(default_factory=list)
 
 
-def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
+async def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
     """The copies of a message, each once.
 
     Mail that an alias sends on is a message of its own, with the alias in it (Delivered-To): who gets it
@@ -39,12 +40,16 @@ def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
     groups = [first]
     here: set[Placement] = set()
     elsewhere: set[str] = set()
+    done = 0
     for expansion in sorted(expansions, key=lambda each: each.is_alias):
         group = first
         if expansion.leaves:
             group = _Group(expansion.recipient.address)
             groups.append(group)
         for copy in expansion.copies:
+            done += 1
+            if done % (10 * A_TURN) == 0:
+                await turn()
             if isinstance(copy.place, str):
                 key = key_of(copy.recipient.address)
                 if key in elsewhere and expansion.is_alias:
@@ -127,15 +132,16 @@ class Maker:
                 placements.update(dict.fromkeys(place))
         session, options = envelope.session, mail_options(envelope.parameters)
         due = now if options.hold_for is None else now + options.hold_for
+        due = due if options.hold_until is None else options.hold_until
         return NewQueued(
             content=with_return_path(sender, content) if placements else content,
             envelope=envelope,
             destinations=tuple(destinations),
             arrived=now,
-            expires=now + self._lifetime,
+            expires=max(now, due) + self._lifetime,
             placements=tuple(placements),
             skip=len(return_path(sender)) if placements else 0,
-            due=due if options.hold_until is None else options.hold_until,
+            due=due,
             priority=min(options.priority or 0, 9 if may_hurry else 0),
             share=session.account or session.peer,
         )

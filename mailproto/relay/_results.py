@@ -33,7 +33,6 @@ def decide(
 
     :param not_before: when the destination is tried again, if it is paused.
     """
-    message = held.lease.message
     results: list[RecipientResult] = []
     statuses: list[RecipientStatus] = []
     again: float | None = None
@@ -47,7 +46,7 @@ def decide(
                 statuses += _of_success(recipient.recipient, result, terms, now)
         elif outcome.code >= 500 or now >= terms.expires:
             if outcome.code < 500:
-                outcome = _expired(outcome, now - message.arrived)
+                outcome = _expired(outcome, now - terms.since)
             results.append(
                 RecipientResult(
                     recipient.number, QueueState.FAILED, outcome, host, is_attempt=result.is_attempt
@@ -57,7 +56,7 @@ def decide(
             statuses.append(RecipientStatus(recipient.recipient, outcome, Action.FAILED, host, attempted))
         else:
             if again is None:
-                again = max(now + schedule.wait(now - message.arrived, random), not_before)
+                again = max(now + schedule.wait(now - terms.since, random), not_before)
             results.append(_waiting(recipient, result, terms, now, again))
             if results[-1].is_reported_late and not recipient.is_reported_late:
                 attempted = now if result.is_attempt else recipient.attempted

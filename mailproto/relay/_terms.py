@@ -16,11 +16,13 @@ __all__ = ["Terms", "onward_parameters", "span", "terms_of"]
 class Terms(NamedTuple):
     """When something must be done about a message, in seconds since the epoch.
 
+    :ivar since: it is to be sent: when it came, or until when its sender had it held (RFC 4865).
     :ivar expires: it is given up.
     :ivar late: its sender is told that it is late; infinite for never.
     :ivar by: what the sender demands (DELIVERBY, RFC 2852), or None.
     """
 
+    since: float
     expires: float
     late: float
     by: DeliverBy | None = None
@@ -32,33 +34,34 @@ class Terms(NamedTuple):
 
 def terms_of(message: QueuedMessage, schedule: Schedule) -> Terms:
     """The terms of a message."""
-    late = message.arrived + schedule.delay_notice if schedule.delay_notice else inf
-    by = _deliver_by(message.envelope.parameters)
-    if by is None:
-        return Terms(message.expires, late)
-    deadline = message.arrived + by.seconds
-    if by.returned:
-        return Terms(min(message.expires, deadline), late, by)
-    return Terms(message.expires, min(late, deadline), by)
+    since, expires, parameters = message.arrived, message.expires, message.envelope.parameters
+    by: DeliverBy | None = None
+    if parameters and not _TIMES.isdisjoint(parameters):
+        with suppress(ValueError):  # a server has checked them, but not every envelope comes from one
+            options = mail_options({each: parameters[each] for each in _TIMES if each in parameters})
+            by = options.deliver_by
+            since = max(since, options.hold_until or since + (options.hold_for or 0))
+        if since > message.arrived:
+            expires = max(expires, since + schedule.lifetime)
+    late = since + schedule.delay_notice if schedule.delay_notice else inf
+    if by is not None and by.returned:
+        expires = min(expires, message.arrived + by.seconds)
+    elif by is not None:
+        late = min(late, message.arrived + by.seconds)
+    return Terms(since, expires, late, by)
 
 
-def _deliver_by(parameters: Parameters) -> DeliverBy | None:
-    if "BY" in parameters:
-        with suppress(ValueError):
-            return mail_options({"BY": parameters["BY"]}).deliver_by
-    return None
-
-
-_OURS = frozenset({"HOLDFOR", "HOLDUNTIL", "BY"})
-"""Parameters that are not passed on as they came: messages were held here, and deadlines come nearer."""
+_TIMES = frozenset({"BY", "HOLDFOR", "HOLDUNTIL"})
+"""Parameters that say when something is to be done."""
 
 
 def onward_parameters(message: QueuedMessage, by: DeliverBy | None, now: float) -> Parameters:
-    """The parameters of MAIL for the next server."""
+    """The parameters of MAIL for the next server: what was held here is not held again, and deadlines come
+    nearer."""
     parameters = message.envelope.parameters
-    if not parameters or _OURS.isdisjoint(parameters):
+    if not parameters or _TIMES.isdisjoint(parameters):
         return parameters
-    chosen = {keyword: value for keyword, value in parameters.items() if keyword not in _OURS}
+    chosen = {keyword: value for keyword, value in parameters.items() if keyword not in _TIMES}
     if by is not None:
         left = by.seconds - round(now - message.arrived)
         chosen["BY"] = str(DeliverBy(max(left, 1) if by.returned else left, by.returned, by.trace))

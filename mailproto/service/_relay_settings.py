@@ -54,7 +54,7 @@ class RelaySettings:
     way: str | None = None
     routes: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Password] = field(default_factory=dict, repr=False)
-    clients: Networks = field(default_factory=Networks)
+    clients: Networks | Sequence[str] = field(default_factory=Networks)
     aliases: Path | None = None
     resolvers: Sequence[str] = ()
     mx_port: int = 25
@@ -71,10 +71,11 @@ class RelaySettings:
         check_setting("relay.credentials", check_mapping, self.credentials)
         _checked("relay.credentials", lambda: Routes("off", None, self.credentials))
         try:
-            object.__setattr__(self, "clients", Networks.of("", self.clients))
+            clients = Networks.of("", self.clients)
+            check_relay_from("", clients)
         except (TypeError, ValueError) as error:
             raise SettingError("relay.clients", str(error).lstrip(": ")) from None
-        _checked("relay.clients", lambda: check_relay_from("", self.clients))
+        object.__setattr__(self, "clients", clients)
         if self.aliases is not None:
             check_setting("relay.aliases", check_path, self.aliases, "the path of a file, or None")
             object.__setattr__(self, "aliases", Path(self.aliases))

@@ -96,6 +96,7 @@ def _prepare(options: Namespace) -> None:
     user = options.user
     sender = options.sender
     sender = f"{user}@{options.domains[0]}" if sender is None else sender.strip("<>")
+    sender = full_name(sender, options.domains[0])
     octets = with_header(
         octets,
         sender=sender or f"{user}@{options.domains[0]}",
@@ -105,7 +106,7 @@ def _prepare(options: Namespace) -> None:
     )
     named = [full_name(each.strip("<>"), options.domains[0]) for each in options.recipients]
     try:
-        path = Address.parse(sender and full_name(sender, options.domains[0]))
+        path = Address.parse(sender)
         found: list[str | Address] = [*named]
         if options.t or not named:
             found += [each.address for each in compose(octets, path, None, time.time()).recipients]

@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox, SingleStore
+from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox, SingleStore, _simple_state
 from mailproto.errors import InvalidMailboxName, MailError, NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
@@ -34,6 +34,20 @@ class SimpleMailboxTests(SynchronousTestCase):
 
     def error(self, coroutine):
         return self.failureResultOf(Deferred.fromCoroutine(coroutine), MailError).type
+
+    def test_old_tombstones_are_forgotten(self):
+        self.patch(_simple_state, "_TOMBSTONES", 1)
+        for _ in range(8):
+            self.mailbox.add(b"x")
+        since = self.result(self.mailbox.status()).modseq
+        for uid in (2, 4, 6, 9):
+            self.mailbox.remove([uid])
+        changes = self.result(self.mailbox.changes_since(since))
+        self.assertEqual(list(changes.vanished), [2, 4, 6, 9])
+        self.assertEqual(len(self.mailbox._state._vanished), 2)
+        self.mailbox.remove([3, 5, 7, 10])
+        last = self.result(self.mailbox.changes_since(changes.modseq))
+        self.assertEqual(list(last.vanished), [2, 3, 4, 5, 6, 7, 9, 10])  # more than was asked for
 
     def test_it_is_a_mailbox(self):
         verifyObject(IMailbox, self.mailbox)

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection import ConnectionOver, ServerConnection, ServerFactory, _line
-from mailproto.connection._line import BRIEFLY, TURN, line_of
+from mailproto.connection._line import BRIEFLY, BUSY_TURN, TURN, line_of
 from mailproto.connection.limits import Limits
 from mailproto.observing import Observer, Stalled
 from mailproto.testing import MemoryTransport
@@ -277,6 +277,20 @@ class LineTests(SynchronousTestCase):
         clock.advance(0)
         self.assertEqual(called, [1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_it_is_short_while_new_input_waits(self) -> None:
+        """Otherwise a single command behind a hundred floods would wait for the line again and again."""
+        clock = SteppedClock()
+        line = line_of(clock)
+
+        def work() -> None:
+            clock.rightNow += BUSY_TURN / 10
+            line.wait(work, is_signed_in=False)
+
+        for _ in range(100):
+            line.wait(work, is_signed_in=False)
+        for line.input_waits, expected in ((True, BUSY_TURN), (False, TURN)):
+            self.assertAlmostEqual(clock.turn(), expected, delta=BUSY_TURN / 5)
 
     def test_strangers_have_half_of_the_time(self) -> None:
         clock, order = SteppedClock(), list[str]()

@@ -22,8 +22,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import _twisted_internals
-from mailproto.connection import ServerConnection, ServerFactory
-from mailproto.connection._line import TURN
+from mailproto.connection import ServerConnection, ServerFactory, _line
+from mailproto.connection._line import TURN, line_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.connection.limits import Limits
 from mailproto.errors import Unavailable
@@ -284,6 +284,21 @@ class TurnTests(SynchronousTestCase):
             clients[int(self.factory.heard[0])].send(b"again\n")
         self.reactor.turn()
         self.assertEqual(sorted(self.factory.heard[:10]), [b"%d" % number for number in range(10)])
+
+    def test_the_line_knows_whether_some_had_no_time(self) -> None:
+        clients = self.costly(TURN / 2.5)
+        for is_left in (True, True, True, False):
+            self.reactor.turn()
+            self.assertEqual(line_of(self.reactor).input_waits, is_left)
+        self.assertEqual(len(self.factory.heard), len(clients))
+
+    def test_the_work_of_turns_before_is_none_of_this_one(self) -> None:
+        self.patch(_line, "thread_time", lambda: self.reactor.rightNow)
+        for _ in range(2):
+            self.costly(TURN * 2)
+            self.reactor.turn()
+            self.assertAlmostEqual(line_of(self.reactor).cpu_used(), TURN * 2)
+            self.reactor.rightNow += 1  # for others
 
     def test_who_pipelines_has_only_a_share_of_it(self) -> None:
         """Of ten, and the rest waits in the line."""

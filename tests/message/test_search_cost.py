@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
+import weakref
 from collections.abc import Callable
 
 from hypothesis import given
@@ -15,13 +17,16 @@ from mailproto.message import (
     TEXT_LIMIT,
     Index,
     Searchable,
+    _search,
+    _searched_texts,
     casemap,
     html_text,
+    parse_date,
     scan,
 )
-from mailproto.message import _search as searching
 from mailproto.message._casemap import searched_text
 from mailproto.message._html import HTMLText
+from mailproto.message._long_text import KEPT
 from mailproto.message._part_text import PIECE, text_pieces
 from tests.message.parts import mixed, part
 
@@ -76,11 +81,13 @@ class PauseTests(TestCase):
             longest = max(longest, mapped)
             return searched_text(text)
 
-        self.patch(searching, "searched_text", counted)
+        self.patch(_search, "searched_text", counted)
+        self.patch(_searched_texts, "searched_text", counted)
         index = scan(content)
         for _ in work(Searchable(content, index)):  # type: ignore[attr-defined]
             mapped = 0
-        self.patch(searching, "searched_text", searched_text)
+        self.patch(_search, "searched_text", searched_text)
+        self.patch(_searched_texts, "searched_text", searched_text)
         return longest
 
     def test_headers(self) -> None:
@@ -132,7 +139,7 @@ class LimitTests(TestCase):
         self.assertFalse(search(b"X: " + value + b"\r\n\r\n").in_header(b"X", "LATER"))
 
     def test_texts_in_all(self) -> None:
-        self.patch(searching, "TEXT_LIMIT", 4 * SIZE)
+        self.patch(_searched_texts, "TEXT_LIMIT", 4 * SIZE)
         filler = b"filler\r\n" * (4 * SIZE // 16)
         content = mixed(
             text("us-ascii", b"hello"), *[text("us-ascii", filler)] * 3, text("us-ascii", b"later")
@@ -141,14 +148,25 @@ class LimitTests(TestCase):
         self.assertFalse(search(content).in_body("LATER"))
         self.assertTrue(search(mixed(text("us-ascii", filler), text("us-ascii", b"later"))).in_body("LATER"))
 
+    def test_types_of_many_parts(self) -> None:
+        """Large values of Content-Type are not kept."""
+        content = mixed(*[part("a/b; name=" + "n" * 4000, b"x")] * 1000)
+        index = scan(content)
+        tracemalloc.start()
+        self.assertFalse(Searchable(content, index).in_text(HELLO))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        self.assertLess(most, 3 << 20)
+
     def test_memory(self) -> None:
         """Text that grows eighteen times is never held whole."""
         for subtype, unit in (("plain", "\ufdfa"), ("html", "<p>\ufdfa"), ("html", "<p>a"), ("plain", "a ")):
             content = text("utf-8", (unit * (4 * SIZE // len(unit.encode()))).encode(), subtype)
             index = scan(content)
             tracemalloc.start()
-            searched = Searchable(content, index)
-            for key in (HELLO, "HELLO WORLD"):
+            keys = (HELLO, "HELLO WORLD")
+            searched = Searchable(content, index, keys)
+            for key in keys:
                 self.assertFalse(searched.in_body(key))
             _, most = tracemalloc.get_traced_memory()
             tracemalloc.stop()
@@ -201,6 +219,51 @@ class PiecesTests(SynchronousTestCase):
             pieces = list(text_pieces(content, index.root, TEXT_LIMIT))
             self.assertGreater(len(pieces), 2)
             self.assertEqual("".join(pieces), body)
+
+    def test_a_text_that_is_not_kept_is_made_once_for_all_keys(self) -> None:
+        made = []
+        self.patch(_searched_texts, "text_pieces", lambda *given: made.append(1) or text_pieces(*given))
+        body = b"filler " * (KEPT // 3) + b"hello  world"
+        content = text("us-ascii", body)
+        keys = ["HELLO", "MISSING", "LLO WORLD", "MISSING TOO", ""]
+        searched = Searchable(content, scan(content), keys)
+        for _ in range(2):
+            for key in keys:
+                self.assertEqual(searched.in_body(key), "MISSING" not in key)
+                self.assertEqual(searched.in_text(key), "MISSING" not in key)
+        self.assertEqual(len(made), 1)
+        self.assertTrue(searched.in_body("WORLD"))
+        self.assertEqual(len(made), 2)  # nobody said that this key would be asked for
+
+    def test_a_text_is_made_only_as_far_as_it_is_needed(self) -> None:
+        content = text("us-ascii", b"hello " + b"filler " * (KEPT // 8))
+        pauses = sum(1 for _ in search(content).in_body_steps(HELLO))
+        self.assertLess(pauses, 3)
+
+    def test_a_date_is_read_once(self) -> None:
+        read: list[bytes] = []
+        self.patch(_search, "parse_date", lambda value: read.append(value) or parse_date(value))
+        for header in (
+            b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nDate: x\r\n\r\n",
+            b"Date: x\r\n\r\n",
+            b"\r\n",
+        ):
+            del read[:]
+            searched = search(header)
+            for _ in range(2):
+                sent = searched.sent()
+                self.assertEqual(sent and sent.day, 7 if b"Feb" in header else None)
+            self.assertLessEqual(len(read), 1)
+
+    def test_a_message_is_forgotten_at_once(self) -> None:
+        content = mixed(text("us-ascii", b"x " * 20_000), text("us-ascii", b"y"))
+        searched = search(content)
+        searched.in_text(HELLO)
+        gone = weakref.ref(searched)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        del searched
+        self.assertIsNone(gone())
 
     def test_what_is_kept_is_the_same(self) -> None:
         for unit in ("hello <b>x</b>\n", "\ufdfa "):

@@ -5,6 +5,7 @@ import base64
 from twisted.trial.unittest import TestCase
 
 from mailproto.message import (
+    NESTING_LIMIT,
     Searchable,
     casemap,
     decode_header,
@@ -281,6 +282,74 @@ class SearchTests(TestCase):
             b"Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b\r\n--b--\r\n"
         )
         self.assertTrue(self.searchable(content).in_body("RFC822; A@B"))
+
+    def test_texts_of_messages_within_that_are_cut_or_elsewhere(self) -> None:
+        for kind in (b"message/partial", b"message/external-body", b"message/disposition-notification"):
+            content = message(b"Disposition: shown\r\n\r\nto <somebody>\r\n", kind)
+            for key in ("DISPOSITION: SHOWN", "<SOMEBODY>"):
+                self.assertTrue(self.searchable(content).in_body(key), kind)
+
+    def test_parts_nested_too_deep_are_searched_as_they_are(self) -> None:
+        content = b"".join(
+            b"Content-Type: multipart/mixed; boundary=%d-\r\n\r\n--%d-\r\n" % (level, level)
+            for level in range(NESTING_LIMIT + 2)
+        )
+        self.assertTrue(self.searchable(content + b"\r\nhello\r\n").in_body("HELLO"))
+
+    def test_header_fields_of_parts_are_text(self) -> None:
+        """RFC 9051 6.4.4: TEXT is the header and the body, and these are in the body."""
+        for fields in (
+            b'Content-Type: image/png; name="invoice 42.png"\r\nContent-ID: <x>',
+            b"Content-Type: image/png;\r\n name=Invoice\r\n\t42.png",
+            b"Content-Disposition: attachment; filename==?utf-8?q?invoice_42.png?=",
+            b"Content-Disposition: attachment; filename*=utf-8''invoice%2042.png",
+            b"Content-Type: a/b; name*0*=iso-8859-1''inv%6Fice; name*1*=%2042.png",
+            b"Content-Description: Invoice 42.png",
+        ):
+            content = (
+                b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n%b\r\n\r\nx\r\n--b--\r\n" % fields
+            )
+            for searched in (content, content.replace(b"\nx\r", b"\n" + b"x" * 20_000 + b"\r")):
+                found = self.searchable(searched)
+                self.assertTrue(found.in_text("INVOICE 42.PNG"), fields)
+                self.assertFalse(found.in_body("INVOICE"), fields)
+                self.assertFalse(found.in_header(b"content-description", "INVOICE"), fields)
+
+    def test_all_lines_of_a_header_are_text(self) -> None:
+        lines = b">From somebody\r\nSubject: hello\r\n"
+        for content in (
+            lines + b"\r\nbody\r\n",
+            lines.replace(b"\r\n", b"\n") + b"\nbody\n",
+            lines + "X: Grüße\r\n".encode() + b"\r\n" + b"body " * 5000,
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n%b\r\nbody\r\n--b--\r\n" % lines,
+        ):
+            found = self.searchable(content)
+            for key in ("FROM SOMEBODY", "SUBJECT: HELLO", "BODY"):
+                self.assertTrue(found.in_text(key), (content[:20], key))
+            for key in ("SOMEBODY SUBJECT", "SOMEBODYSUBJECT", "HELLO BODY"):
+                self.assertFalse(found.in_text(key), (content[:20], key))
+
+    def test_messages_without_a_header_are_text(self) -> None:
+        for content in (b"hello world\r\n", b"hello", b"\r\nhello\r\n", b"hello\r\nSubject: x\r\n\r\n"):
+            self.assertTrue(self.searchable(content).in_text("HELLO"), content)
+
+    def test_addresses_are_searched_as_envelope_shows_them(self) -> None:
+        for value, keys in (
+            (b"<user-from (comment)@ (comment) domain.org>", ("USER-FROM@DOMAIN.ORG", "(COMMENT)")),
+            (b'"J. Doe" <"j doe"@example (org) . net>', ("J DOE@EXAMPLE.NET", '"J DOE"', "J. DOE")),
+            (b'"two" "words" <a@b>', ("TWO WORDS", "A@B")),
+            (b'"a\\"b" <c@d>', ('A"B', 'A\\"B')),
+            (b"Team: a@b, c (x)@d;", ("TEAM", "C@D")),
+            (b"=?utf-8?q?J=C3=B6rg?= <joerg (x)@example.org>", (casemap("jörg"), "JOERG@EXAMPLE.ORG")),
+        ):
+            for filler in (b"", b"x" * 20_000):
+                found = self.searchable(b"From: " + value + b"\r\n\r\n" + filler)
+                for key in keys:
+                    self.assertTrue(found.in_addresses(b"From", key), (value, key))
+                self.assertTrue(found.in_addresses(b"from", ""))
+                for key in ("", "A@B"):
+                    self.assertFalse(found.in_addresses(b"to", key))
+                self.assertFalse(found.in_addresses(b"from", "ABSENT"))
 
     def test_headers_of_messages_within_are_body(self) -> None:
         found = self.searchable(b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntext")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -16,7 +17,8 @@ from mailproto.errors import MailError, RecipientUnknown, Refused, RelayDenied
 from mailproto.interfaces import IAliases
 from mailproto.model import NULL_PATH, Address, NewQueued, Placement, Recipient
 from mailproto.observing import Expanded, Observer
-from mailproto.relay import QueueDelivery
+from mailproto.relay import QueueDelivery, _expansion
+from mailproto.relay._intake_reports import MAX_FAILED
 from mailproto.relay.aliases import SRS, AliasLimits
 from mailproto.testing import make_envelope
 from tests.relay.test_intake import (
@@ -498,6 +500,39 @@ class LimitTests(AliasCase):
         self.send("l0@example.org")
         self.assertEqual(self.mails("alice@example.org"), 1)
         self.assertLess(self.table.asked, 50)
+
+
+class TurnTests(AliasCase):
+    """Others have their turn while a long list is expanded."""
+
+    TABLE = {
+        "here@example.org": " ".join(f"alice+{number}@example.org" for number in range(500)),
+        "there@example.org": " ".join(f"u{number}@remote.example" for number in range(500)),
+        "gone@example.org": " ".join(f"gone{number}@example.org" for number in range(500))
+        + " alice@example.org",
+    }
+
+    def test_turns(self) -> None:
+        turns: list[int] = []
+
+        async def turn() -> None:
+            turns.append(self.table.asked)
+
+        self.patch(_expansion, "turn", turn)
+        for path in ("here", "there"):
+            turns.clear()
+            before = self.table.asked
+            self.send(f"{path}@example.org")
+            gaps = [after - before for before, after in pairwise([before, *turns, self.table.asked])]
+            self.assertLessEqual(max(gaps), 3 * _expansion.A_TURN)
+        turns.clear()
+        self.send(*[f"x{number}@example.org" for number in range(200)])
+        self.assertGreaterEqual(len(turns), 4)
+
+    def test_a_report_has_an_end(self) -> None:
+        self.send("gone@example.org")
+        [told] = self.queue.added
+        self.assertEqual(bytes(told.content).count(b"Action: failed"), MAX_FAILED)
 
 
 class ContractTests(AliasCase):

@@ -17,7 +17,7 @@ from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount
-from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
+from mailproto.model import DELIMITER, INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 __all__ = ["SQLiteAccount"]
 
@@ -59,7 +59,8 @@ class SQLiteAccount:
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         """See `IAccount.create`."""
-        await self._change(_tree.create, name, special_use)
+        levels = name.count(DELIMITER) + 1
+        await self._change(_tree.create, name, special_use, weight=REQUEST * levels)
 
     async def delete(self, name: str) -> None:
         """See `IAccount.delete`."""
@@ -75,7 +76,7 @@ class SQLiteAccount:
     async def _rename_inbox(self, new: str) -> None:
         database = self._database
         inbox, target = await self._change(_tree.create_beside_inbox, new)
-        changes = await _reading.changes_since(database.read, database.pause, inbox, 0)
+        changes = await database.changes.changes_since(inbox, 0)
         await database.long_changes.do(moving(inbox, target), changes.changed.uids, self._id)
 
     async def subscribe(self, name: str) -> None:

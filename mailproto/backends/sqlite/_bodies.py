@@ -26,9 +26,9 @@ from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._room import Room
 from mailproto.content import Content, Octets, chunks
 from mailproto.files import make_folder, sync_folder
-from mailproto.message import Summary, relations, scan, summarise
+from mailproto.message import Steps, Summary, finish, relations, scan_steps, summarise_steps
 
-__all__ = ["LARGE", "Bodies", "Body", "Digest", "digest"]
+__all__ = ["LARGE", "Bodies", "Body", "Digest", "Digesting", "digest"]
 
 LARGE = 1 << 16
 """Octets above which a body is stored in its own file."""
@@ -177,5 +177,32 @@ class Digest(NamedTuple):
 
 def digest(content: Octets) -> Digest:
     """Compute a digest.  :raises OSError: the content is in a file that cannot be read."""
-    index = scan(content)
-    return Digest(summarise(content, index), thread_keys(relations(content, index)))
+    return finish(_digest_steps(content))
+
+
+def _digest_steps(content: Octets) -> Steps[Digest]:
+    index = yield from scan_steps(content)
+    summary = yield from summarise_steps(content, index)
+    return Digest(summary, thread_keys(relations(content, index)))
+
+
+class Digesting:
+    """Computes the digest of a small body, a little at a time.
+
+    That takes 50 microseconds, but a thousand times as long if somebody wanted it to.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._steps = _digest_steps(body.octets)
+
+    def go_on(self, seconds: float = 0.001) -> Body | None:
+        """Work for some time; returns the body with its digest if that is there."""
+        end = time.monotonic() + seconds
+        try:
+            while True:
+                next(self._steps)
+                if time.monotonic() > end:
+                    return None
+        except StopIteration as done:
+            return self._body._replace(digest=done.value)

@@ -9,15 +9,17 @@ message uses it.
 from __future__ import annotations
 
 import json
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
+from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
 from mailproto.backends.sqlite._threads import join_threads, leave_threads
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
-from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
+from mailproto.model import FlagChange, FlagColumns, StoreResult
 
 __all__ = [
     "TOMBSTONES",
@@ -51,8 +53,9 @@ def store(
     """See `IMailbox.store`."""
     _, modseq = _numbers(transaction, mailbox)
     modseq += 1  # used only if there is a change
-    results: list[MessageFlags] = []
+    found, modseqs = array("I"), array("Q")
     refused: list[int] = []
+    new_flags: list[frozenset[str]] = []
     becomes: dict[Columns, tuple[Columns, frozenset[str]]] = {}
     changing: defaultdict[Columns, list[int]] = defaultdict(list)
     rows = transaction.execute(
@@ -72,7 +75,11 @@ def store(
         if after[0] != before:
             changing[before].append(uid)
             last = modseq
-        results.append(MessageFlags(uid, after[1], last))
+        found.append(uid)
+        modseqs.append(last)
+        new_flags.append(after[1])
+    new_keywords = {becomes[before][0][1] for before in changing if becomes[before][0][1] != before[1]}
+    transaction.keywords.check(transaction.connection, mailbox, new_keywords)
     unseen = deleted = 0
     for before, changed in changing.items():
         after_columns = becomes[before][0]
@@ -88,17 +95,21 @@ def store(
             (unseen, deleted, mailbox),
         )
         _moved_on(transaction, mailbox, modseq)
-    return StoreResult(FlagColumns.of(results), refused)
+    return StoreResult(FlagColumns(found, new_flags, modseqs), refused)
 
 
-def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
+def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> UidPairs:
     """See `IMailbox.copy`."""
     _numbers(transaction, source)
     uid_next, modseq = _numbers(transaction, target)
     these = _present(transaction, source, uids)
     if not these:
-        return []
+        return UidPairs((), ())
     asked = (source, json.dumps(these))
+    if source != target:
+        rows = transaction.execute(f"SELECT DISTINCT keywords FROM messages WHERE {_THESE}", asked)
+        keywords = [keywords for (keywords,) in rows]
+        transaction.keywords.check(transaction.connection, target, keywords)
     _count(transaction, target, *asked, sign=1)
     transaction.execute(
         "UPDATE bodies SET refs = refs + taken.count FROM"
@@ -117,34 +128,34 @@ def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int
     modseq += len(these)
     transaction.execute("UPDATE mailboxes SET uid_next = ? WHERE id = ?", (uid_next + len(these), target))
     _moved_on(transaction, target, modseq)
-    return list(zip(these, range(uid_next, uid_next + len(these)), strict=True))
+    return UidPairs(these, range(uid_next, uid_next + len(these)))
 
 
-def move(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
+def move(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> UidPairs:
     """See `IMailbox.move`."""
     pairs = copy(transaction, source, uids, target)
-    _remove(transaction, source, [uid for uid, _ in pairs])
+    _remove(transaction, source, pairs.sources.tolist())
     return pairs
 
 
-def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
+def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> Sequence[int]:
     """Remove those of ``uids`` that have ``\\Deleted``; returns the removed UIDs."""
     return _remove_where(transaction, mailbox, uids, f" AND flags & {DELETED_BIT}")
 
 
-def remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
+def remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> Sequence[int]:
     """Remove those of ``uids`` that exist, whatever their flags; returns the removed UIDs."""
     return _remove_where(transaction, mailbox, uids, "")
 
 
-def _remove_where(transaction: Transaction, mailbox: int, uids: Sequence[int], which: str) -> list[int]:
+def _remove_where(transaction: Transaction, mailbox: int, uids: Sequence[int], which: str) -> Sequence[int]:
     _numbers(transaction, mailbox)
     rows = transaction.execute(
         f"SELECT uid FROM messages WHERE {_THESE}{which} ORDER BY uid", (mailbox, json.dumps(uids))
     )
     gone = [uid for (uid,) in rows]
     _remove(transaction, mailbox, gone)
-    return gone
+    return array("I", gone)
 
 
 def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:

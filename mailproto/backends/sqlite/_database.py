@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
-from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._bodies import Bodies, Body, Digesting
+from mailproto.backends.sqlite._changes import ChangesReader
 from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges, any_long_change
@@ -36,6 +37,9 @@ FINISHING = 0.5
 ALONE_WITHIN = 2.0
 """Seconds within which programs of an earlier version must end before a store is migrated."""
 
+SLOW_DIGESTS = 8
+"""Messages that take long to read and are read at the same time: each needs up to 3 MB."""
+
 LOCK_PAUSE = 0.05
 """Seconds between two attempts to get exclusive access."""
 
@@ -50,6 +54,7 @@ class Database:
     :ivar bodies: the messages' octets.
     :ivar writer: makes all changes.
     :ivar long_changes: makes changes of many messages, in slices.
+    :ivar changes: tells what has changed in mailboxes.
     :ivar hints: the listeners for changes.
     """
 
@@ -64,6 +69,7 @@ class Database:
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self._peers = Peers(self.path + "-peers", self._finish_changes_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
+        self.changes = ChangesReader(self.read, self.pause)
         self.hints = Hints(self.read, self.pause, reactor, self._peers)
         self.writer = Writer(
             reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn
@@ -73,6 +79,7 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._waiting: deque[Deferred[None]] = deque()
+        self._slow_digests = DeferredSemaphore(SLOW_DIGESTS)
         self._underway: set[Deferred[Any]] = set()
 
     async def start(self) -> None:
@@ -149,6 +156,18 @@ class Database:
             return work(self._reader, *args, **kwargs)
         except sqlite3.Error as error:
             raise unavailable(error, self.path) from error
+
+    async def digested(self, digesting: Digesting) -> Body:
+        """The body with its digest; others have their turn in between."""
+        body = digesting.go_on()
+        if body is None:
+            await self._slow_digests.acquire()
+            try:
+                while (body := digesting.go_on()) is None:
+                    await self.pause()
+            finally:
+                self._slow_digests.release()
+        return body
 
     async def pause(self) -> None:
         """Let the reactor do other work; in each of its iterations, one of the waiting callers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from mailproto.model import DELETED, SEEN, SYSTEM_FLAGS
@@ -13,19 +14,24 @@ Columns = tuple[int, str]
 _BITS = {flag: 1 << position for position, flag in enumerate(SYSTEM_FLAGS)}
 SEEN_BIT, DELETED_BIT = _BITS[SEEN], _BITS[DELETED]
 
-_MAX_KNOWN = 10_000  # combinations in the cache; a mailbox has a few dozen
+KNOWN = 1 << 22
+"""The octets of the combinations in the cache, roughly; those of a usual mailbox take some thousand."""
 
 
 class _Known(dict[Columns, frozenset[str]]):
     """A cache: the set for each combination of columns, one object for all messages with it."""
 
+    def __init__(self) -> None:
+        self._octets = 0
+
     def __missing__(self, columns: Columns) -> frozenset[str]:
         bits, keywords = columns
-        flags = frozenset(
-            [*(flag for flag, bit in _BITS.items() if bits & bit), *keywords.split()],
-        )
-        if len(self) >= _MAX_KNOWN:
+        names = list(map(sys.intern, keywords.split()))  # the same name has one object in all sets
+        flags = frozenset([*(flag for flag, bit in _BITS.items() if bits & bit), *names])
+        self._octets += 400 + 2 * len(keywords) + sys.getsizeof(flags)
+        if self._octets > KNOWN:
             self.clear()
+            self._octets = 0
         self[columns] = flags
         return flags
 
@@ -34,12 +40,10 @@ flags_of = _Known()
 """``flags_of[bits, keywords]`` is the set of flags."""
 
 
-def flags_column(bits: Sequence[int], keywords: Sequence[str] | None) -> list[frozenset[str]]:
-    """The flags of many messages, from their columns; ``keywords`` is None if no message has any."""
-    if keywords is not None:
-        return list(map(flags_of.__getitem__, zip(bits, keywords, strict=True)))
+def flags_column(bits: Sequence[int]) -> list[frozenset[str]]:
+    """The flags of many messages without keywords."""
     sets = {each: flags_of[each, ""] for each in set(bits)}
-    return list(map(sets.__getitem__, bits))
+    return [sets[each] for each in bits]
 
 
 def columns_of(flags: frozenset[str]) -> Columns:

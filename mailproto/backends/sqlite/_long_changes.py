@@ -20,21 +20,21 @@ import math
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite import _changing
+from mailproto.backends.sqlite._long_change import KINDS, LongChange, copying, expunging, moving, storing
 from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._requests import LAST, REQUEST
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
-from mailproto.model import FlagChange, FlagOperation
 
 __all__ = [
     "SLICE",
@@ -43,12 +43,19 @@ __all__ = [
     "any_long_change",
     "copying",
     "expunging",
+    "is_long",
     "moving",
     "storing",
 ]
 
 SLICE = 1000
-"""Messages of one transaction: some 10 ms."""
+"""The most messages of one transaction: usually some 10 ms."""
+
+FIRST = 100
+"""Messages of a change's first slice; the later ones are as long as `SECONDS` allow."""
+
+SECONDS = 0.01
+"""The writer's processor time for a slice: messages with very many keywords take a hundred times as long."""
 
 BODIES = 200
 """Bodies that are removed in one transaction: some 2 ms."""
@@ -61,61 +68,6 @@ _CLEARING = "clearing"
 
 RETRY = 10.0
 """Seconds until clearing is tried again after a failure, and until it begins after a start."""
-
-
-class LongChange(NamedTuple):
-    """A change of some messages of a mailbox.
-
-    :ivar kind: a name in `_KINDS`.
-    :ivar target: the mailbox to copy or move to.
-    :ivar arguments: further arguments, as JSON.
-    """
-
-    kind: str
-    mailbox: int
-    target: int | None = None
-    arguments: str = ""
-
-
-def copying(source: int, target: int) -> LongChange:
-    """`IMailbox.copy`."""
-    return LongChange("copy", source, target)
-
-
-def moving(source: int, target: int) -> LongChange:
-    """`IMailbox.move`."""
-    return LongChange("move", source, target)
-
-
-def expunging(mailbox: int) -> LongChange:
-    """`IMailbox.expunge` of some UIDs."""
-    return LongChange("expunge", mailbox)
-
-
-def storing(mailbox: int, change: FlagChange, unchanged_since: int | None) -> LongChange:
-    """`IMailbox.store`."""
-    arguments = json.dumps([change.operation.name, sorted(change.flags), unchanged_since])
-    return LongChange("store", mailbox, arguments=arguments)
-
-
-def _store(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
-    operation, flags, unchanged_since = json.loads(change.arguments)
-    flag_change = FlagChange(FlagOperation[operation], frozenset(flags))
-    return _changing.store(transaction, change.mailbox, uids, flag_change, unchanged_since)
-
-
-_KINDS: Mapping[str, Callable[[Transaction, LongChange, Sequence[int]], Any]] = {
-    "copy": lambda transaction, change, uids: _changing.copy(
-        transaction, change.mailbox, uids, change.target or 0
-    ),
-    "move": lambda transaction, change, uids: _changing.move(
-        transaction, change.mailbox, uids, change.target or 0
-    ),
-    "expunge": lambda transaction, change, uids: _changing.expunge(transaction, change.mailbox, uids),
-    "remove": lambda transaction, change, uids: _changing.remove(transaction, change.mailbox, uids),
-    "store": _store,
-}
-"""The work for a slice of each kind; "remove" undoes a copy."""
 
 
 class LongChanges:
@@ -141,7 +93,7 @@ class LongChanges:
         :param share: see `Writer.submit`.
         :raises MailError: the change failed.  Finished slices stay, except that a copy is undone.
         """
-        if len(uids) > SLICE:
+        if is_long(uids):
             return await self._do_slices(None, change, array("I", uids), share)
         apply, weight = (_copy_few if change.kind == "copy" else _apply), REQUEST + len(uids)
         return [await self._writer.run(apply, change, list(uids), share=share, weight=weight)]
@@ -219,11 +171,13 @@ class LongChanges:
         results = []
         do_slice = _copy_slice if change.kind == "copy" else _slice
         try:
-            for start in range(0, len(uids), SLICE):
-                some = uids[start : start + SLICE].tolist()
+            start, size = 0, min(FIRST, SLICE)  # then ten times as many at most, as long as that is quick
+            while start < len(uids):
+                some = uids[start : start + size].tolist()
+                start += size
                 all_uids = uids if job is None else None
-                is_last = start + SLICE >= len(uids)
-                job, result = await self._writer.run(
+                is_last = start >= len(uids)
+                job, result, seconds = await self._writer.run(
                     do_slice,
                     job,
                     change,
@@ -234,6 +188,7 @@ class LongChanges:
                     share=share,
                     weight=REQUEST + len(some),
                 )
+                size = max(1, min(SLICE, size * 10, int(size * SECONDS / (seconds or SECONDS / 10))))
                 results.append(result)
                 after_each()
         except Exception:
@@ -303,6 +258,11 @@ class LongChanges:
             self._retry = self._clock.callLater(RETRY, self.clear)
 
 
+def is_long(uids: Sequence[int]) -> bool:
+    """Whether a change of so many messages is done in slices."""
+    return len(uids) > min(FIRST, SLICE)
+
+
 def any_long_change(connection: sqlite3.Connection) -> bool:
     """Whether there is a running or an interrupted long change, in any process."""
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM long_changes)").fetchone()[0])
@@ -313,7 +273,7 @@ def any_long_change(connection: sqlite3.Connection) -> bool:
 
 def _apply(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
     """Apply a change to a few messages."""
-    return _KINDS[change.kind](transaction, change, uids)
+    return KINDS[change.kind](transaction, change, uids)
 
 
 def _slice(
@@ -324,17 +284,18 @@ def _slice(
     some: Sequence[int],
     is_last: bool,
     owner: str,
-) -> tuple[int, Any]:
-    """Do the next slice.
+) -> tuple[int, Any, float]:
+    """Do the next slice; returns the job, the result, and the seconds that it took.
 
     :param job: None for the first slice: then the change is recorded with all ``uids``.
     """
+    begin = time.thread_time()
     if job is None:
         job = _write_down(transaction, change, uids or array("I"), owner)
     result = _apply(transaction, change, some)
     if is_last:
         _strike_out(transaction, job)
-        return job, result
+        return job, result, time.thread_time() - begin
     transaction.execute("UPDATE long_changes_progress SET upto = ? WHERE id = ?", (some[-1], job))
     if change.kind == "copy" and result:
         runs = _copied(transaction, job)
@@ -346,7 +307,7 @@ def _slice(
         transaction.execute(
             "UPDATE long_changes_progress SET copied = ? WHERE id = ?", (json.dumps(runs), job)
         )
-    return job, result
+    return job, result, time.thread_time() - begin
 
 
 @adds_content
@@ -355,7 +316,7 @@ def _copy_few(transaction: Transaction, change: LongChange, uids: Sequence[int])
 
 
 @adds_content
-def _copy_slice(*arguments: Any) -> tuple[int, Any]:
+def _copy_slice(*arguments: Any) -> tuple[int, Any, float]:
     return _slice(*arguments)
 
 
@@ -427,5 +388,5 @@ def _clear_some(transaction: Transaction) -> bool:
     return (
         _changing.discard_some(transaction, SLICE)
         or _changing.remove_unused_bodies(transaction, BODIES)
-        or drop_unused_threads(transaction.connection, BODIES) == BODIES
+        or drop_unused_threads(transaction.connection, BODIES)
     )

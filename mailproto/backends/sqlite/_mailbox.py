@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -12,8 +13,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
-from mailproto.backends.sqlite._bodies import LARGE, Body
+from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
@@ -70,7 +72,7 @@ class SQLiteMailbox:
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return await _reading.changes_since(self._database.read, self._database.pause, self._id, modseq)
+        return await self._database.changes.changes_since(self._id, modseq)
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
@@ -111,24 +113,24 @@ class SQLiteMailbox:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
         adds_keywords = change.operation is not FlagOperation.REMOVE and not change.flags <= _SYSTEM_FLAGS
-        if adds_keywords and len(uids) > _long_changes.SLICE:  # a single slice fails as a whole anyway
+        if adds_keywords and _long_changes.is_long(uids):  # a single slice fails as a whole anyway
             database = self._database
             await _reading.check_flags(database.read, database.pause, self._id, uids, change)
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
         if len(stored) == 1:
             return cast(StoreResult, stored[0])
-        refused = chain.from_iterable(part.refused for part in stored)
-        return StoreResult(FlagColumns.join([part.changed for part in stored]), list(refused))
+        refused = list(chain.from_iterable(part.refused for part in stored))
+        return StoreResult(FlagColumns.join([part.changed for part in stored]), refused)
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
         copied = await self._change(_long_changes.copying(self._id, self._other(target)), uids)
-        return list(chain.from_iterable(copied))
+        return UidPairs.join(copied)
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
         moved = await self._change(_long_changes.moving(self._id, self._other(target)), uids)
-        return list(chain.from_iterable(moved))
+        return UidPairs.join(moved)
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
@@ -136,8 +138,10 @@ class SQLiteMailbox:
             uids = await _reading.marked_deleted(self._database.read, self._database.pause, self._id)
             if not uids:
                 return ()
-        gone = await self._change(_long_changes.expunging(self._id), uids)
-        return list(chain.from_iterable(gone))
+        gone = array("I")
+        for part in await self._change(_long_changes.expunging(self._id), uids):
+            gone += part
+        return gone
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
@@ -155,23 +159,25 @@ class SQLiteMailbox:
         return first
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
-        doing = self._database.long_changes.do(change, list(uids), self._account)
+        doing = self._database.long_changes.do(change, uids, self._account)
         return await self._database.underway(Deferred.fromCoroutine(doing))
 
     async def _append(
         self, messages: Sequence[NewMessage], is_wanted: Callable[[], bool] = lambda: True
     ) -> Sequence[AppendedMessage]:
-        bodies = self._database.bodies
+        database, bodies = self._database, self._database.bodies
         arrivals: list[Arrival] = []
         try:
             for message in messages:
-                large = len(message.content) > LARGE
-                body = await bodies.large(message.content) if large else bodies.small(message.content)
+                if len(message.content) > LARGE:
+                    body = await bodies.large(message.content)
+                else:
+                    body = await database.digested(Digesting(bodies.small(message.content)))
                 arrivals.append(arrival(body, message.flags, message.internal_date))
             if not is_wanted():
                 raise CancelledError
             octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
-            return await self._database.writer.submit(
+            return await database.writer.submit(
                 append_all,
                 Append(self._id, arrivals),
                 share=self._account,

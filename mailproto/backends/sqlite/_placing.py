@@ -14,13 +14,15 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from mailproto.backends._flags import TooManyKeywords
 from mailproto.backends._threading import ThreadKeys
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import Threads
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
 from mailproto.message import RENDER_VERSION
 from mailproto.model import AppendedMessage
@@ -56,6 +58,7 @@ class Append(NamedTuple):
     arrivals: Sequence[Arrival]
 
 
+@in_any_order
 @adds_content
 def deliver_all(
     transaction: Transaction, deliveries: Sequence[Delivery]
@@ -76,7 +79,13 @@ def deliver_all(
                 outcomes.append(placement)
                 continue
             found = placing.mailbox(placement[0])
-            outcomes.append(found if isinstance(found, MailError) else placing.put(found, placement[1]))
+            if isinstance(found, MailError):
+                outcomes.append(found)
+                continue
+            try:
+                outcomes.append(placing.put(found, placement[1]))
+            except TooManyKeywords as error:
+                outcomes.append(error)
         results.append(outcomes)
     placing.finish()
     return results
@@ -87,6 +96,7 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
     """For each append: where its messages are.
 
     :raises NoSuchMailbox:
+    :raises TooManyKeywords: a mailbox has too many.
     """
     mailboxes: dict[int, Mailbox] = {}
     placing = Placing(transaction)
@@ -185,8 +195,13 @@ class Placing:
         return self._accounts.setdefault(id_, _Account(id_, modseq))
 
     def put(self, mailbox: Mailbox, arrival: Arrival) -> AppendedMessage:
-        """Add a message for a mailbox."""
+        """Add a message for a mailbox.
+
+        :raises TooManyKeywords: the mailbox has too many.
+        """
         body, (bits, keywords), date = arrival
+        if keywords:
+            self._transaction.keywords.check(self._transaction.connection, mailbox.id, (keywords,))
         new = self._counted(body)
         self._changed[mailbox.id] = mailbox
         uid = mailbox.uid_next

@@ -15,8 +15,9 @@ from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._queue_adding import UNREAD, Entry, add_all, entry
 from mailproto.backends.sqlite._queue_changing import change_some, pause, regroup_some
-from mailproto.backends.sqlite._queue_leasing import lease_some, release_all, renew_all
+from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all, release_all, renew_all
 from mailproto.backends.sqlite._queue_settling import settle_all, settle_and_report_all, settlement
+from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.backends.sqlite._schema import connect
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError
@@ -42,6 +43,8 @@ message if it has more."""
 
 READ = 25
 """Leased messages that are read in one turn of the reactor."""
+
+_OPERATORS = "queue"  # whose turn changes of many messages take in the writer
 
 STEPS = 50
 """Steps of `SQLiteQueue.find` after which it returns what it has found, if that is something."""
@@ -138,7 +141,8 @@ class SQLiteQueue:
         """See `IQueue.lease`."""
         given.check_lease(destination, now, until, messages, recipients)
         database = self._database
-        leased = await database.writer.run(lease_some, destination, now, until, messages, recipients)
+        wanted = Wanted(destination, now, until, messages, recipients)
+        leased = await database.writer.submit(lease_all, wanted)
         leases: list[Lease] = []
         for start in range(0, len(leased), READ):
             if start:
@@ -183,7 +187,7 @@ class SQLiteQueue:
                     if known[domain] != each.destination:
                         moves.append((message.id, each.number, each.destination, known[domain]))
             if moves:
-                await database.writer.run(regroup_some, moves)
+                await database.writer.run(regroup_some, moves, share=_OPERATORS, weight=REQUEST + len(moves))
             else:
                 await database.pause()
 
@@ -218,7 +222,9 @@ class SQLiteQueue:
         for start in range(0, len(ids), CHANGED):
             sizes = self._database.read(reading.sizes_of, ids[start : start + CHANGED])
             for piece in _slices(sizes):
-                changed += await self._database.writer.run(change_some, piece, change)
+                changed += await self._database.writer.run(
+                    change_some, piece, change, share=_OPERATORS, weight=CHANGED
+                )
         return changed
 
     async def counts(self, now: float) -> QueueCounts:

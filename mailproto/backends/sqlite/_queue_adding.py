@@ -16,8 +16,9 @@ from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Arrival, Place, Placing
 from mailproto.backends.sqlite._queue_schema import READY, TIMED, WAITING
 from mailproto.backends.sqlite._queue_tally import Tally
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import MailError
 from mailproto.message import Summary
 from mailproto.model import AppendedMessage, NewQueued, canonical_mailbox_name
@@ -59,6 +60,7 @@ def entry(message: NewQueued, body: Body) -> Entry:
     return Entry(body, placements, recipients, dump_envelope(message.envelope) if recipients else "", message)
 
 
+@in_any_order
 @adds_content
 def add_all(
     transaction: Transaction, requests: Sequence[Sequence[Entry]]

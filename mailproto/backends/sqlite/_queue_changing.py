@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mailproto.backends.sqlite._queue_removing import remove_messages
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, TIMED, WAITING
 from mailproto.backends.sqlite._queue_tally import Tally, rows_of
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.model import QueueChange
 
 __all__ = ["change_some", "pause", "regroup_some"]

@@ -113,6 +113,18 @@ def _destinations(connection: sqlite3.Connection) -> Iterator[Fault]:
         )
 
 
+def _shares(connection: sqlite3.Connection) -> Iterator[Fault]:
+    nowhere = "destination NOT IN (SELECT name FROM queue_destinations WHERE waiting > 0)"
+    for name, count in connection.execute(
+        f"SELECT destination, count(*) FROM queue_shares WHERE {nowhere} GROUP BY destination"
+    ):
+        yield Fault(
+            "strays",
+            f"{count} shares take turns at {printable(name)}, where nothing waits",
+            (f"DELETE FROM queue_shares WHERE destination = ? AND {nowhere}", (name,)),
+        )
+
+
 def _destination_counts(connection: sqlite3.Connection) -> Iterator[Fault]:
     # One pass over the recipients, and not one for each destination.
     for name, *figures in connection.execute(
@@ -140,7 +152,9 @@ def _wrong_destination(name: str, figures: Sequence[int]) -> Fault:
 
 def _wakes(connection: sqlite3.Connection) -> Iterator[Fault]:
     for name, wake, right in connection.execute(
-        f"SELECT name, wake, {_WAKE} AS right FROM queue_destinations WHERE wake IS NOT right"
+        # SQLite's JSON, by which the writer reads times, rounds them.
+        f"SELECT name, wake, {_WAKE} AS right FROM queue_destinations"
+        " WHERE (wake IS NULL) != (right IS NULL) OR abs(wake - right) > 0.001"
     ):
         yield Fault(
             "queue",
@@ -194,5 +208,5 @@ def _counts(connection: sqlite3.Connection) -> Iterator[Fault]:
 QUEUE_ROWS: Sequence[Look] = (_messages, _recipients)
 """To be done before bodies are counted."""
 
-QUEUE_COUNTERS: Sequence[Look] = (_leases, _destinations, _destination_counts, _wakes, _counts)
+QUEUE_COUNTERS: Sequence[Look] = (_leases, _destinations, _destination_counts, _wakes, _shares, _counts)
 """To be done after it."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mailproto.backends._queue_rules import FORGET
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._queue_schema import NOWHERE, READY, TIMED
 from mailproto.backends.sqlite._queue_tally import Destination, Tally, rows_of
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._requests import in_any_order
+from mailproto.backends.sqlite._transactions import Transaction
 
-__all__ = ["lease_some", "release_all", "renew_all"]
+__all__ = ["Wanted", "lease_all", "release_all", "renew_all"]
 
 PROMOTED = 1000
 """The most recipients of one destination that become ready with one lease, those first that are due first.
@@ -36,10 +38,25 @@ LOOKED_AT = 4096
 _STEP = 2  # recipients a message that are looked at first
 
 
-def lease_some(
+class Wanted(NamedTuple):
+    """See `IQueue.lease`."""
+
+    destination: str
+    now: float
+    until: float
+    messages: int
+    recipients: int
+
+
+@in_any_order
+def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list[tuple[int, int]]]:
+    """For each request, the tokens of the leases with their messages."""
+    return [_lease(transaction, *wanted) for wanted in requests]
+
+
+def _lease(
     transaction: Transaction, destination: str, now: float, until: float, messages: int, recipients: int
 ) -> list[tuple[int, int]]:
-    """See `IQueue.lease`; returns the tokens of the leases with their messages."""
     transaction.execute(
         "DELETE FROM queue_destinations WHERE name IN (SELECT name FROM queue_destinations"
         " WHERE waiting = 0 AND paused_until <= ? LIMIT ?)",
@@ -161,11 +178,12 @@ _LEASED = (
 )
 
 
+@in_any_order
 def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], float]]) -> list[set[int]]:
     """Make the leases with these tokens last until a time; returns those that are still there."""
     tally, results = Tally(transaction), []
     for tokens, until in requests:
-        rows = rows_of(transaction, _LEASED, (json.dumps(tokens),))
+        rows = rows_of(transaction, _LEASED, (json.dumps(list(set(tokens))),))
         tally.load(row[3] for row in rows)
         for _, _, _, name, phase, _ in rows:
             if phase == READY:  # it had run out
@@ -186,10 +204,11 @@ def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], 
     return results
 
 
+@in_any_order
 def release_all(transaction: Transaction, requests: Sequence[Sequence[int]]) -> list[None]:
     """Give back the leases with these tokens: their recipients keep their turns."""
     tally = Tally(transaction)
-    tokens = json.dumps([token for request in requests for token in request])
+    tokens = json.dumps(list({token for request in requests for token in request}))
     rows = rows_of(transaction, _LEASED, (tokens,))
     tally.load(row[3] for row in rows)
     for _, _, _, name, phase, due in rows:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from mailproto.backends.sqlite._queue_tally import rows_of
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 
 __all__ = ["remove_messages"]
 

@@ -13,8 +13,9 @@ from mailproto.backends.sqlite._queue_adding import Adding, Entry
 from mailproto.backends.sqlite._queue_removing import remove_messages
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, TIMED, WAITING, number_of
 from mailproto.backends.sqlite._queue_tally import Tally, rows_of
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import LeaseLost
 from mailproto.model import RecipientResult
 
@@ -53,6 +54,7 @@ def settlement(token: int, results: Sequence[RecipientResult], reports: Sequence
     return Settlement(token, {result.number: result for result in results}, reports)
 
 
+@in_any_order
 def settle_all(transaction: Transaction, settlements: Sequence[Settlement]) -> list[Failure | None]:
     """For each settlement, None or why nothing was changed."""
     tally = Tally(transaction)
@@ -71,6 +73,7 @@ def settle_all(transaction: Transaction, settlements: Sequence[Settlement]) -> l
     return failures
 
 
+@in_any_order
 @adds_content
 def settle_and_report_all(
     transaction: Transaction, settlements: Sequence[Settlement]
@@ -93,7 +96,7 @@ class _Settling:
             " unfinished, size)) FROM json_each(?) CROSS JOIN queue_leases AS leases ON leases.token = value"
             " CROSS JOIN queued_recipients AS recipients ON recipients.message = leases.message"
             " AND recipients.token = leases.token CROSS JOIN queued ON queued.id = leases.message",
-            (json.dumps([each.token for each in settlements]),),
+            (json.dumps(list({each.token for each in settlements})),),
         ):
             self._leases.setdefault(row[0], []).append(_Leased(*row))
         tally.load(leased.destination for lease in self._leases.values() for leased in lease)

@@ -13,7 +13,7 @@ from typing import Any
 
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, WAITING
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 
 __all__ = ["Destination", "Tally", "rows_of"]
 
@@ -144,16 +144,47 @@ class Tally:
             transaction.queue_changed = True
 
     def _write_destinations(self) -> None:
-        transaction, kept, gone = self._transaction, [], []
-        for each in self._destinations.values():
-            if each.waiting or each.paused_until:
-                kept.append(each)
-            elif each.is_known or each.top:
-                gone.append(each.name)
-        timed = [each.name for each in kept if each.waiting and not each.ready]
-        firsts = dict(
+        transaction, all_ = self._transaction, self._destinations.values()
+        for each in all_:
+            if not each.ready:
+                each.virtual = max(each.virtual, each.top)  # nobody is before anybody else
+            if not each.waiting:
+                each.virtual = each.top = 0
+        rows = [
+            (
+                each.name,
+                each.waiting,
+                each.ready,
+                each.since,
+                None if first is None else max(first, each.paused_until),
+                each.virtual,
+                each.top,
+                each.paused_until,
+                each.failures,
+                each.reason,
+            )
+            for each, first in self._firsts().items()
+            if each.waiting or each.paused_until
+        ]
+        if rows:
+            insert(transaction.execute, f"REPLACE INTO queue_destinations ({_DESTINATION})", sorted(rows))
+        empty = [each for each in all_ if not each.waiting]
+        for table, column, names in (
+            ("queue_destinations", "name", [each.name for each in empty if not each.paused_until]),
+            ("queue_shares", "destination", [each.name for each in empty]),
+        ):
+            if names:
+                transaction.execute(
+                    f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
+                    (json.dumps(names),),
+                )
+
+    def _firsts(self) -> dict[Destination, float | None]:
+        """When each destination is due if it is not paused; None if nothing waits."""
+        timed = [each.name for each in self._destinations.values() if each.waiting and not each.ready]
+        times = dict(
             rows_of(
-                transaction,
+                self._transaction,
                 "SELECT json_group_array(json_array(value, (SELECT min(time) FROM queued_recipients"
                 " WHERE phase = 1 AND destination = value))) FROM json_each(?)",
                 (json.dumps(timed),),
@@ -161,34 +192,9 @@ class Tally:
             if timed
             else ()
         )
-        rows = []
-        for each in kept:
-            first = each.since if each.ready else firsts.get(each.name)
-            if not each.ready:
-                each.virtual = max(each.virtual, each.top)  # nobody is before anybody else
-            rows.append(
-                (
-                    each.name,
-                    each.waiting,
-                    each.ready,
-                    each.since,
-                    None if first is None else max(first, each.paused_until),
-                    each.virtual,
-                    each.top,
-                    each.paused_until,
-                    each.failures,
-                    each.reason,
-                )
-            )
-        if rows:
-            insert(transaction.execute, f"REPLACE INTO queue_destinations ({_DESTINATION})", sorted(rows))
-        if gone:
-            names = (json.dumps(gone),)
-            for table, of in (("queue_destinations", "name"), ("queue_shares", "destination")):
-                transaction.execute(
-                    f"DELETE FROM {table} WHERE {of} IN (SELECT value FROM json_each(?))",  # noqa: S608
-                    names,
-                )
+        return {
+            each: each.since if each.ready else times.get(each.name) for each in self._destinations.values()
+        }
 
 
 def rows_of(transaction: Transaction, statement: str, values: Sequence[Any]) -> list[list[Any]]:

@@ -15,20 +15,17 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 from mailproto.backends._flags import check_keywords
-from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_column, flags_of
+from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_of
 from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
 from mailproto.message import RENDER_VERSION
 from mailproto.model import (
-    Changes,
     FlagChange,
-    FlagColumns,
     MailboxStatus,
-    MessageFlags,
     MessageInfo,
     Metadata,
     Part,
@@ -37,8 +34,10 @@ from mailproto.model import (
 __all__ = [
     "EMAIL_ID",
     "MAILBOX_ID",
+    "NEXT",
     "THREAD_ID",
-    "changes_since",
+    "Read",
+    "check_exists",
     "check_flags",
     "claim_kept",
     "claim_recent",
@@ -64,16 +63,14 @@ _STATUS = (
     " FROM mailboxes LEFT JOIN claims ON claims.mailbox = mailboxes.id"
 )
 
-_FEW = 2000
-"""The most changes that are read as rows, in one step."""
-
 _PIECE = 10_000
 """Messages that are read in one turn of the reactor: some 3 ms."""
 
-_NEXT = (
+NEXT = (
     "SELECT uid, flags, keywords, modseq FROM messages NOT INDEXED"
     " WHERE mailbox = :mailbox AND uid > :after AND uid < :before ORDER BY uid LIMIT :count"
 )
+"""The messages of a mailbox in the next range."""
 
 Read = Callable[..., Any]
 """`Database.read`."""
@@ -131,35 +128,6 @@ def statuses(connection: sqlite3.Connection, which: str, values: Sequence[Any]) 
     return {name: MailboxStatus._make(row) for name, *row in connection.execute(_STATUS + which, values)}
 
 
-async def changes_since(
-    read: Read, pause: Callable[[], Awaitable[None]], mailbox: int, modseq: int
-) -> Changes:
-    """See `IMailbox.changes_since`.
-
-    A few changes are read in one step.  Many are read in pieces, as columns instead of rows, each piece in
-    its own snapshot.  The result has the modseq from the beginning; a change that is made while the pieces
-    are read may be in it, and is in the next call's result in any case.
-    """
-    begun = read(_begin, mailbox, modseq)
-    if begun.changed is not None:
-        return Changes(begun.changed, begun.vanished, begun.modseq)
-    uids, modseqs, vanished = array("I"), array("Q"), begun.vanished
-    flags: list[frozenset[str]] = []
-    last = 0
-    while (piece := read(_piece, mailbox, modseq, last, begun.uid_next, begun.is_forgotten)) is not None:
-        uids.extend(piece.uids)
-        flags += piece.flags
-        modseqs.extend(piece.modseqs)
-        if begun.is_forgotten:
-            vanished.extend(sorted(set(range(last + 1, piece.last)).difference(piece.there)))
-        last = piece.last
-        await pause()
-    if begun.is_forgotten:
-        vanished.extend(range(last + 1, begun.uid_next))
-    read(_check_exists, mailbox)
-    return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
-
-
 async def metadata(
     read: Read, pause: Callable[[], Awaitable[None]], mailbox: int, uids: Sequence[int]
 ) -> Metadata:
@@ -171,7 +139,7 @@ async def metadata(
             column.extend(values)
         if start + _PIECE < len(uids):
             await pause()
-    read(_check_exists, mailbox)
+    read(check_exists, mailbox)
     return Metadata(*columns)
 
 
@@ -238,93 +206,6 @@ async def marked_deleted(read: Read, pause: Callable[[], Awaitable[None]], mailb
     return uids
 
 
-class _Begun(NamedTuple):
-    """The first step: the mailbox's state, and the changes if they are few.
-
-    :ivar changed: None if there are many.
-    :ivar vanished: the removed UIDs, unless ``is_forgotten``.
-    :ivar is_forgotten: whether the tombstones of that time have been dropped: then every UID that does not
-        exist counts as removed.
-    """
-
-    modseq: int
-    uid_next: int
-    changed: FlagColumns | None
-    vanished: array[int]
-    is_forgotten: bool
-
-
-class _Piece(NamedTuple):
-    """The columns of the changed messages in a range.
-
-    :ivar last: the greatest UID in the range.
-    :ivar there: all UIDs in the range, if they were requested.
-    """
-
-    uids: list[int]
-    flags: list[frozenset[str]]
-    modseqs: list[int]
-    last: int
-    there: list[int]
-
-
-def _begin(connection: sqlite3.Connection, mailbox: int, modseq: int) -> _Begun:
-    with snapshot(connection):
-        row = connection.execute(
-            "SELECT modseq, uid_next, forgotten, messages FROM mailboxes WHERE id = ?", (mailbox,)
-        ).fetchone()
-        if row is None:
-            raise NoSuchMailbox
-        now, uid_next, forgotten, messages = row
-        if modseq >= now:
-            return _Begun(now, uid_next, FlagColumns(), array("I"), is_forgotten=False)
-        is_forgotten = 0 < modseq < forgotten
-        vanished = _tombstones(connection, mailbox, modseq) if modseq > 0 and not is_forgotten else array("I")
-        if is_forgotten or (modseq == 0 and messages > _FEW):
-            return _Begun(now, uid_next, None, vanished, is_forgotten)
-        rows = connection.execute(
-            "SELECT uid, flags, keywords, modseq FROM messages"
-            + (" INDEXED BY messages_changed" if modseq > 0 else " NOT INDEXED")
-            + " WHERE mailbox = ? AND modseq > ? LIMIT ?",
-            (mailbox, modseq, _FEW + 1),
-        ).fetchall()
-    if len(rows) > _FEW:
-        return _Begun(now, uid_next, None, vanished, is_forgotten=False)
-    rows.sort()
-    changed = FlagColumns.of(
-        MessageFlags(uid, flags_of[bits, keywords], at) for uid, bits, keywords, at in rows
-    )
-    return _Begun(now, uid_next, changed, vanished, is_forgotten=False)
-
-
-def _piece(
-    connection: sqlite3.Connection, mailbox: int, modseq: int, after: int, before: int, all_of_them: bool
-) -> _Piece | None:
-    """The changes in the next range, or None at the end."""
-    asked = {"mailbox": mailbox, "modseq": modseq, "after": after, "before": before, "count": _PIECE}
-    # SQLite aggregates in the order of the table, which is by UID.
-    keywords: list[str] | None = None
-    with snapshot(connection):
-        row = connection.execute(
-            "SELECT max(uid), json_group_array(uid) FILTER (WHERE modseq > :modseq),"
-            " json_group_array(flags) FILTER (WHERE modseq > :modseq),"
-            " json_group_array(modseq) FILTER (WHERE modseq > :modseq), max(keywords) > ''"
-            + (", json_group_array(uid)" if all_of_them else ", '[]'")
-            + f" FROM ({_NEXT})",
-            asked,
-        ).fetchone()
-        last, uids, bits, modseqs, has_keywords, there = row
-        if last is None:
-            return None
-        if has_keywords:
-            [text] = connection.execute(
-                f"SELECT json_group_array(keywords) FILTER (WHERE modseq > :modseq) FROM ({_NEXT})", asked
-            ).fetchone()
-            keywords = json.loads(text)
-    flags = flags_column(json.loads(bits), keywords)
-    return _Piece(json.loads(uids), flags, json.loads(modseqs), last, json.loads(there))
-
-
 def _any_deleted(connection: sqlite3.Connection, mailbox: int) -> bool:
     row = connection.execute("SELECT deleted FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
     if row is None:
@@ -335,21 +216,10 @@ def _any_deleted(connection: sqlite3.Connection, mailbox: int) -> bool:
 def _deleted_after(connection: sqlite3.Connection, mailbox: int, after: int) -> tuple[list[int], int | None]:
     """The deleted UIDs in the next range, and the range's last UID, or None at the end."""
     uids, last = connection.execute(
-        f"SELECT json_group_array(uid) FILTER (WHERE flags & {DELETED_BIT}), max(uid) FROM ({_NEXT})",
+        f"SELECT json_group_array(uid) FILTER (WHERE flags & {DELETED_BIT}), max(uid) FROM ({NEXT})",
         {"mailbox": mailbox, "after": after, "before": 1 << 32, "count": _PIECE},
     ).fetchone()
     return json.loads(uids), last
-
-
-def _tombstones(connection: sqlite3.Connection, mailbox: int, modseq: int) -> array[int]:
-    uids = array("I")
-    rows = connection.execute(
-        "SELECT first, last FROM vanished WHERE mailbox = ? AND modseq > ?", (mailbox, modseq)
-    ).fetchall()
-    rows.sort()
-    for first, last in rows:
-        uids.extend(range(first, last + 1))
-    return uids
 
 
 def read(
@@ -397,22 +267,24 @@ def read(
         else:
             found = list(map(_new_info, rows))
         cursor.close()
-        _check_exists(connection, mailbox)  # a deleted mailbox's messages are removed later
+        check_exists(connection, mailbox)  # a deleted mailbox's messages are removed later
     found.sort()
     return found
 
 
 _LONG = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
 _FIRST_LONG, _AFTER_LONG = 3, 7  # their columns
-_ROWS_AT_ONCE = 8
 
 
 def _first_rows(cursor: sqlite3.Cursor, most: int) -> Iterator[Any]:
-    """The rows up to the one with which there are ``most`` octets, or some more."""
-    while most > 0 and (rows := cursor.fetchmany(_ROWS_AT_ONCE)):
-        yield from rows
-        for row in rows:
-            most -= sum(map(len, filter(None, row[_FIRST_LONG:_AFTER_LONG])))
+    """The rows up to the one with which there are ``most`` octets."""
+    for row in cursor:
+        yield row
+        for octets in row[_FIRST_LONG:_AFTER_LONG]:
+            if octets is not None:
+                most -= len(octets)
+        if most <= 0:
+            return
 
 
 def _content(
@@ -423,6 +295,6 @@ def _content(
     return None if octets is None else Content(octets)
 
 
-def _check_exists(connection: sqlite3.Connection, mailbox: int) -> None:
+def check_exists(connection: sqlite3.Connection, mailbox: int) -> None:
     if connection.execute("SELECT 1 FROM mailboxes WHERE id = ?", (mailbox,)).fetchone() is None:
         raise NoSuchMailbox

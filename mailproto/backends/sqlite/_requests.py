@@ -10,21 +10,35 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
     from mailproto.backends.sqlite._transactions import Transaction
 
-__all__ = ["LAST", "MAX_BATCH", "MAX_WEIGHT", "REQUEST", "Request", "Requests", "Work"]
+__all__ = [
+    "LAST",
+    "MAX_BATCH",
+    "MAX_WEIGHT",
+    "REQUEST",
+    "Request",
+    "Requests",
+    "Work",
+    "in_any_order",
+    "kinds_of",
+]
 
 MAX_BATCH = 512
 """The most requests of one commit; this bounds how long the first one waits for the last."""
 
 MAX_WEIGHT = 1000
 """The weight at which a batch is long enough: some 10 ms.  A changed message weighs 1."""
+
+HEAVY = 300
+"""From this weight on, a request has a batch without the deliveries that wait already, so that these do not
+wait for it."""
 
 REQUEST = 10
 """What any request of an account weighs, besides its messages."""
@@ -33,6 +47,19 @@ LAST = "last"
 """The share of what comes after everything that waits already; all that is one batch."""
 
 Work = Callable[["Transaction", Sequence[Any]], Sequence[Any]]
+WorkT = TypeVar("WorkT", bound=Work)
+
+_IN_ANY_ORDER: set[Any] = set()
+
+
+def in_any_order(work: WorkT) -> WorkT:
+    """Mark work whose requests may be done before or after those of other work that is marked so.
+
+    It is for what is asked for very often: who asks waits for the result before asking for anything that
+    depends on it.
+    """
+    _IN_ANY_ORDER.add(work)
+    return work
 
 
 class Request(NamedTuple):
@@ -53,6 +80,7 @@ class Requests:
         self._first: deque[Request] = deque()
         self._shares: dict[Hashable, deque[Request]] = {}  # in the order of their turns
         self._last: list[Request] = []
+        self._is_postponed = False  # a heavy request, because deliveries were waiting
         self._has_ended = False
 
     def put(self, request: Request) -> None:
@@ -76,8 +104,13 @@ class Requests:
                 self._take_all(batch)
             else:
                 self._take_first(batch)
-                self._take_turns(batch)
+                self._is_postponed = bool(batch) and not self._is_postponed and self._is_next_heavy()
+                if not self._is_postponed:
+                    self._take_turns(batch)
         return True
+
+    def _is_next_heavy(self) -> bool:
+        return any(waiting[0].weight >= HEAVY for waiting in islice(self._shares.values(), 1))
 
     def _is_idle(self) -> bool:
         return not (self._first or self._shares or self._last)
@@ -124,3 +157,27 @@ class Requests:
                 batch.append(request)
                 weight += request.weight
                 count += 1
+
+
+def kinds_of(batch: Sequence[Request]) -> list[tuple[Work, list[Request]]]:
+    """The requests of a batch by kind: neighbours, and all that is `in_any_order` until one that is not.
+
+    Deliveries, leases and results of attempts alternate on a busy server: done one by one, nearly each would
+    be a kind of its own, with a savepoint and a dozen statements.
+    """
+    kinds: list[tuple[Work, list[Request]]] = []
+    in_any_order: dict[Work, list[Request]] = {}
+    for request in batch:
+        work = request.work
+        if work in _IN_ANY_ORDER:
+            requests = in_any_order.get(work)
+        else:
+            in_any_order.clear()
+            requests = kinds[-1][1] if kinds and kinds[-1][0] == work else None
+        if requests is None:
+            requests = []
+            kinds.append((work, requests))
+            if work in _IN_ANY_ORDER:
+                in_any_order[work] = requests
+        requests.append(request)
+    return kinds

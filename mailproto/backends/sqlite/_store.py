@@ -17,7 +17,7 @@ from mailproto._arguments import text_path
 from mailproto._twisted_arguments import check_clock
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite._account import SQLiteAccount
-from mailproto.backends.sqlite._bodies import LARGE, Body
+from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
 from mailproto.backends.sqlite._check import check_database
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._directory import SQLiteDirectory
@@ -81,12 +81,24 @@ class SQLiteStore:
             return delivered.addErrback(_same_for_all, count)
         # The usual case, thousands of times a second: one Deferred and no coroutine.
         try:
-            delivery = _delivery(database.bodies.small(content), placements, internal_date)
+            digesting = Digesting(database.bodies.small(content))
+            body = digesting.go_on()
+            if body is None:
+                slowly = self._deliver_slowly(digesting, placements, internal_date)
+                return database.underway(Deferred.fromCoroutine(slowly)).addErrback(_same_for_all, count)
+            delivery = _delivery(body, placements, internal_date)
         except MailError as error:
             return succeed([error] * count)
         except ValueError:  # a flag that is not valid; protocols refuse these themselves
             return fail()
         return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
+
+    async def _deliver_slowly(
+        self, digesting: Digesting, placements: Sequence[Placement], internal_date: int | None
+    ) -> Sequence[AppendedMessage | MailError]:
+        """Deliver a message that is made so that it takes long to read."""
+        body = await self._database.digested(digesting)
+        return await self._database.writer.submit(deliver_all, _delivery(body, placements, internal_date))
 
     async def _deliver_large(
         self,

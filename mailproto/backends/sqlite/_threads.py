@@ -30,6 +30,7 @@ even if a thread never ends.  Replies still find the thread, because they name t
 
 _KEY_SIZE = 8
 _STEP = 1000  # messages that are looked up together
+_KEYS_AT_ONCE = 1000  # of unused threads
 
 
 class Threads:
@@ -137,14 +138,24 @@ def leave_threads(connection: sqlite3.Connection, which: str, asked: tuple[objec
     _count(connection, "-", which, asked)
 
 
-def drop_unused_threads(connection: sqlite3.Connection, limit: int = -1) -> int:
-    """Remove up to ``limit`` threads without messages; returns how many."""
+def drop_unused_threads(connection: sqlite3.Connection, limit: int) -> bool:
+    """Remove up to ``limit`` threads without messages; returns whether there may be more.
+
+    There are fewer if they have very many keys.
+    """
     rows = connection.execute(
         "SELECT id, keys FROM threads INDEXED BY threads_unused WHERE messages = 0 LIMIT ?", (limit,)
     ).fetchall()
-    _forget(connection, [(key, id_) for id_, packed in rows for key in _unpacked(packed)])
-    connection.executemany("DELETE FROM threads WHERE id = ?", [(id_,) for id_, _ in rows])
-    return len(rows)
+    keys: list[tuple[int, int]] = []
+    dropped: list[tuple[int]] = []
+    for id_, packed in rows:
+        keys += [(key, id_) for key in _unpacked(packed)]
+        dropped.append((id_,))
+        if len(keys) > _KEYS_AT_ONCE:
+            break
+    _forget(connection, keys)
+    connection.executemany("DELETE FROM threads WHERE id = ?", dropped)
+    return len(dropped) < len(rows) or len(rows) == limit
 
 
 def give_threads(connection: sqlite3.Connection) -> list[str]:

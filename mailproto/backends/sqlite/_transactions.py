@@ -9,6 +9,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from mailproto.backends.sqlite._failures import is_of_storage
+from mailproto.backends.sqlite._keywords import Keywords
 from mailproto.backends.sqlite._requests import Request, Work
 from mailproto.errors import MailError
 
@@ -18,6 +19,7 @@ __all__ = ["Transaction", "do_each_kind", "do_one_kind"]
 class Transaction:
     """A transaction, and what must be done after its commit.
 
+    :ivar keywords: limits the keywords of mailboxes.
     :ivar touched: the changed mailboxes, each with its modseq.
     :ivar accounts: the changed accounts, each with its modseq.
     :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
@@ -26,8 +28,9 @@ class Transaction:
     :ivar leaves_work: whether there is data to be cleared away afterwards.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, keywords: Keywords | None = None) -> None:
         self.connection = connection
+        self.keywords = keywords or Keywords()
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
         self.accounts: dict[int, int] = {}
@@ -38,13 +41,13 @@ class Transaction:
 
 
 def do_one_kind(
-    connection: sqlite3.Connection, work: Work, requests: Sequence[Request]
+    connection: sqlite3.Connection, keywords: Keywords, work: Work, requests: Sequence[Request]
 ) -> tuple[Sequence[Any], Transaction] | None:
     """Do and commit a batch of one kind; None if it failed and was undone.
 
     This is the usual case.  It needs no savepoint, for which SQLite would open another file.
     """
-    transaction = Transaction(connection)
+    transaction = Transaction(connection, keywords)
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = work(transaction, [request.argument for request in requests])
@@ -58,10 +61,10 @@ def do_one_kind(
 
 
 def do_each_kind(
-    connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[Request]]]
+    connection: sqlite3.Connection, keywords: Keywords, kinds: Sequence[tuple[Work, Sequence[Request]]]
 ) -> tuple[Sequence[Any], Transaction]:
     """Do and commit a batch in which each kind of work may fail by itself."""
-    transaction = Transaction(connection)
+    transaction = Transaction(connection, keywords)
     connection.execute("BEGIN IMMEDIATE")
     results: list[Any] = []
     for work, requests in kinds:

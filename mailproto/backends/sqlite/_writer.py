@@ -2,7 +2,7 @@
 
 Requests that arrive while a batch commits form the next batch.  There is no timer: a request never waits
 for others, but under load one sync serves all requests that arrived during the last one. Within a batch,
-consecutive requests of the same kind are done together, with few statements.  If that fails, each is done
+requests of the same kind are done together, with few statements (`kinds_of`).  If that fails, each is done
 again by itself, so that one failure does not affect the others.
 
 Each request is short: a change of many messages is divided into slices (`_long_changes`).  `Requests` decides
@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from itertools import groupby
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -27,7 +26,8 @@ from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._checkpoints import Checkpoints
-from mailproto.backends.sqlite._requests import REQUEST, Request, Requests
+from mailproto.backends.sqlite._keywords import Keywords
+from mailproto.backends.sqlite._requests import REQUEST, Request, Requests, kinds_of
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
 from mailproto.backends.sqlite._transactions import Transaction, do_each_kind, do_one_kind
@@ -70,6 +70,7 @@ class Writer:
         self._room = room
         self._turn = turn
         self._checkpoints = Checkpoints(path)
+        self._keywords = Keywords()
         self._requests = Requests()
         self._answers: deque[Callable[[], None]] = deque()  # to be given in the reactor's thread
         self._is_answering = False
@@ -211,10 +212,11 @@ class Writer:
 
     def _try(self, connection: sqlite3.Connection, batch: Sequence[Request]) -> Exception | None:
         """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""
-        kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
+        kinds = kinds_of(batch)
+        batch = [request for _, requests in kinds for request in requests]
         try:
-            done = do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
-            results, transaction = done or do_each_kind(connection, kinds)
+            done = do_one_kind(connection, self._keywords, *kinds[0]) if len(kinds) == 1 else None
+            results, transaction = done or do_each_kind(connection, self._keywords, kinds)
         except Exception as error:
             return error
         self._answer(batch, results, transaction)

@@ -154,5 +154,7 @@ async def append(server: IMAPServer, command: Command[Append]) -> bytes:
         [appended] = await settle(mailbox.append([new]))
     finally:
         spool.close()
+    if server.view is not None:
+        server.view.expect_changes(mailbox)
     server.observer.appended(Appended(server.client, mailbox.name, appended.uid, len(content)))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

@@ -73,8 +73,7 @@ class _Response:
             if self.plan.parts:
                 await self._read(some)
             else:
-                uids, gone = self.view.uids, self.view.gone
-                await self._answer(Batch(self.view, [at for at in some if uids[at] not in gone], ()))
+                await self._answer(Batch(self.view, self.view.there(some), ()))
 
     async def _read(self, indexes: Sequence[int]) -> None:
         uids = self.view.present(indexes)
@@ -159,4 +158,6 @@ class _Response:
             self.server.tell_failed("FETCH", error)
             return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
+        if keywords := self.server.selected_writer.keywords():  # another session may have set some
+            self.server.respond(keywords)
         return frozenset(view.uids[at] for at in changed)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.wire import Command, NoArguments
@@ -65,10 +66,11 @@ class _Pusher:
         """Send updates until no more changes are hinted at."""
         server = self._server
         try:
+            await server.wait_turn()  # all who idle in this mailbox are told at the same time
             while not self._stopped and server.is_open and server.view is not None and server.view.is_stale:
                 await server.catch_up(expunges=True)
                 await server.flush()
-        except SessionOver:
+        except (ConnectionOver, SessionOver):
             return
         except MailError as error:
             server.tell_failed("IDLE", error)

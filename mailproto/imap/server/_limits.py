@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailproto.connection.limits import Limits
 from mailproto.imap.wire import IMAPWireLimits
@@ -26,16 +27,20 @@ class IMAPLimits(Limits):
         in files, until they are stored; beyond it, a message gets NO [UNAVAILABLE].  One account may hold
         only as much as is left for all others, which is half if it is alone.  At least twice the largest
         message; 0 for no limit.
+    :ivar searches: how many searches of one account read messages at a time; others wait.
     :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
         browser or a scanner.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
         ways counts once.
     """
 
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"searches"}
+
     first_command: float = 60
     idle: float = 1800
     wire: IMAPWireLimits = field(default_factory=IMAPWireLimits)
     before_login: IMAPWireLimits = _BEFORE_LOGIN
     spooled: int = 1 << 30
+    searches: int = 2
     bad_commands: int = 20
     failed_logins: int = 5

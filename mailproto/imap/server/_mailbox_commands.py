@@ -9,6 +9,7 @@ from mailproto.awaiting import settle
 from mailproto.errors import NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._view import MailboxView
+from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import (
     Command,
     Create,
@@ -53,11 +54,17 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
         pause=server.yield_turn,
         failed=lambda error: server.tell_failed(command.name, error),
     )
-    description = await view.describe(await view.load())
+    writer = ViewWriter(view)
+    status = await view.load()
+    try:
+        description = await writer.describe(status)
+    except BaseException:
+        view.close()
+        raise
     if not server.is_open:
         view.close()
         raise SessionOver
-    server.select(view)
+    server.select(writer)
     server.respond(description)
     access = "READ-ONLY" if view.read_only else "READ-WRITE"
     return f"[{access}] {command.name} completed".encode("ascii")

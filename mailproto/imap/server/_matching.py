@@ -1,242 +1,130 @@
-"""Search keys compiled into tests of messages, each with its cost (RFC 9051 6.4.4)."""
+"""Search keys compiled into conditions: a table with a row for each kind of key (RFC 9051 6.4.4).
+
+Equal keys become one condition, which is tested once.
+"""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any as Anything
+from typing import TypeVar
 
-from mailproto.content import unwrapped
+from mailproto.imap import wire
+from mailproto.imap.server import _search_columns as columns
+from mailproto.imap.server import _search_content as content
+from mailproto.imap.server._conditions import All, Any, Column, Condition, Content, Opposite
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import (
-    And,
-    Body,
-    DateKey,
-    Flagged,
-    Header,
-    New,
-    Not,
-    Numbers,
-    Old,
-    Or,
-    Recent,
-    SearchKey,
-    SequenceSet,
-    Size,
-    Text,
-    Uids,
-)
-from mailproto.message import Index, Searchable, casemap, header_fields, parse_date
-from mailproto.model import SEEN, SYSTEM_FLAGS, MessageInfo
+from mailproto.imap.wire import And, Not, Or, SearchKey
+from mailproto.message import Steps, search_key
 
-__all__ = ["Condition", "Cost", "SearchContext", "compile_key"]
+__all__ = ["Search", "compiled"]
 
-_EPOCH_ORDINAL = 719_163
-"""``datetime.date(1970, 1, 1).toordinal()``"""
-
-_DAY = 86_400
-
-Test = Callable[[int], bool]
-"""Called with a message's index in the view; whether the message matches."""
+C = TypeVar("C", bound=Column | Content)
 
 
-class Cost(enum.IntEnum):
-    """What must be read for a test."""
+class Search:
+    """The compiled keys of one SEARCH.
 
-    KNOWN = 0
-    METADATA = 1
-    CONTENT = 2
-
-
-class Condition(NamedTuple):
-    """A test and its cost."""
-
-    cost: Cost
-    test: Test
-
-
-class SearchContext:
-    """What tests read their data from.
-
-    :ivar sizes: the sizes of the messages that are tested, by index.
-    :ivar dates: the internal dates of these messages, by index.
+    :ivar condition: what a message must meet.
+    :ivar columns: the columns that may be tested, the cheapest first.
+    :ivar texts: the keys of BODY and TEXT, mapped.
     """
-
-    __slots__ = ("_header", "_info", "_text", "dates", "sizes", "view")
 
     def __init__(self, view: MailboxView) -> None:
         self.view = view
-        self.sizes: Mapping[int, int] = {}
-        self.dates: Mapping[int, int] = {}
-        self.set_message(MessageInfo(0))
+        self.condition: Condition = All(())
+        self.columns: list[Column] = []
+        self.texts: dict[str, None] = {}
+        self._made: dict[object, Anything] = {}
+        self._spellings = columns.Spellings()
 
-    def set_message(self, info: MessageInfo) -> None:
-        """Set the message that tests of content read."""
-        self._info = info
-        self._text: Searchable | None = None
-        self._header: bytes | None = None
+    def column(self, what: object, make: Callable[[], Column]) -> Column:
+        """The column for ``what``, which is made once."""
+        column: Column | None = self._made.get(what)
+        if column is None:
+            self._made[what] = column = make()
+            self.columns.append(column)
+        return column
 
-    @property
-    def text(self) -> Searchable:
-        """The text of the current message."""
-        if self._text is None:
-            content = unwrapped(self._info.content)
-            self._text = Searchable(content, Index.load(self._info.offsets or b""))
-        return self._text
+    def content(self, what: object, make: Callable[[], Content]) -> Content:
+        """The test of content for ``what``, which is made once."""
+        test: Content | None = self._made.get(what)
+        if test is None:
+            self._made[what] = test = make()
+        return test
 
-    def may_contain(self, word: bytes) -> bool:
-        """Whether the header may contain ``word`` (ASCII, in upper case, without white space).
+    def sequence(self, sequence: wire.SequenceSet, *, uid: bool) -> Column:
+        """Messages in a set; numbers and UIDs of no message are left out."""
+        uids = self.view.uids
+        last = (uids[-1] if uid else len(uids)) if uids else 0
+        return self.column((sequence, uid), lambda: columns.in_ranges(sequence.merged(last), uid=uid))
 
-        A search in the octets is enough for nearly every header.  Where nothing is encoded, a word
-        that is not in the octets is not in the text, and the header need not be parsed.
-        """
-        content = unwrapped(self._info.content)
-        if not isinstance(content, bytes):
-            return True
-        if self._header is None:
-            self._header = _plain_header(content)
-        return self._header is _ANYTHING or word in self._header
+    def flagged(self, key: wire.Flagged) -> Condition:
+        """Messages with or without a flag."""
+        name = columns.compared(key.flag)
+        column = self.column(name, lambda: columns.flagged(name, self._spellings))
+        return column if key.present else Opposite(column)
 
+    def recent(self) -> Column:
+        """Messages with ``\\Recent``."""
+        return self.column(wire.Recent, lambda: columns.recent(self.view.is_recent))
 
-_ANYTHING = b"?"
-"""Stands for a header that must be decoded before it can be searched."""
-
-
-def _plain_header(content: bytes) -> bytes:
-    """The header, or a little more, in upper case; `_ANYTHING` if some of it is encoded."""
-    header = content.partition(b"\n\r\n")[0].partition(b"\n\n")[0]
-    # The CR at the end belongs to the line end that was cut off.
-    if b"=?" in header or not header.isascii() or b"\r" in header[:-1].replace(b"\r\n", b""):
-        return _ANYTHING
-    return header.upper()
-
-
-def compile_key(key: SearchKey, context: SearchContext) -> list[Condition]:
-    """Compile a search key into conditions that must all be met, the cheapest first.
-
-    :raises IMAPWireError: for a sequence number of no message.
-    """
-    keys = key.keys if isinstance(key, And) else (key,)
-    return sorted((_compile(key, context) for key in keys), key=lambda condition: condition.cost)
+    def text(self, key: wire.Body | wire.Text) -> Content:
+        """Text in the body, or also in the headers."""
+        mapped = search_key(key.value)
+        self.texts[mapped] = None
+        headers = isinstance(key, wire.Text)
+        return self.content((mapped, headers), lambda: content.in_text(mapped, headers=headers))
 
 
-def _compile(key: SearchKey, context: SearchContext) -> Condition:
+def _dated(search: Search, key: wire.DateKey) -> Condition:
+    if key.field == "INTERNAL":
+        return search.column(key, lambda: columns.dated(key.op, key.date))
+    return search.content(key, lambda: content.sent(key.op, key.date))
+
+
+def _new(search: Search, key: wire.New) -> Condition:
+    return All((search.recent(), search.flagged(wire.Flagged("\\Seen", False))))
+
+
+_KEYS: Mapping[type[Anything], Callable[[Search, Anything], Condition]] = {
+    wire.All: lambda search, key: All(()),
+    wire.Numbers: lambda search, key: search.sequence(key.sequence, uid=False),
+    wire.Uids: lambda search, key: search.sequence(key.sequence, uid=True),
+    wire.Flagged: Search.flagged,
+    wire.Recent: lambda search, key: search.recent(),
+    wire.Old: lambda search, key: Opposite(search.recent()),
+    wire.New: _new,
+    wire.Size: lambda search, key: search.column(key, lambda: columns.sized(key.op, key.octets)),
+    wire.DateKey: _dated,
+    wire.Header: lambda search, key: search.content(key, lambda: content.in_header(key.name, key.value)),
+    wire.Address: lambda search, key: search.content(key, lambda: content.in_addresses(key.name, key.value)),
+    wire.Body: Search.text,
+    wire.Text: Search.text,
+}
+
+
+def compiled(key: SearchKey, view: MailboxView) -> Steps[Search]:
+    """Compile search keys, in steps."""
+    search = Search(view)
+    search.condition = yield from _compiled(key, search)
+    search.columns.sort(key=lambda column: column.cost)
+    return search
+
+
+def _compiled(key: SearchKey, search: Search) -> Steps[Condition]:
     match key:
         case And(keys):
-            return _all([_compile(key, context) for key in keys])
+            conditions: list[Condition] = []
+            for each in keys:
+                condition = yield from _compiled(each, search)
+                conditions.append(condition)
+            return All(conditions)
         case Or(left, right):
-            # The cheaper test comes first: if it matches, the other need not be made.
-            first, second = sorted((_compile(left, context), _compile(right, context)), key=lambda c: c.cost)
-            return Condition(second.cost, lambda at: first.test(at) or second.test(at))
+            one = yield from _compiled(left, search)
+            return Any((one, (yield from _compiled(right, search))))
         case Not(inner):
-            cost, test = _compile(inner, context)
-            return Condition(cost, lambda at: not test(at))
-        case Uids(sequence) | Numbers(sequence):
-            return Condition(Cost.KNOWN, _members(context.view, sequence, uid=isinstance(key, Uids)))
-        case Flagged(flag, present):
-            return Condition(Cost.KNOWN, _flagged(context.view, flag, present))
-        case Recent() | New() | Old():
-            return Condition(Cost.KNOWN, _recent(context.view, key))
-        case Size(op, octets):
-            return Condition(Cost.METADATA, _sized(context, op, octets))
-        case DateKey(field, op, date):
-            day = date.toordinal() - _EPOCH_ORDINAL
-            if field == "INTERNAL":
-                return Condition(Cost.METADATA, _dated(_internal_day(context), op, day))
-            return Condition(Cost.CONTENT, _dated(_sent_day(context), op, day))
-        case Header(name, value):
-            return Condition(Cost.CONTENT, _in_header(context, name.encode("utf-8"), casemap(value)))
-        case Body(value):
-            mapped = casemap(value)
-            return Condition(Cost.CONTENT, lambda at: context.text.in_body(mapped))
-        case Text(value):
-            mapped = casemap(value)
-            return Condition(Cost.CONTENT, lambda at: context.text.in_text(mapped))
-    return Condition(Cost.KNOWN, lambda at: True)  # ALL
-
-
-def _all(conditions: Sequence[Condition]) -> Condition:
-    ordered = sorted(conditions, key=lambda condition: condition.cost)
-    tests = [condition.test for condition in ordered]
-    return Condition(ordered[-1].cost, lambda at: all(test(at) for test in tests))
-
-
-def _members(view: MailboxView, sequence: SequenceSet, *, uid: bool) -> Test:
-    indexes: Collection[int] = view.indexes(sequence, uid=uid)
-    members = indexes if isinstance(indexes, range) else frozenset(indexes)
-    return lambda at: at in members
-
-
-def _flagged(view: MailboxView, flag: str, present: bool) -> Test:
-    flags = view.flags
-    if flag in SYSTEM_FLAGS:
-        return (lambda at: flag in flags[at]) if present else (lambda at: flag not in flags[at])
-    # Keywords are compared without case; messages share few sets of flags.
-    folded = flag.casefold()
-    answers: dict[frozenset[str], bool] = {}
-
-    def test(at: int) -> bool:
-        answer = answers.get(flags[at])
-        if answer is None:
-            answer = (folded in {name.casefold() for name in flags[at]}) is present
-            answers[flags[at]] = answer
-        return answer
-
-    return test
-
-
-def _recent(view: MailboxView, key: Recent | New | Old) -> Test:
-    uids, flags = view.uids, view.flags
-    if isinstance(key, Recent):
-        return lambda at: view.is_recent(uids[at])
-    if isinstance(key, Old):
-        return lambda at: not view.is_recent(uids[at])
-    return lambda at: SEEN not in flags[at] and view.is_recent(uids[at])
-
-
-def _sized(context: SearchContext, op: str, octets: int) -> Test:
-    if op == "LARGER":
-        return lambda at: context.sizes[at] > octets
-    return lambda at: context.sizes[at] < octets
-
-
-def _in_header(context: SearchContext, name: bytes, mapped: str) -> Test:
-    if not mapped or not mapped.isascii():
-        return lambda at: context.text.in_header(name, mapped)
-    # A text with white space may be folded in the header.
-    word = max(mapped.encode("ascii").split() or [b""], key=len)
-    return lambda at: context.may_contain(word) and context.text.in_header(name, mapped)
-
-
-def _internal_day(context: SearchContext) -> Callable[[int], int | None]:
-    """Return a function that gives a message's internal day in UTC, counted from the epoch."""
-    return lambda at: context.dates[at] // _DAY
-
-
-def _sent_day(context: SearchContext) -> Callable[[int], int | None]:
-    """Return a function that gives the day in a message's Date field, whatever its zone, or None."""
-
-    def day(at: int) -> int | None:
-        text = context.text
-        root = text.index.root
-        for field in header_fields(text.content, root.header, root.body):
-            if field.name.lower() == b"date":
-                sent = parse_date(field.value)
-                return None if sent is None else sent.toordinal() - _EPOCH_ORDINAL
-        return None
-
-    return day
-
-
-def _dated(day_of: Callable[[int], int | None], op: str, wanted: int) -> Test:
-    """Test a day; time and zone do not matter, and SINCE includes its day (RFC 9051 6.4.4)."""
-
-    def test(at: int) -> bool:
-        day = day_of(at)
-        if day is None:
-            return False
-        if op == "BEFORE":
-            return day < wanted
-        return day == wanted if op == "ON" else day >= wanted
-
-    return test
+            condition = yield from _compiled(inner, search)
+            return condition.condition if isinstance(condition, Opposite) else Opposite(condition)
+    yield
+    return _KEYS[type(key)](search, key)

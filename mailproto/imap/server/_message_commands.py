@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,26 +28,25 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
     already told the client; so many STOREs in a row stay cheap.  The next command with updates asks.
     """
     arguments = command.arguments
-    view = server.selected
+    writer = server.selected_writer
+    view = writer.view
     if arguments.unchanged_since is not None:
         raise BadCommand("CONDSTORE is not available")
     if view.read_only:
         raise ReadOnly
     indexes = view.indexes(arguments.sequence, uid=command.uid)
     uids = view.present(indexes)
+    await server.yield_turn()
     stored = (await settle(view.mailbox.store(uids, arguments.change))).changed if uids else FlagColumns()
     answered = await view.apply(arguments.change, stored, silent=arguments.silent)
-    if news := view.announce_keywords():
-        server.respond(news)
+    if keywords := writer.keywords():
+        server.respond(keywords)
     for start in range(0, len(answered), _BATCH):
-        server.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))
+        server.respond(writer.fetch_flags(answered[start : start + _BATCH], uid=command.uid))
         await server.flush()
-    if len(stored) != len(indexes) and not command.uid:
+    # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
+    if len(stored) != len(indexes) and not command.uid and not arguments.silent:
         raise ExpungeIssued
-
-
-_AT_ONCE = 10_000
-"""How many UIDs are written before others may have their turn: some 2 ms."""
 
 
 async def open_target(server: IMAPServer, name: str) -> IMailbox:
@@ -67,8 +67,10 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
 async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
     uids = _messages(server, command)
+    await server.yield_turn()
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
+    server.selected.expect_changes(target)
     return b"[%b] COPY completed" % await _copyuid(server, target, copied) if copied else None
 
 
@@ -78,14 +80,17 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     if view.read_only:
         raise ReadOnly
     uids = _messages(server, command)
+    await server.yield_turn()
     target = await open_target(server, command.arguments.mailbox)
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
         server.respond(b"* OK [%b] Moved\r\n" % await _copyuid(server, target, moved))
-        await view.vanish([uid for uid, _ in moved])
+        for start in range(0, len(moved), _BATCH):
+            await view.vanish([uid for uid, _ in moved[start : start + _BATCH]])
+    view.expect_changes(target)
 
 
-def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:
+def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
     """The UIDs of the messages that the client named.
 
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
@@ -99,18 +104,24 @@ def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:
 
 
 async def _copyuid(server: IMAPServer, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
-    sources = await _set(server, [source for source, _ in pairs])
-    targets = await _set(server, [there for _, there in pairs])
-    return b"COPYUID %d %b %b" % (target.uid_validity, sources, targets)
+    """The response code of RFC 4315 3."""
+    sources, targets = array("I"), array("I")
+    for start in range(0, len(pairs), _BATCH):
+        some = pairs[start : start + _BATCH]
+        sources.extend([source for source, _ in some])
+        targets.extend([there for _, there in some])
+        await server.yield_turn()
+    written = await _set(server, sources), await _set(server, targets)
+    return b"COPYUID %d %b %b" % (target.uid_validity, *written)
 
 
-async def _set(server: IMAPServer, numbers: Sequence[int]) -> bytes:
+async def _set(server: IMAPServer, numbers: array[int]) -> bytes:
     """`format_set` of many numbers; others have their turn in between."""
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         return format_set(numbers)
     sets = []
-    for start in range(0, len(numbers), _AT_ONCE):
-        sets.append(format_set(numbers[start : start + _AT_ONCE]))
+    for start in range(0, len(numbers), _BATCH):
+        sets.append(format_set(numbers[start : start + _BATCH]))
         await server.yield_turn()
     return b",".join(sets)
 
@@ -123,6 +134,7 @@ async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]
     arguments = command.arguments
     if isinstance(arguments, UidExpunge):
         uids = view.present(view.indexes(arguments.sequence, uid=True))
+        await server.yield_turn()
         await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
     else:
         await settle(view.vanish(await settle(view.mailbox.expunge())))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from mailproto.content import CHUNK, unwrapped
+from mailproto.content import CHUNK, Octets, unwrapped
 from mailproto.imap.server._rows import RowPlan
 from mailproto.imap.wire import FetchSection
 from mailproto.message import Index, Section, Sections, Slices, Steps, Working, body_steps
@@ -27,7 +27,8 @@ STREAMED = CHUNK
 _WHOLE = Section()
 
 _SMALL_INDEX = 2000
-"""Octets of a stored index that takes no time."""
+_SMALL_MESSAGE = 1 << 16
+"""Octets of a stored index, and of a message, that take little time and memory."""
 
 
 class SectionLost(Exception):
@@ -57,25 +58,15 @@ async def sections_of(
     size = 0
     is_begun = False
     separator = b""
-    sections: Sections | None = None
+    message = _Message(server, info, content)
     try:
         if plan.body:
-            rendered = await _in_turns(server, body_steps(content, await _index(server, info)))
+            rendered = await message.body()
             pieces.append(b"BODY %b" % rendered)
             size = len(rendered)
             separator = b" "
         for item in plan.sections:
-            octets: Slices | None
-            if item.section == _WHOLE:
-                octets = Slices(content, ((0, len(content)),))
-            else:
-                if sections is None:
-                    sections = Sections(content, await _index(server, info))
-                if item.section.fields:
-                    octets = await _in_turns(server, sections.find_steps(item.section))
-                    await server.yield_turn()
-                else:
-                    octets = sections.find(item.section)
+            octets = await message.section(item.section)
             if octets is None:
                 pieces.append(b"%b%b NIL" % (separator, item.label))
                 size += len(item.label)
@@ -88,8 +79,8 @@ async def sections_of(
                     pieces += octets.chunks(start, cut)
                     server.respond(b"".join(pieces))
                     is_begun = True
-                    await server.flush()
                     pieces.clear()
+                    await server.flush(message.close)
                     start, size = cut, stop - cut
                 pieces += octets.chunks(start, stop)
             separator = b" "
@@ -97,15 +88,58 @@ async def sections_of(
         if is_begun:
             raise SectionLost(error) from None
         raise
+    finally:
+        message.close()
     pieces.append(end)
     return b"".join(pieces)
 
 
-async def _index(server: IMAPServer, info: MessageInfo) -> Index:
-    stored = info.offsets or b""
-    if len(stored) < _SMALL_INDEX:
-        return Index.load(stored)
-    return await _in_turns(server, Index.load_steps(stored))
+class _Message:
+    """Takes a message apart; large messages have a place meanwhile (`mailproto.imap.server._places`)."""
+
+    __slots__ = ("_content", "_has_place", "_info", "_sections", "_server")
+
+    def __init__(self, server: IMAPServer, info: MessageInfo, content: Octets) -> None:
+        self._server = server
+        self._info = info
+        self._content = content
+        self._sections: Sections | None = None
+        self._has_place = False
+
+    async def body(self) -> bytes:
+        """The value of BODY."""
+        rendered = await _in_turns(self._server, body_steps(self._content, await self._index()))
+        self.close()
+        return rendered
+
+    async def section(self, wanted: Section) -> Slices | None:
+        """The octets of a section; None if there is no such part."""
+        if wanted == _WHOLE:
+            return Slices(self._content, ((0, len(self._content)),))
+        sections = self._sections
+        if sections is None:
+            sections = self._sections = Sections(self._content, await self._index())
+        if not wanted.fields:
+            return sections.find(wanted)
+        found = await _in_turns(self._server, sections.find_steps(wanted))
+        await self._server.yield_turn()
+        return found
+
+    def close(self) -> None:
+        """Forget what is known of the parts, and give the place back; another section may follow."""
+        self._sections = None
+        if self._has_place:
+            self._has_place = False
+            self._server.factory.places.give_back()
+
+    async def _index(self) -> Index:
+        server, stored = self._server, self._info.offsets or b""
+        if len(stored) < _SMALL_INDEX and len(self._content) < _SMALL_MESSAGE:
+            return Index.load(stored)
+        await server.factory.places.take(server.signed_in.name)
+        self._has_place = True
+        await server.yield_turn()
+        return await _in_turns(server, Index.load_steps(stored))
 
 
 async def _in_turns(server: IMAPServer, steps: Steps[T]) -> T:

@@ -19,6 +19,7 @@ from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._session_commands import capabilities
 from mailproto.imap.server._view import MailboxView
+from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import (
     AppendLiteral,
     Command,
@@ -48,7 +49,7 @@ class IMAPServer(ServerConnection[Event]):
 
     :ivar sasl: the exchanges of AUTHENTICATE.
     :ivar account: the account that signed in, or None.
-    :ivar view: the selected mailbox, or None.
+    :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
     """
 
     alpn: ClassVar[Sequence[bytes]] = (b"imap",)
@@ -67,7 +68,7 @@ class IMAPServer(ServerConnection[Event]):
             failure_delay=factory.limits.failure_delay,
         )
         self.account: IAccount | None = None
-        self.view: MailboxView | None = None
+        self.writer: ViewWriter | None = None
         self.spool: Spool | None = None
         self._greeting = False
         self._logout: Callable[[], None] | None = None
@@ -261,23 +262,37 @@ class IMAPServer(ServerConnection[Event]):
         return self.account
 
     @property
+    def view(self) -> MailboxView | None:
+        """The selected mailbox, or None."""
+        return None if self.writer is None else self.writer.view
+
+    @property
     def selected(self) -> MailboxView:
         """The selected mailbox, for commands that need one."""
-        if self.view is None:
+        return self.selected_writer.view
+
+    @property
+    def selected_writer(self) -> ViewWriter:
+        """Tells the client of the selected mailbox, for commands that need one."""
+        if self.writer is None:
             raise BadCommand
-        return self.view
+        return self.writer
 
     def respond(self, data: bytes) -> None:
         """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
         self._responses.append(data)
 
-    async def flush(self) -> None:
+    async def flush(self, before_waiting: Callable[[], None] | None = None) -> None:
         """Send the collected responses, wait while the client is slow, and let others have their turn.
 
+        :param before_waiting: called if the client is slow.
         :raises SessionOver: the client is gone.
         """
         self._send()
-        await self.drained()
+        drained = self.drained()
+        if before_waiting is not None and self.congested:
+            before_waiting()
+        await drained
         await self.yield_turn()
         if not self.is_open:
             raise SessionOver
@@ -312,11 +327,11 @@ class IMAPServer(ServerConnection[Event]):
         :raises SessionOver: the mailbox was deleted, so the connection is closed: RFC 2180 3.1
             leaves nothing better.
         """
-        if self.view is None or not self.view.has_updates(expunges=expunges):
+        if self.writer is None or not self.writer.has_updates(expunges=expunges):
             return
         told = False
         try:
-            async for piece in self.view.update(expunges=expunges):
+            async for piece in self.writer.updates(expunges=expunges):
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
@@ -358,15 +373,19 @@ class IMAPServer(ServerConnection[Event]):
         self.account, self._logout = account, logout
         self.wire.limits = self.factory.wire_limits
 
-    def select(self, view: MailboxView) -> None:
-        """Make ``view`` the selected mailbox; there must be none."""
-        self.view = view
+    def select(self, writer: ViewWriter) -> None:
+        """Make a mailbox the selected one; there must be none."""
+        self.writer = writer
 
     def deselect(self) -> None:
         """Close the selected mailbox, if there is one."""
-        view, self.view = self.view, None
-        if view is not None:
-            view.close()
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            writer.view.close()
+
+    def released(self) -> None:
+        """See `ServerConnection.released`."""
+        self.sasl.end()
 
     def closed(self) -> None:
         """See `ServerConnection.closed`."""

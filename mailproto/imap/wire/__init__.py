@@ -68,6 +68,7 @@ from mailproto.imap.wire._responses import (
     quoted_or_literal,
 )
 from mailproto.imap.wire._search_keys import (
+    Address,
     All,
     And,
     Body,
@@ -85,11 +86,12 @@ from mailproto.imap.wire._search_keys import (
     Text,
     Uids,
 )
-from mailproto.imap.wire._sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SequenceSet, set_pieces
 
 __all__ = [
     "NAMES",
     "NO_ARGUMENTS",
+    "Address",
     "All",
     "And",
     "Append",
@@ -146,4 +148,5 @@ __all__ = [
     "grammars_with",
     "internal_date",
     "quoted_or_literal",
+    "set_pieces",
 ]

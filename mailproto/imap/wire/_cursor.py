@@ -59,11 +59,10 @@ class Cursor:
     of a literal.
 
     :ivar limits: of what is read here.
-    :ivar nesting: how deep search keys may still be nested.
     :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
     """
 
-    __slots__ = ("_literals", "_patterns", "_taken", "limits", "nesting", "position", "text", "utf8")
+    __slots__ = ("_literals", "_patterns", "_taken", "limits", "position", "text", "utf8")
 
     def __init__(
         self, text: bytes, literals: Sequence[bytes], position: int, *, limits: IMAPWireLimits, utf8: bool
@@ -71,7 +70,6 @@ class Cursor:
         self.text = text
         self.position = position
         self.limits = limits
-        self.nesting = limits.nesting
         self.utf8 = utf8
         self._literals = literals
         self._taken = 0

@@ -26,6 +26,8 @@ class IMAPWireLimits:
     :ivar fetch_labels: octets of the part numbers and the lists of header fields in these items, which the
         answer for each message repeats.
     :ivar nesting: how deep search keys may be nested.
+    :ivar search_keys: search keys of a command; OR, NOT and parentheses count as one each.
+    :ivar search_text: octets of a text to search for.
     :ivar swallowed: octets of a refused command that are read and thrown away.  If the client sends
         more without waiting for permission, the connection is closed.
     :ivar swallowed_line: octets of one line that are read and thrown away.
@@ -42,6 +44,8 @@ class IMAPWireLimits:
     fetch_items: int = 1000
     fetch_labels: int = 16_384
     nesting: int = 50
+    search_keys: int = 1000
+    search_text: int = 8192
     swallowed: int = 64 << 20
     swallowed_line: int = 4 << 20
 

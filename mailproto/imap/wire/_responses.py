@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 from functools import lru_cache
+from typing import Final
 
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._sequence_set import format_set
@@ -71,10 +72,38 @@ def _day(day: int) -> bytes:
     return b"%2d-%b-%04d" % (date.day, _MONTHS[date.month - 1], date.year)
 
 
-@lru_cache(maxsize=4096)
 def flag_list(flags: frozenset[str], recent: bool = False) -> bytes:
     """Flags in parentheses, system flags first; with ``\\Recent`` if ``recent``."""
-    names = sorted(flags, key=lambda flag: (not flag.startswith("\\"), flag.casefold()))
-    if recent:
-        names.append("\\Recent")
-    return b"(%b)" % " ".join(names).encode("ascii", "replace")
+    return (_WITH_RECENT if recent else _FLAG_LISTS)[flags]
+
+
+_FLAG_LISTS_OCTETS: Final = 1 << 19
+"""What the rendered lists and their sets of flags may take, roughly; then all are forgotten."""
+
+
+class _FlagLists(dict[frozenset[str], bytes]):
+    """A cache.  It is limited by octets, because clients choose the names of keywords.
+
+    :param last: flags at the end of each list.
+    """
+
+    def __init__(self, *last: str) -> None:
+        self._last = last
+        self._octets = 0
+
+    def __missing__(self, flags: frozenset[str]) -> bytes:
+        names = [*sorted(flags, key=lambda flag: (not flag.startswith("\\"), flag.casefold())), *self._last]
+        rendered = b"(%b)" % " ".join(names).encode("ascii", "replace")
+        octets = 400 + 100 * len(names) + 2 * len(rendered)
+        if octets > _FLAG_LISTS_OCTETS // 10:  # perhaps the keywords of a mailbox, for FLAGS
+            return rendered
+        self._octets += octets
+        if self._octets > _FLAG_LISTS_OCTETS:
+            self.clear()
+            self._octets = octets
+        self[flags] = rendered
+        return rendered
+
+
+_FLAG_LISTS = _FlagLists()
+_WITH_RECENT = _FlagLists("\\Recent")

@@ -12,6 +12,7 @@ from mailproto.imap.wire._dates import date
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import flag_keyword
 from mailproto.imap.wire._search_keys import (
+    Address,
     All,
     And,
     Body,
@@ -61,7 +62,7 @@ def search(cursor: Cursor) -> Search:
             raise IMAPWireError("Charset not supported", code="BADCHARSET (US-ASCII UTF-8)", bad=False)
         cursor.space()
     # The default charset is US-ASCII in RFC 3501 and UTF-8 in RFC 9051; UTF-8 includes US-ASCII.
-    key = _Keys(cursor, _CODECS[charset or "UTF-8"]).all_keys(cursor.nesting)
+    key = _Keys(cursor, _CODECS[charset or "UTF-8"]).all_keys(cursor.limits.nesting)
     return Search(charset, key, returns)
 
 
@@ -75,11 +76,13 @@ def _returns(text: bytes) -> tuple[str, ...]:
 class _Keys:
     """Reads search keys; ``depth`` is how many more levels they may have."""
 
-    __slots__ = ("_codec", "_cursor")
+    __slots__ = ("_codec", "_cursor", "_left", "_longest")
 
     def __init__(self, cursor: Cursor, codec: str) -> None:
         self._cursor = cursor
         self._codec = codec
+        self._left = cursor.limits.search_keys
+        self._longest = cursor.limits.search_text
 
     def all_keys(self, depth: int) -> SearchKey:
         """``key *(SP key)``, all of which must match."""
@@ -94,6 +97,9 @@ class _Keys:
         """One key."""
         if depth < 0:
             raise IMAPWireError("Search keys are nested too deep", code="LIMIT", bad=False)
+        self._left -= 1
+        if self._left < 0:
+            raise IMAPWireError("Too many search keys", code="LIMIT", bad=False)
         cursor = self._cursor
         match = cursor.match(_KEY)
         if match is not None:
@@ -126,8 +132,11 @@ class _Keys:
     def value(self) -> str:
         """``SP astring`` in the command's charset."""
         self._cursor.space()
+        octets = self._cursor.astring()
+        if len(octets) > self._longest:
+            raise IMAPWireError("Search text too long", code="LIMIT", bad=False)
         try:
-            return self._cursor.astring().decode(self._codec)
+            return octets.decode(self._codec)
         except UnicodeDecodeError:
             raise IMAPWireError("Search text is not in its charset") from None
 
@@ -159,10 +168,10 @@ class _Keys:
 _READERS: dict[bytes, Callable[[_Keys, int], SearchKey]] = {
     b"NOT": _Keys.negated,
     b"OR": _Keys.either,
-    b"FROM": lambda keys, _: Header("from", keys.value()),
-    b"TO": lambda keys, _: Header("to", keys.value()),
-    b"CC": lambda keys, _: Header("cc", keys.value()),
-    b"BCC": lambda keys, _: Header("bcc", keys.value()),
+    b"FROM": lambda keys, _: Address("from", keys.value()),
+    b"TO": lambda keys, _: Address("to", keys.value()),
+    b"CC": lambda keys, _: Address("cc", keys.value()),
+    b"BCC": lambda keys, _: Address("bcc", keys.value()),
     b"SUBJECT": lambda keys, _: Header("subject", keys.value()),
     b"HEADER": _Keys.header,
     b"BODY": lambda keys, _: Body(keys.value()),

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from mailproto.imap.wire._sequence_set import SequenceSet
 
 __all__ = [
+    "Address",
     "All",
     "And",
     "Body",
@@ -83,10 +84,21 @@ class Old:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header field that contains a text; also FROM, TO, CC, BCC and SUBJECT.
+    """A header field that contains a text; also SUBJECT.
 
     :ivar name: the field's name in lower case.
     :ivar value: the text; "" matches any field of that name.
+    """
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """FROM, TO, CC and BCC: a field of addresses that contains a text, as it is or in an address.
+
+    :ivar name: the field's name in lower case.
     """
 
     name: str
@@ -151,6 +163,7 @@ SearchKey: TypeAlias = (
     | New
     | Old
     | Header
+    | Address
     | Body
     | Text
     | DateKey

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailproto.imap.wire._errors import IMAPWireError
 
-__all__ = ["SequenceSet", "format_set"]
+__all__ = ["SequenceSet", "format_set", "set_pieces"]
 
 _MAX_NUMBER = (1 << 32) - 1
 _SET = re.compile(
@@ -56,7 +56,7 @@ class SequenceSet:
         if not uids:
             return []
         chosen: list[int] = []
-        for low, high in self._merged(uids[-1]):
+        for low, high in self.merged(uids[-1]):
             chosen += uids[bisect_left(uids, low) : bisect_right(uids, high)]
         return chosen
 
@@ -67,7 +67,7 @@ class SequenceSet:
         :raises IMAPWireError: for a number above ``count``, and for ``*`` in an empty mailbox
             (RFC 9051 9, seq-number).
         """
-        merged = self._merged(count)
+        merged = self.merged(count)
         if merged[-1][1] > count or merged[0][0] < 1:
             raise IMAPWireError("No such message")
         chosen: list[int] = []
@@ -75,10 +75,12 @@ class SequenceSet:
             chosen += range(low, high + 1)
         return chosen
 
-    def _merged(self, last: int) -> list[tuple[int, int]]:
-        """The ranges sorted and without overlaps, with ``last`` for ``*``.
+    def merged(self, last: int) -> list[tuple[int, int]]:
+        """The ranges in ascending order and without overlaps.
 
         Without this, each range of ``1:*,1:*,...`` would cost the mailbox's length.
+
+        :param last: the number for ``*``; 0 for an empty mailbox, in which ``*`` is no message.
         """
         concrete = []
         for low, high in self.ranges:
@@ -114,21 +116,39 @@ def _range(item: bytes) -> tuple[int | None, int | None]:
     return low, high
 
 
-def format_set(numbers: Iterable[int]) -> bytes:
+def format_set(numbers: Sequence[int]) -> bytes:
     """Write ascending numbers as the shortest set, such as ``1:3,7``; empty for no numbers."""
-    if isinstance(numbers, Sequence) and len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
-        return b"%d:%d" % (numbers[0], numbers[-1])
-    pieces: list[bytes] = []
-    remaining = iter(numbers)
-    for first in remaining:
-        last = first
-        for number in remaining:
+    return b"".join(set_pieces(numbers, len(numbers) + 1))
+
+
+def set_pieces(numbers: Sequence[int], size: int) -> Iterator[bytes]:
+    """As `format_set`, in pieces for about ``size`` numbers each."""
+    start = 0
+    comma = b""
+    while start < len(numbers):
+        if numbers[-1] - numbers[start] == len(numbers) - 1 - start:  # all that are left are one range
+            yield comma + _format_range(numbers[start], numbers[-1])
+            return
+        stop = min(start + size, len(numbers))
+        ranges: list[bytes] = []
+        first = last = numbers[start]
+        for number in numbers[start + 1 : stop]:
             if number != last + 1:
-                pieces.append(_format_range(first, last))
+                ranges.append(_format_range(first, last))
                 first = number
             last = number
-        pieces.append(_format_range(first, last))
-    return b",".join(pieces)
+        if stop < len(numbers) and numbers[stop] == last + 1:
+            stop += _length_of_range(numbers, stop)
+            last = numbers[stop - 1]
+        ranges.append(_format_range(first, last))
+        yield comma + b",".join(ranges)
+        start, comma = stop, b","
+
+
+def _length_of_range(numbers: Sequence[int], start: int) -> int:
+    """How many numbers from ``start`` on follow each other; found by halving, since it may be very many."""
+    first = numbers[start]
+    return bisect_right(range(len(numbers) - start), 0, key=lambda at: numbers[start + at] - first - at)
 
 
 def _format_range(first: int, last: int) -> bytes:

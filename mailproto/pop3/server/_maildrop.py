@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import compress
 
 from mailproto.awaiting import settle
 from mailproto.connection import ConnectionOver
@@ -15,6 +17,11 @@ __all__ = ["Maildrop"]
 
 _BATCH = 1000
 """How many messages' sizes are asked for, and how many messages are removed, at once."""
+
+_COLUMNS = 2000
+"""How many messages' sizes are asked for at once, in columns."""
+
+_INVERTED = bytes([1, 0]) + bytes(254)
 
 _DELETE = FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))
 
@@ -33,7 +40,7 @@ class Maildrop:
         self.mailbox = mailbox
         self._uids = uids
         self._sizes = sizes
-        self._marked: set[int] = set()
+        self._unmarked = bytearray(b"\1") * len(uids)  # 1 for each message that is not marked
         self.count = len(uids)
         self.octets = self._all_octets = sum(sizes)
 
@@ -44,21 +51,20 @@ class Maildrop:
         :param breathe: awaited often, so that others are served in between.
         """
         mailbox = await settle(account.open(INBOX))
-        changes = await settle(mailbox.changes_since(0))
-        known = changes.changed.uids
-        uids: list[int] = []
-        sizes: list[int] = []
-        for start in range(0, len(known), _BATCH):
-            batch = known[start : start + _BATCH]
-            if IMetadata.providedBy(mailbox):
-                metadata = await settle(mailbox.metadata(batch))
-                uids += metadata.uids
-                sizes += metadata.sizes
-            else:
-                for info in await settle(mailbox.read(batch, Part.SIZE)):
-                    uids.append(info.uid)
-                    sizes.append(info.size or 0)
-            await breathe()
+        known = (await settle(mailbox.changes_since(0))).changed.uids
+        uids, sizes = array("I"), array("Q")
+        if IMetadata.providedBy(mailbox):
+            for start in range(0, len(known), _COLUMNS):
+                metadata = await settle(mailbox.metadata(known[start : start + _COLUMNS]))
+                uids.extend(metadata.uids)
+                sizes.extend(metadata.sizes)
+                await breathe()
+        else:
+            for start in range(0, len(known), _BATCH):
+                infos = await settle(mailbox.read(known[start : start + _BATCH], Part.SIZE))
+                uids.extend([info.uid for info in infos])
+                sizes.extend([info.size or 0 for info in infos])
+                await breathe()
         return cls(mailbox, uids, sizes)
 
     def __len__(self) -> int:
@@ -67,9 +73,7 @@ class Maildrop:
 
     def __iter__(self) -> Iterator[int]:
         """The numbers of the messages that are not marked."""
-        if not self._marked:
-            return iter(range(1, len(self._uids) + 1))
-        return (number for number in range(1, len(self._uids) + 1) if number not in self._marked)
+        return compress(range(1, len(self._uids) + 1), self._unmarked)
 
     def number(self, argument: bytes) -> int:
         """Check and return the message number that a client named.
@@ -79,13 +83,13 @@ class Maildrop:
         number = int(argument) if argument.isdigit() and len(argument) <= 10 else 0
         if not 0 < number <= len(self._uids):
             raise MailError("No such message")
-        if number in self._marked:
+        if self.is_marked(number):
             raise MailError(f"Message {number} is deleted")
         return number
 
     def is_marked(self, number: int) -> bool:
         """Whether a message is marked for deletion."""
-        return number in self._marked
+        return not self._unmarked[number - 1]
 
     def uid(self, number: int) -> int:
         """The UID of a message."""
@@ -106,13 +110,13 @@ class Maildrop:
         """
         if not self.mailbox.writable:
             raise ReadOnly
-        self._marked.add(number)
+        self._unmarked[number - 1] = 0
         self.count -= 1
         self.octets -= self.size(number)
 
     def unmark_all(self) -> None:
         """Forget all marks."""
-        self._marked.clear()
+        self._unmarked = bytearray(b"\1") * len(self._uids)
         self.count = len(self._uids)
         self.octets = self._all_octets
 
@@ -126,12 +130,12 @@ class Maildrop:
         :returns: how many messages were marked.
         :raises MailError: some of them are still there.
         """
-        done = 0
-        for first in range(1, len(self) + 1, _BATCH):
-            if done == len(self._marked):
+        done, marked = 0, len(self) - self.count
+        for start in range(0, len(self), _BATCH):
+            if done == marked:
                 break
-            numbers = range(first, min(first + _BATCH, len(self) + 1))
-            if uids := [self.uid(number) for number in numbers if number in self._marked]:
+            marks = self._unmarked[start : start + _BATCH].translate(_INVERTED)
+            if uids := array("I", compress(self._uids[start : start + _BATCH], marks)):
                 await self._remove(uids)
                 done += len(uids)
             with suppress(ConnectionOver):

@@ -6,7 +6,7 @@ from twisted.internet import reactor as installed
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _long_changes, _reading
+from mailproto.backends.sqlite import _changes, _long_changes, _reading
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
 
@@ -27,8 +27,9 @@ class SlicedStoreTests(StoreConformance, TestCase):
         for module, name, few in (
             (_long_changes, "SLICE", 2),
             (_long_changes, "BODIES", 1),
-            (_reading, "_FEW", 1),
+            (_changes, "FEW", 1),
             (_reading, "_PIECE", 2),
+            (_changes, "PIECE", 2),
         ):
             self.patch(module, name, few)
         return SQLiteStore(self.mktemp(), reactor=reactor)

@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _changing, _checkpoints, _database, _long_changes, _reading
+from mailproto.backends.sqlite import _changes, _changing, _checkpoints, _database, _long_changes, _reading
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._long_changes import expunging, moving
 from mailproto.backends.sqlite._peers import Peers
@@ -40,8 +40,9 @@ class LongChangeTests(TestCase):
 
     async def setUp(self):
         self.patch(_long_changes, "SLICE", 3)
-        self.patch(_reading, "_FEW", 2)
+        self.patch(_changes, "FEW", 2)
         self.patch(_reading, "_PIECE", 4)
+        self.patch(_changes, "PIECE", 4)
         self.folder = self.mktemp()
         self.store = await self.started(self.folder)
         await self.store.directory.add(ALICE, "hash")
@@ -271,6 +272,25 @@ class LongChangeTests(TestCase):
         delivering.addCallback(lambda _: done.append("delivery"))
         await gatherResults([changing, delivering])
         self.assertEqual(done, ["delivery", "change"])
+
+    async def test_slices_are_as_long_as_their_time_allows(self):
+        for name, value in (("SLICE", 1000), ("FIRST", 2), ("SECONDS", 0.01)):
+            self.patch(_long_changes, name, value)
+        sizes, seconds = [], [0.001, 0.02, 0.04, 0.0, 0.0, 0.0]
+        original = _long_changes._slice
+
+        def slice_(*arguments):
+            job, result, _ = original(*arguments)
+            sizes.append(len(arguments[4]))
+            return job, result, seconds[len(sizes) - 1]
+
+        self.patch(_long_changes, "_slice", slice_)
+        await self.inbox.append([NewMessage(SMALL)] * 60)
+        uids = list(range(1, COUNT + 61))
+        await self.inbox.store(uids, adding("\\Seen"))
+        self.assertEqual(sizes[:5], [2, 20, 10, 2, 20])
+        self.assertEqual(sum(sizes), len(uids))
+        self.assertEqual((await self.inbox.status()).unseen, 0)
 
     async def test_slices_of_all_changes_take_turns(self):
         order = []

@@ -16,11 +16,11 @@ from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _queue_leasing, _queue_reading
 from mailproto.backends.sqlite._bodies import Body
 from mailproto.backends.sqlite._queue_adding import UNREAD, add_all, entry
-from mailproto.backends.sqlite._queue_leasing import lease_some
+from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all
 from mailproto.backends.sqlite._queue_settling import settle_all, settlement
 from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._schema import connect, prepare
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import LeaseLost, NoSuchAccount, StorageFull, Unavailable
 from mailproto.model import Placement, QueueChange, QueueFilter, QueueState, RecipientResult
 from mailproto.testing._queue_fixture import DOMAIN, NOW, SENT, failed, message, sent, waiting
@@ -229,7 +229,7 @@ class GrowthTests(SynchronousTestCase):
     def all_steps(self) -> dict[str, int]:
         connection = self.connection
         transaction = Transaction(connection)
-        leases, leasing = self.steps(lease_some, transaction, "d1", NOW, NOW + 1, 5, 5)
+        [leases], leasing = self.steps(lease_all, transaction, [Wanted("d1", NOW, NOW + 1, 5, 5)])
         results = [RecipientResult(0, QueueState.SENT, SENT)]
         settlements = [settlement(token, results, ()) for token, _ in leases]
         failures, settling = self.steps(settle_all, transaction, settlements)

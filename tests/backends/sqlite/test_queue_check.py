@@ -37,6 +37,7 @@ MENDED = (
     ("UPDATE queue_destinations SET ready = 9", "9 of them ready"),
     ("UPDATE queue_destinations SET wake = 5.5", "is tried at 5.5, and should be at "),
     ("UPDATE queue_destinations SET wake = NULL", "is tried at None, and should be at "),
+    ("INSERT INTO queue_shares VALUES ('nowhere', 'ann', 5)", "1 shares take turns at nowhere, where"),
     ("UPDATE queue_counts SET messages = 9", "the queue counts 9 messages, and has 5"),
     ("UPDATE queue_counts SET octets = 0", "the queue counts 0 octets"),
     ("UPDATE queue_counts SET waiting = -1", "the queue counts -1 waiting"),
@@ -123,6 +124,18 @@ class QueueCheckTests(TestCase):
             await self.check()
             self.assertEqual(self.lines, [], statement)
             await self.store.stop()
+
+    async def test_times_that_are_no_whole_numbers(self) -> None:
+        now = NOW + 1 / 3
+        await self.queue.add([message("a@x1.example", arrived=now), message("b@x2.example", due=now + 1 / 7)])
+        for name in ("x1.example", "x2.example"):
+            await self.queue.pause(name, now + 2 / 3)
+            for lease in await self.queue.lease(
+                name, now=now + 1, until=now + 9 / 7, messages=1, recipients=1
+            ):
+                await self.queue.settle(lease, waiting(lease, now + 11 / 7))
+        await self.check()
+        self.assertEqual(self.lines, [])
 
     async def test_what_is_lost_stays_lost_and_is_told(self) -> None:
         for statement, expected in LEFT:

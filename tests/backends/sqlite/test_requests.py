@@ -44,13 +44,17 @@ class RequestsTests(SynchronousTestCase):
         self.assertEqual(self.batch(), "ad")
         self.assertEqual(self.batch(), "aaa")
 
-    def test_a_heavy_request_keeps_nobody_waiting_but_those_of_its_batch(self) -> None:
+    def test_a_heavy_request_comes_after_the_deliveries_that_wait_and_then_at_once(self) -> None:
         for share in range(3):
             self.ask(f"{share}", share, weight=10_000)
         self.ask("x")
-        self.assertEqual(self.batch(), "x0")
+        self.assertEqual(self.batch(), "x")
         self.ask("y")
-        self.assertEqual(self.batch(), "y1")
+        self.assertEqual(self.batch(), "y0")
+        self.ask("z")
+        self.assertEqual(self.batch(), "z")
+        self.assertEqual(self.batch(), "1")
+        self.assertEqual(self.batch(), "2")
 
     def test_requests_of_one_account_keep_their_order(self) -> None:
         for name in "abcdef":

@@ -7,15 +7,16 @@ import stat
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _bodies, _changing, _reading, _schema
-from mailproto.backends.sqlite._bodies import LARGE
+from mailproto.backends.sqlite._bodies import LARGE, Digesting
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.content import Content
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
+from mailproto.message import summarise
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 reactor: Any = installed
@@ -93,6 +94,24 @@ class StoreTests(TestCase):
         self.assertEqual(
             self.rows("SELECT (SELECT count(*) FROM bodies) + (SELECT count(*) FROM contents)"), [(0,)]
         )
+
+    async def test_a_message_made_to_be_slow_keeps_no_other_waiting(self):
+        self.patch(Digesting.go_on, "__defaults__", (0.0,))
+        slow = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\n\r\n" * 9000
+        inbox = await self.inbox()
+        order: list[Any] = []
+        await gatherResults(
+            [
+                self.store.deliver(slow, [TO_ALICE]).addCallback(order.append),
+                Deferred.fromCoroutine(inbox.append([NewMessage(slow)])).addCallback(order.append),
+                self.store.deliver(b"Subject: x\r\n\r\nx\r\n", [TO_ALICE]).addCallback(order.append),
+            ]
+        )
+        self.assertEqual(order[0][0].uid, 1)
+        infos = await inbox.read([1, 2, 3], Part.BODY_STRUCTURE | Part.SIZE)
+        self.assertEqual([info.size for info in infos], [17, len(slow), len(slow)])
+        structure = summarise(slow).body_structure
+        self.assertEqual([info.body_structure for info in infos[1:]], [structure] * 2)
 
     async def test_nothing_is_left_of_a_deleted_account(self):
         await self.store.deliver(BIG, [TO_ALICE])

@@ -9,9 +9,11 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite import _threads
+from mailproto.backends.sqlite._schema import connect, prepare
 from mailproto.backends.sqlite._threads import MAX_KEYS
 from mailproto.message import ANCESTORS_LIMIT
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
@@ -160,3 +162,25 @@ class ThreadTests(TestCase):
         self.assertEqual(self.execute("SELECT count(*) FROM thread_keys"), [(0,)])
         await self.thread_of(mail("2@x", answers="1@x"))
         await self.no_faults()
+
+
+class ClearingTests(SynchronousTestCase):
+    def test_threads_with_very_many_keys_are_removed_a_few_at_a_time(self) -> None:
+        self.patch(_threads, "_KEYS_AT_ONCE", 5)
+        path = self.mktemp()
+        prepare(path)
+        connection = connect(path)
+        self.addCleanup(connection.close)
+        for thread in range(1, 6):
+            keys = [thread * 10 + key for key in range(4)]
+            packed = _threads._packed(keys)
+            connection.execute("INSERT INTO threads VALUES (?, ?, ?)", (thread, int(thread == 5), packed))
+            connection.executemany("INSERT INTO thread_keys VALUES (?, ?)", [(key, thread) for key in keys])
+        left = []
+        for more in (True, False):
+            self.assertEqual(_threads.drop_unused_threads(connection, 3), more)
+            left.append([count for (count,) in connection.execute(_COUNTS)])
+        self.assertEqual(left, [[3, 12], [1, 4]])
+
+
+_COUNTS = "SELECT count(*) FROM threads UNION ALL SELECT count(*) FROM thread_keys"

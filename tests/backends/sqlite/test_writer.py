@@ -11,9 +11,11 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends.sqlite import _writer
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import Room, adds_content
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
@@ -87,6 +89,49 @@ class WriterTests(TestCase):
         self.assertEqual(await results, [10, 20, 30])
         self.assertEqual(calls, [[1, 2, 3]])
         self.assertEqual(self.rows(), [1, 2, 3])
+
+    async def test_what_may_be_done_in_any_order_is_sorted_by_kind(self):
+        """But it does not change places with what must be done in order."""
+        calls = []
+
+        def kind(name):
+            def work(transaction, arguments):
+                calls.append((name, list(arguments)))
+                return [(name, x) for x in arguments]
+
+            return work
+
+        a, b = in_any_order(kind("a")), in_any_order(kind("b"))
+        other = kind("other")
+        asked = [(a, 1), (b, 2), (a, 3), (other, 4), (b, 5), (other, 6), (other, 7), (a, 8), (b, 9), (a, 10)]
+        gate = self.hold()
+        results = gatherResults([self.writer.submit(work, x) for work, x in asked])
+        gate.set()
+        self.assertEqual([x for _, x in await results], list(range(1, 11)))
+        self.assertEqual(
+            calls,
+            [
+                ("a", [1, 3]),
+                ("b", [2]),
+                ("other", [4]),
+                ("b", [5]),
+                ("other", [6, 7]),
+                ("a", [8, 10]),
+                ("b", [9]),
+            ],
+        )
+
+    async def test_a_failure_may_be_a_result(self):
+        """So that one of many need not undo the others."""
+
+        def work(transaction, arguments):
+            return [Failure(NoSuchMailbox()) if x == 2 else x for x in arguments]
+
+        gate = self.hold()
+        first, second, third = (self.writer.submit(work, x) for x in (1, 2, 3))
+        gate.set()
+        self.assertEqual((await first, await third), (1, 3))
+        await self.assertFailure(second, NoSuchMailbox)
 
     async def test_one_failure_spoils_nobody_else(self):
         def work(transaction, arguments):

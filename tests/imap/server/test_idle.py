@@ -41,6 +41,32 @@ class IdleTests(DialogueTestCase):
             """
         )
 
+    def test_many_are_told_in_turns(self) -> None:
+        self.fill(3)
+        clients = [self.sign_in(str(number), select="INBOX") for number in range(20)]
+        self.slow_clock(0.001)
+        for client in clients:
+            client.send(b"a IDLE\r\n")
+        while not all(b"idling" in client.received() for client in clients[-1:]):
+            self.clock.advance(0)
+        for client in clients[:-1]:
+            client.received()
+        looks: list[int] = []
+        changes_since = self.inbox.changes_since
+
+        async def counted(modseq: int) -> Any:
+            looks.append(modseq)
+            return await changes_since(modseq)
+
+        self.patch(type(self.inbox), "changes_since", lambda inbox, modseq: counted(modseq))
+        run(self.inbox.store([2], FlagChange(FlagOperation.ADD, frozenset({"\\Flagged"}))))
+        self.assertLess(len(looks), 10)
+        told = {client: client.received() for client in clients}
+        for _ in range(100):
+            self.clock.advance(0)
+        for client in clients:
+            self.assertIn(b"* 2 FETCH", told[client] + client.received())
+
     def test_what_happened_before_comes_first(self) -> None:
         self.fill(2)
         self.sign_in(select="INBOX")

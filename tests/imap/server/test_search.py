@@ -7,6 +7,7 @@ from typing import Any
 from zope.interface import implementer_only
 
 from mailproto.connection._line import TURN
+from mailproto.imap.server import _search
 from mailproto.interfaces import IMailbox
 from tests.imap.server.dialogue import DialogueTestCase, message
 
@@ -95,6 +96,8 @@ class KeyTests(DialogueTestCase):
             "SUBJECT ONE": [1],
             "FROM alice": [1, 2, 4],
             'FROM "JÖRG"': [3],
+            "FROM joerg@example.org": [3],
+            'HEADER From "<joerg@"': [3],
             'SUBJECT "grÜße aus"': [3],
             'HEADER Content-Type ""': [3],
             'HEADER X-None ""': [],
@@ -118,6 +121,22 @@ class KeyTests(DialogueTestCase):
             'SUBJECT "grüSSe"': [],
             'SUBJECT "GRÜße"': [3, 6],
             'SUBJECT " "': [5, 3],
+        }.items():
+            self.assertEqual(set(self.search(keys)), set(found), keys)
+
+    def test_addresses_that_octets_hide(self) -> None:
+        self.inbox.add(b'From: <user-from (comment)@ (comment) domain.org>\r\nCc: "x\\y" <a@b>\r\n\r\n')
+        for keys, found in {
+            "FROM user-from@domain.org": [5],
+            "FROM from@domain": [5],
+            'FROM "(comment)"': [5],
+            "HEADER From user-from@domain.org": [],
+            "HEADER From domain.org": [5],
+            "CC xy": [5],
+            "TO user-from": [],
+            'FROM ""': [1, 2, 3, 4, 5],
+            'CC ""': [5],
+            "FROM @": [1, 2, 3, 4, 5],
         }.items():
             self.assertEqual(set(self.search(keys)), set(found), keys)
 
@@ -215,17 +234,59 @@ class ResultTests(DialogueTestCase):
             """
         )
 
-    def test_numbers_that_are_not_there(self) -> None:
+    def test_numbers_that_are_not_there_match_nothing(self) -> None:
+        """As other servers do; RFC 9051 6.4.4 only says that for UIDs."""
         self.sign_in(select="INBOX")
         self.talk(
             """
-            C: a SEARCH 1
-            S: a BAD No such message
+            C: a SEARCH 1:*
+            S: * SEARCH
+            S: a OK SEARCH completed
             C: b SEARCH UID 1
             S: * SEARCH
             S: b OK SEARCH completed
             """
         )
+        self.fill(3)
+        self.talk(
+            """
+            C: c NOOP
+            S: * 3 EXISTS
+            S: * 3 RECENT
+            S: c OK NOOP completed
+            C: d SEARCH 3:4,9,4294967295
+            S: * SEARCH 3
+            S: d OK SEARCH completed
+            C: e UID SEARCH NOT 2,9 NOT UID 3,9
+            S: * SEARCH 1
+            S: e OK UID SEARCH completed
+            C: f SEARCH 9:*
+            S: * SEARCH 3
+            S: f OK SEARCH completed
+            """
+        )
+
+    def test_many_numbers_are_sent_in_pieces(self) -> None:
+        self.patch(_search, "_AT_ONCE", 3)
+        self.fill(10)
+        self.inbox.remove([4])
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a UID SEARCH ALL
+            S: * SEARCH 1 2 3 5 6 7 8 9 10
+            S: a OK UID SEARCH completed
+            C: b UID SEARCH RETURN (COUNT ALL) NOT UID 6,8
+            S: * ESEARCH (TAG "b") UID ALL 1:3,5,7,9:10 COUNT 7
+            S: b OK UID SEARCH completed
+            """
+        )
+
+    def test_limits_are_told(self) -> None:
+        client = self.sign_in(select="INBOX")
+        for keys in (b" UNSEEN" * 1001, b" TEXT {9000+}\r\n" + b"x" * 9000):
+            client.send(b"a SEARCH%b\r\n" % keys)
+            self.assertTrue(client.received().startswith(b"a NO [LIMIT] "))
 
     def test_a_long_search_lets_others_have_their_turn(self) -> None:
         self.fill(20)

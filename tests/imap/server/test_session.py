@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from mailproto.auth.sasl import server_mechanisms
 from mailproto.imap.limits import IMAPLimits
-from mailproto.testing import ELSEWHERE
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.imap.server.dialogue import DialogueTestCase
 
 
@@ -366,3 +369,19 @@ class TimeTests(DialogueTestCase):
         self.factory.shut_down()
         self.assertEqual(client.received(), b"* BYE [UNAVAILABLE] Server shutting down\r\n")
         self.assertFalse(client.transport.is_open)
+
+
+class FreedTests(DialogueTestCase):
+    def test_a_session_that_has_ended_is_freed_without_the_garbage_collector(self) -> None:
+        """It would look at thousands of them at once, if as many clients leave."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for commands in (b"", b"a LOGIN alice secret\r\nb SELECT INBOX\r\n"):
+            transport = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
+            transport.send(commands)
+            self.clock.advance(0)
+            server = weakref.ref(transport.protocol)
+            transport.drop()
+            vars(transport).clear()  # Twisted's own transports let go of the protocol, too
+            self.assertIsNone(server())

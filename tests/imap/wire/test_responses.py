@@ -1,6 +1,7 @@
 """Values as octets of responses."""
 
 import datetime
+import tracemalloc
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,3 +109,11 @@ class FlagTests(SynchronousTestCase):
         self.assertEqual(flag_list(flags, True), b"(\\Answered \\Seen A b \\Recent)")
         self.assertEqual(flag_list(frozenset()), b"()")
         self.assertEqual(flag_list(frozenset(), recent=True), b"(\\Recent)")
+
+    def test_what_is_remembered_is_limited_by_octets(self) -> None:
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(1000):
+            flags = frozenset(f"{number}-{other}".ljust(255, "x") for other in range(10))
+            self.assertEqual(len(flag_list(flags)), 10 * 256 + 1)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 2 << 20)

@@ -3,6 +3,7 @@
 import datetime
 
 from mailproto.imap.wire import (
+    Address,
     All,
     And,
     Body,
@@ -46,10 +47,10 @@ class KeyTests(WireTestCase):
             b"UNSEEN": Flagged("\\Seen", False),
             b"KEYWORD $Junk": Flagged("$Junk", True),
             b"UNKEYWORD $Junk": Flagged("$Junk", False),
-            b"FROM a": Header("from", "a"),
-            b"TO a": Header("to", "a"),
-            b"CC a": Header("cc", "a"),
-            b"BCC a": Header("bcc", "a"),
+            b"FROM a": Address("from", "a"),
+            b"TO a": Address("to", "a"),
+            b"CC a": Address("cc", "a"),
+            b"BCC a": Address("bcc", "a"),
             b'SUBJECT "a b"': Header("subject", "a b"),
             b'HEADER X-Foo ""': Header("x-foo", ""),
             b"HEADER {2+}\r\nTo {1+}\r\n(": Header("to", "("),
@@ -160,3 +161,28 @@ class NestingTests(WireTestCase):
     def test_the_default_holds_against_a_whole_line(self) -> None:
         self.limits = None
         self.assertEqual(self.refusal(b"SEARCH " + b"(" * 2000).code, "LIMIT")
+
+
+class LimitTests(WireTestCase):
+    limits = IMAPWireLimits(search_keys=4, search_text=5)
+
+    def test_keys(self) -> None:
+        for allowed in (b"1 2 3 4", b"(1 2) 3", b"OR 1 NOT 2", b"OR 1 2 UNSEEN"):
+            self.parse(b"SEARCH " + allowed)
+            for more in (b"SEARCH " + allowed + b" 5", b"UID SEARCH (" + allowed + b" 5) ALL"):
+                wrong = self.refusal(more)
+                self.assertEqual((wrong.tag, wrong.code, wrong.bad), ("a1", "LIMIT", False), more)
+
+    def test_texts(self) -> None:
+        for key in (b"TEXT", b"HEADER X", b"FROM"):
+            for text in (b"abcde", b'"abcde"', b"{5+}\r\nabcde"):
+                self.parse(b"SEARCH %b %b" % (key, text))
+            for text in (b"abcdef", b'"abcdef"', b"{6+}\r\nabcdef", b'"\xc3\xa9\xc3\xa9\xc3\xa9"'):
+                wrong = self.refusal(b"SEARCH %b %b" % (key, text))
+                self.assertEqual((wrong.tag, wrong.code, wrong.bad), ("a1", "LIMIT", False), text)
+
+    def test_the_defaults_hold_against_a_whole_command(self) -> None:
+        self.limits = None
+        self.parse(b"SEARCH" + b" UNSEEN" * 1000)
+        self.assertEqual(self.refusal(b"SEARCH" + b" UNSEEN" * 9000).code, "LIMIT")
+        self.assertEqual(self.refusal(b"SEARCH TEXT {1000000+}\r\n" + b"x" * 1_000_000).code, "LIMIT")

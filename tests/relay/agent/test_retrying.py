@@ -58,6 +58,21 @@ class ScheduleTests(World):
         self.assertIn("To: <alice@home.example>", self.reports()[-1])
         self.assertIn("Status: 5.4.7", self.reports()[-1])
 
+    def test_a_held_message_is_not_late_or_old_when_its_time_comes(self) -> None:
+        """Its sender had it held for a week (FUTURERELEASE)."""
+        self.servers["10.0.0.1"] = serving(RCPT="450 4.2.2 Mailbox full")
+        self.agent.start()
+        hold = 7 * 86400
+        self.send("bob@there.example", parameters={"HOLDFOR": str(hold)}, due=self.network.seconds() + hold)
+        self.run_for(hold + 3600)
+        self.assertEqual({state for state, _ in self.states("bob@there.example")}, {WAITING})
+        self.assertGreater(len(self.states("bob@there.example")), 4)
+        self.assertEqual(self.reports(), [])
+        self.run_for(4 * 3600)
+        self.assertIn("Action: delayed", self.reports()[0])
+        self.run_for(5 * 86400)
+        self.assertIs(self.states("bob@there.example")[-1][0], FAILED)
+
     def test_a_refusal_is_final(self) -> None:
         self.servers["10.0.0.1"] = serving(RCPT=["250 OK", "550 5.1.1 No such user"])
         self.agent.start()

@@ -1,0 +1,273 @@
+"""The messages of a selected mailbox by their numbers, as one client knows them: their UIDs and flags."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from itertools import compress
+
+from mailproto.imap.server._flag_sets import FlagSets
+from mailproto.imap.server._marks import Marks
+from mailproto.imap.server._runs import Runs
+from mailproto.imap.wire import IMAPWireError, SequenceSet
+from mailproto.model import SEEN, FlagChange, FlagColumns
+
+__all__ = ["MessageColumns"]
+
+
+_AT_ONCE = 2000
+"""How many messages are handled before others may have their turn: some 1 ms."""
+
+
+class MessageColumns:
+    """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
+    messages share.  While the client is not told of removed messages, or of changed flags, there is an octet
+    more for each message.
+
+    :param pause: awaited during long work, so that others have their turn.
+    :ivar uids: in ascending order; the message at index i has sequence number i + 1.
+    :ivar flags: the flags of the same messages, as last seen.
+    """
+
+    __slots__ = ("_changed", "_gone", "_pause", "_sets", "flags", "uids")
+
+    def __init__(self, pause: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._pause = pause or _no_pause
+        self.uids = array("I")
+        self.flags: list[frozenset[str]] = []
+        self._sets = FlagSets()
+        self._gone = Marks()  # removed messages that the client still counts
+        self._changed = Marks()  # messages whose flags the client does not know
+
+    async def take(self, changed: FlagColumns) -> None:
+        """Take in new messages, and the flags of known ones."""
+        # Usually all messages are new.  The known ones come first, because UIDs ascend.
+        known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
+        for start in range(0, known, _AT_ONCE):
+            stop = min(start + _AT_ONCE, known)
+            self._note_flags(changed.uids[start:stop], changed.flags[start:stop])
+            await self._pause()
+        for start in range(known, len(changed.uids), _AT_ONCE):
+            self.uids.extend(changed.uids[start : start + _AT_ONCE])
+            self.flags += self._sets.shared(changed.flags[start : start + _AT_ONCE])
+            await self._pause()
+        self._resize()
+
+    def _resize(self) -> None:
+        self._gone.resize(len(self.uids))
+        self._changed.resize(len(self.uids))
+
+    def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> None:
+        """Take in the flags of known messages, and mark those whose flags have changed."""
+        for indexes, before, now in self._replace(uids, flags):
+            differ = [a is not b and a != b for a, b in zip(before, now, strict=True)]
+            if all(differ) and isinstance(indexes, range):
+                self._changed.mark(indexes)
+            elif any(differ):
+                self._changed.mark(compress(indexes, differ))
+
+    def _replace(
+        self, uids: Sequence[int], flags: Sequence[frozenset[str]]
+    ) -> Iterator[tuple[Sequence[int], Sequence[frozenset[str]], Sequence[frozenset[str]]]]:
+        """Set the flags of messages: yields their indexes, and the flags before and now.
+
+        UIDs of no message in the view are left out.
+        """
+        now = self._sets.shared(flags)
+        first = bisect_left(self.uids, uids[0])
+        stop = first + len(uids)
+        if self.uids[first:stop] == array("I", uids):
+            before = self.flags[first:stop]
+            self.flags[first:stop] = now
+            yield range(first, stop), before, now
+            return
+        found = [self.index(uid) for uid in uids]
+        indexes = [at for at in found if at is not None]
+        now = [each for each, at in zip(now, found, strict=True) if at is not None]
+        before = [self.flags[at] for at in indexes]
+        for at, each in zip(indexes, now, strict=True):
+            self.flags[at] = each
+        yield indexes, before, now
+
+    def take_changed(self) -> Iterator[list[int]]:
+        """The indexes of messages whose flags have changed since the client was told, some at a time.
+
+        After this, the view takes the client to know these flags.
+        """
+        changed, self._changed = self._changed, Marks()
+        self._changed.resize(len(self.uids))
+        if changed:
+            for some in _ranges(len(self.uids)):
+                if differ := changed.within(some):
+                    yield differ
+
+    # -- removed messages
+
+    @property
+    def gone(self) -> Collection[int]:
+        """The UIDs of removed messages that the client still counts; `present` and `there` are faster."""
+        return _Gone(self)
+
+    @property
+    def any_gone(self) -> bool:
+        """Whether the client still counts messages that were removed."""
+        return bool(self._gone)
+
+    async def vanish(self, uids: Sequence[int]) -> None:
+        """Note that messages were removed; they keep their numbers until `expunge`."""
+        for start in range(0, len(uids), _AT_ONCE):
+            some = uids[start : start + _AT_ONCE]
+            indexes = range(bisect_left(self.uids, some[0]), bisect_right(self.uids, some[-1]))
+            if some[-1] - some[0] == len(some) - 1:
+                found: Sequence[int] = indexes
+            elif len(indexes) < 4 * len(some):
+                between = self.uids[indexes.start : indexes.stop]
+                found = list(compress(indexes, map(set(some).__contains__, between)))
+            else:
+                found = [at for uid in some if (at := self.index(uid)) is not None]
+            if found:
+                self._gone.mark(found)
+            await self._pause()
+
+    async def expunge(self) -> AsyncIterator[list[int]]:
+        """Drop the messages that are gone.
+
+        :returns: the sequence number of each when the client hears of it, some at a time: each EXPUNGE
+            changes the numbers of the messages that follow (RFC 9051 7.5.1).
+        """
+        gone, self._gone = self._gone, Marks()
+        uids, flags, expunged = array("I"), list[frozenset[str]](), 0
+        for some in _ranges(len(self.uids)):
+            removed = gone.within(some)
+            if len(removed) == len(some):
+                pass
+            elif removed:
+                uids.extend(gone.unmarked(self.uids[some.start : some.stop], some))
+                flags += gone.unmarked(self.flags[some.start : some.stop], some)
+            else:
+                uids += self.uids[some.start : some.stop]
+                flags += self.flags[some.start : some.stop]
+            if removed:
+                yield [at + 1 - before for before, at in enumerate(removed, expunged)]
+                expunged += len(removed)
+            else:
+                await self._pause()
+        self.uids, self.flags = uids, flags
+        self._resize()
+
+    # -- flags
+
+    @property
+    def keywords(self) -> Collection[str]:
+        """The keywords that were seen here, in that order; at most `_flag_sets.KEYWORDS`."""
+        return self._sets.keywords
+
+    async def apply(self, change: FlagChange, stored: FlagColumns, *, silent: bool) -> Sequence[int]:
+        """Take in the result of the client's own STORE.
+
+        :returns: indexes of the messages to answer with.  If ``silent``, only messages whose flags
+            differ from what the client expects (RFC 9051 6.4.6).
+        """
+        answered = array("I")
+        expected: dict[frozenset[str], frozenset[str]] = {}
+        for start in range(0, len(stored), _AT_ONCE):
+            columns = stored.uids[start : start + _AT_ONCE], stored.flags[start : start + _AT_ONCE]
+            for indexes, before, now in self._replace(*columns):
+                if not silent:
+                    answered.extend(indexes)
+                    continue
+                for flags in set(before).difference(expected):
+                    expected[flags] = change.apply(flags)
+                differ = [expected[a] != b for a, b in zip(before, now, strict=True)]
+                if any(differ):
+                    answered.extend(compress(indexes, differ))
+            await self._pause()
+        return answered
+
+    async def first_unseen(self) -> int | None:
+        """The sequence number of the first message without ``\\Seen``, or None."""
+        for start in range(0, len(self.flags), _AT_ONCE):
+            some = self.flags[start : start + _AT_ONCE]
+            if any(SEEN not in flags for flags in set(some)):
+                return next(at for at, flags in enumerate(some, start + 1) if SEEN not in flags)
+            await self._pause()
+        return None
+
+    # -- numbers
+
+    def index(self, uid: int) -> int | None:
+        """The index of the message ``uid``; None if the client does not know it."""
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else None
+
+    def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
+        """The indexes of the messages in a set, in ascending order.
+
+        :param uid: whether it is a set of UIDs; unknown UIDs are left out.
+        :raises IMAPWireError: for a sequence number of no message.
+        """
+        uids = self.uids
+        if uid:
+            if not uids:
+                return ()
+            ranges = [
+                range(bisect_left(uids, low), bisect_right(uids, high))
+                for low, high in sequence.merged(uids[-1])
+            ]
+        else:
+            merged = sequence.merged(len(uids))
+            if merged[0][0] < 1 or merged[-1][1] > len(uids):
+                raise IMAPWireError("No such message")
+            ranges = [range(low - 1, high) for low, high in merged]
+        if len(ranges) == 1:
+            return ranges[0]
+        if (count := sum(map(len, ranges))) and ranges[-1].stop - ranges[0].start == count:
+            return range(ranges[0].start, ranges[-1].stop)
+        return Runs(ranges)
+
+    def present(self, indexes: Sequence[int]) -> Sequence[int]:
+        """The UIDs of these messages, without messages that are known to be gone."""
+        uids = self.uids
+        if isinstance(indexes, range):
+            some = uids[indexes.start : indexes.stop]
+            return array("I", self._gone.unmarked(some, indexes)) if self._gone else some
+        if isinstance(indexes, Runs) and not self._gone:
+            found = array("I")
+            for each in indexes.ranges:
+                found += uids[each.start : each.stop]
+            return found
+        return array("I", [uids[at] for at in self.there(indexes)])
+
+    def there(self, indexes: Sequence[int]) -> Sequence[int]:
+        """These indexes without those of messages that are known to be gone."""
+        return self._gone.without(indexes)
+
+
+async def _no_pause() -> None:
+    """The default for ``pause``."""
+
+
+def _ranges(size: int) -> Iterator[range]:
+    """The indexes of ``size`` messages, some at a time."""
+    return (range(start, min(start + _AT_ONCE, size)) for start in range(0, size, _AT_ONCE))
+
+
+class _Gone(Collection[int]):
+    """See `MessageColumns.gone`."""
+
+    def __init__(self, columns: MessageColumns) -> None:
+        self._columns = columns
+
+    def __contains__(self, uid: object) -> bool:
+        return isinstance(uid, int) and self._columns.index(uid) in self._columns._gone
+
+    def __iter__(self) -> Iterator[int]:
+        columns = self._columns
+        return (columns.uids[at] for some in _ranges(len(columns.uids)) for at in columns._gone.within(some))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return self._columns.any_gone

@@ -1,0 +1,146 @@
+"""Finding the messages that meet a compiled search."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from mailproto.awaiting import settle
+from mailproto.errors import Unavailable
+from mailproto.imap.server._conditions import Batch, Column, Cost, Mask
+from mailproto.imap.server._matching import Search
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
+from mailproto.imap.server._search_message import Message
+from mailproto.interfaces import IMailbox, IMetadata
+from mailproto.message import Working
+from mailproto.model import Metadata, Part
+
+if TYPE_CHECKING:
+    from mailproto.imap.server._server import IMAPServer
+
+__all__ = ["find"]
+
+_METADATA = Part.INTERNAL_DATE | Part.SIZE
+_CONTENT = Part.CONTENT | Part.OFFSETS
+
+_FEW = 16
+"""After so many columns, the search looks whether the others are needed; then after twice as many."""
+
+
+async def find(server: IMAPServer, search: Search, *, uid: bool) -> array[int]:
+    """The sequence numbers, or UIDs, of the messages that match, in ascending order."""
+    return await _Finder(server, search).find(uid=uid)
+
+
+class _Finder:
+    """Goes through the mailbox in batches; costly conditions test only what cheaper ones leave open."""
+
+    def __init__(self, server: IMAPServer, search: Search) -> None:
+        self._server = server
+        self._search = search
+        self._view = search.view
+        columns = search.columns
+        self._known = [column for column in columns if column.cost < Cost.METADATA]
+        self._metadata = [column for column in columns if column.cost is Cost.METADATA]
+
+    async def find(self, *, uid: bool) -> array[int]:
+        found = array("I")
+        view = self._view
+        for start in range(0, len(view.uids), MESSAGES_AT_ONCE):
+            stop = start + MESSAGES_AT_ONCE
+            batch = Batch(start, view.uids[start:stop], view.flags[start:stop])
+            matching = await self._matching(batch)
+            if matching:
+                numbers = batch.uids if uid else range(start + 1, start + 1 + batch.size)
+                if matching != batch.everything:
+                    numbers = array("I", compress(numbers, batch.chosen(matching)))
+                found.extend(numbers)
+            await self._server.yield_turn()
+        return found
+
+    async def _matching(self, batch: Batch) -> Mask:
+        """The messages of a batch that match."""
+        here = batch.everything
+        if self._view.any_gone:
+            there = bytearray(batch.size)
+            for at in self._view.there(range(batch.start, batch.start + batch.size)):
+                there[at - batch.start] = 1
+            here = int.from_bytes(there, "little")
+        surely, is_open = await self._learn(batch, self._known, here)
+        if is_open and self._metadata:
+            is_open &= await self._read_metadata(batch, is_open)
+            surely, is_open = await self._learn(batch, self._metadata, surely | is_open)
+        if is_open:
+            surely |= await self._read_content(batch, is_open)
+        return surely
+
+    async def _learn(self, batch: Batch, columns: Sequence[Column], here: Mask) -> tuple[Mask, Mask]:
+        """Test columns, as far as needed.
+
+        :param here: the messages that are tested.
+        :returns: those that match, and those of which it is still open.
+        """
+        condition = self._search.condition
+        at, count = 0, _FEW
+        while True:
+            surely, possibly = condition.bounds(batch)
+            is_open = (surely ^ possibly) & here
+            if at >= len(columns) or not is_open:
+                return surely & here, is_open
+            for column in columns[at : at + count]:
+                column.learn(batch)
+                await self._server.yield_turn()
+            at, count = at + count, 2 * count
+
+    async def _read_metadata(self, batch: Batch, chosen: Mask) -> Mask:
+        """Read sizes and dates; returns which of the ``chosen`` messages still exist."""
+        metadata = await _metadata(self._view.mailbox, list(compress(batch.uids, batch.chosen(chosen))))
+        if len(metadata.uids) == batch.size:
+            batch.sizes, batch.dates = metadata.sizes, metadata.internal_dates
+            return batch.everything
+        sizes, dates, exist = [0] * batch.size, [0] * batch.size, bytearray(batch.size)
+        for uid, size, date in zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True):
+            at = bisect_left(batch.uids, uid)
+            sizes[at], dates[at], exist[at] = size, date, 1
+        batch.sizes, batch.dates = sizes, dates
+        return int.from_bytes(exist, "little")
+
+    async def _read_content(self, batch: Batch, chosen: Mask) -> Mask:
+        """Read messages; returns which of the ``chosen`` ones match."""
+        columns = {column: batch.chosen(mask) for column, mask in batch.known.items()}
+        uids = list(compress(batch.uids, batch.chosen(chosen)))
+        matching = bytearray(batch.size)
+        async for infos in read_in_batches(self._view.mailbox, uids, _CONTENT):
+            for info in infos:
+                at = bisect_left(batch.uids, info.uid)
+                matching[at] = await self._matches(at, Message(info, columns, self._search.texts))
+                await self._server.yield_turn()
+        return int.from_bytes(matching, "little")
+
+    async def _matches(self, at: int, message: Message) -> bool:
+        """Whether a message matches, whose content was read."""
+        work = Working(self._search.condition.decide(at, message))
+        try:
+            for _ in work:
+                await self._server.yield_turn()
+        except OSError as error:
+            # A file is missing or damaged: the search goes on without this message.
+            detail = f"cannot read message {message.info.uid} of {self._view.mailbox.name}: {error}"
+            told = Unavailable("A message is left out", detail=detail)
+            self._server.tell_failed("SEARCH", told)
+            return False
+        return work.result
+
+
+async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:
+    if IMetadata.providedBy(mailbox):
+        return await settle(mailbox.metadata(uids))
+    infos = await settle(mailbox.read(uids, _METADATA))
+    return Metadata(
+        [info.uid for info in infos],
+        [info.size or 0 for info in infos],
+        [info.internal_date or 0 for info in infos],
+    )

@@ -1,0 +1,96 @@
+"""What is done with a message that the next server cannot take as it is (RFC 6152 3, RFC 3030 3)."""
+
+from __future__ import annotations
+
+from mailproto.content import Content, Octets
+from mailproto.message import NotConvertible, Steps, scan_steps, seven_bit_form_steps
+from mailproto.model import Parameters
+from mailproto.relay._turns import Turn
+from mailproto.smtp.wire import Capabilities
+from mailproto.spool import SpoolFile
+from mailproto.typing import ReactorTime
+
+__all__ = ["IN_MEMORY", "NotConvertible", "converted", "may_need_conversion"]
+
+IN_MEMORY = 1 << 18
+"""Octets of a converted message that are kept in memory; what is longer is in a file."""
+
+
+def may_need_conversion(capabilities: Capabilities, parameters: Parameters) -> bool:
+    """Whether the server does not take what the message may have."""
+    if (parameters.get("BODY") or "").upper() == "BINARYMIME":
+        return not ("BINARYMIME" in capabilities and "CHUNKING" in capabilities)
+    return "8BITMIME" not in capabilities
+
+
+async def converted(
+    clock: ReactorTime, content: Octets, folder: str | None, *, is_binary: bool
+) -> Content | None:
+    """The message with 7-bit octets only; None if it has no others.
+
+    It is done in many turns of the reactor.  Messages with a DKIM signature are converted, too: the signature
+    does not fit any more, but without conversion nobody would get the message.
+
+    :param folder: where the file is made, if the message is long; None for the system's.
+    :param is_binary: whether bare CRs and LFs count as octets that have to be encoded.
+    :raises NotConvertible: there is no such form.
+    :raises OSError, MailError: the message cannot be read, or the file cannot be written.
+    """
+    form = _Form(folder)
+    try:
+        await _in_turns(clock, _convert(Content.of(content), form, is_binary))
+        return form.content
+    finally:
+        form.close()
+
+
+def _convert(content: Content, form: _Form, is_binary: bool) -> Steps[None]:
+    if not is_binary:
+        for piece in content.chunks():
+            if not piece.isascii():
+                break
+            yield
+        else:
+            return
+    index = yield from scan_steps(content)
+    yield from seven_bit_form_steps(content, index, form.write)
+    form.finish()
+
+
+class _Form:
+    """Takes the converted message.
+
+    :ivar content: None before it is finished.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._file: SpoolFile | None = None
+        self.content: Content | None = None
+
+    def write(self, octets: bytes) -> None:
+        if self._file is None:
+            self._pieces.append(octets)
+            self._size += len(octets)
+            if self._size > IN_MEMORY:
+                self._file = SpoolFile(self._folder)
+                octets = b"".join(self._pieces)
+                self._pieces.clear()
+        if self._file is not None:
+            self._file.write(octets)
+
+    def finish(self) -> None:
+        self.content = Content(b"".join(self._pieces)) if self._file is None else self._file.content()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+async def _in_turns(clock: ReactorTime, steps: Steps[None]) -> None:
+    turn = Turn(clock)
+    for _ in steps:
+        if turn.is_over:
+            await turn.next()

@@ -1,0 +1,106 @@
+"""What is done for servers that cannot take a message as it is."""
+
+from __future__ import annotations
+
+from mailproto.model import QueueState
+from tests.relay.agent.world import World
+from tests.smtp.client.network import serving
+
+SENT, FAILED = QueueState.SENT, QueueState.FAILED
+
+EIGHT = "8BITMIME"
+TEXT = (
+    b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Transfer-Encoding: 8bit\r\n\r\nsome text about a caf\xc3\xa9\r\n"
+)
+
+
+class ConversionTests(World):
+    def setUp(self) -> None:
+        super().setUp()
+        self.agent.start()
+
+    def offers(self, *keywords: str) -> None:
+        lines = ["mx.example", "PIPELINING", *keywords]
+        ehlo = "\r\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"])
+        self.servers["10.0.0.1"] = serving(EHLO=ehlo)
+
+    def outcome(self) -> tuple[QueueState, str]:
+        self.run_for(10)
+        [(state, outcome)] = self.states("bob@there.example")
+        return state, outcome.enhanced
+
+    def test_a_server_with_8bitmime_gets_it_as_it_is(self) -> None:
+        self.offers("8BITMIME")
+        self.send("bob@there.example", content=TEXT)
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        self.assertEqual(self.network.taken[0][1], TEXT[:-2])
+
+    def test_another_one_gets_it_encoded(self) -> None:
+        self.send("bob@there.example", content=TEXT)
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        [(_, content)] = self.network.taken
+        self.assertIn(
+            b"Content-Transfer-Encoding: quoted-printable\r\n\r\nsome text about a caf=C3=A9", content
+        )
+
+    def test_ascii_is_not_changed(self) -> None:
+        self.send("bob@there.example", content=TEXT.replace(b"\xc3\xa9", b"e"))
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        self.assertIn(b"Content-Transfer-Encoding: 8bit", self.network.taken[0][1])
+
+    def test_binary_is_encoded(self) -> None:
+        self.offers("8BITMIME")
+        content = TEXT.replace(b"8bit", b"binary") + b"\0bare\nLF"
+        self.send("bob@there.example", content=content, parameters={"BODY": "BINARYMIME"})
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        self.assertIn(b"base64", self.network.taken[0][1])
+
+    def test_what_is_signed_is_returned(self) -> None:
+        signed = (
+            b"MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n"
+            b"Content-Type: text/plain; charset=utf-8\r\n\r\n\xc3\xa9\r\n--s\r\n"
+            b"Content-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n"
+        )
+        self.send("bob@there.example", content=signed)
+        self.assertEqual(self.outcome(), (FAILED, "5.6.3"))
+        self.assertIn(
+            "cannot be converted: what is signed must not be changed", " ".join(self.reports()[0].split())
+        )
+
+    def test_a_dkim_signature_does_not_keep_it_here(self) -> None:
+        self.send("bob@there.example", content=b"DKIM-Signature: v=1; a=rsa-sha256\r\n" + TEXT)
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+
+    def test_international_messages_need_smtputf8(self) -> None:
+        self.offers("8BITMIME")
+        self.send("bob@there.example", content=b"Subject: \xc3\xa9\r\n\r\nHi.\r\n")
+        self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
+
+    def test_also_where_there_is_no_8bitmime(self) -> None:
+        self.send("bob@there.example", content=b"Subject: \xc3\xa9\r\n\r\nHi.\r\n")
+        self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
+
+    def test_an_international_domain_needs_nothing(self) -> None:
+        self.send("bob@bücher.example")
+        self.run_for(10)
+        self.assertEqual(self.arrived, ["bob@xn--bcher-kva.example"])
+
+    def test_an_international_recipient_keeps_nobody_else_waiting(self) -> None:
+        self.send("bob@there.example", "bücher@there.example")
+        self.run_for(10)
+        self.assertEqual(self.arrived[0], "bob@there.example")
+        [(state, outcome)] = self.states("bücher@there.example")
+        self.assertEqual((state, outcome.enhanced), (FAILED, "5.6.7"))
+
+    def test_a_message_that_is_too_long(self) -> None:
+        self.offers("SIZE 1000")
+        self.send("bob@there.example", content=b"Subject: x\r\n\r\n" + b"x" * 2000 + b"\r\n")
+        self.assertEqual(self.outcome(), (FAILED, "5.3.4"))
+
+    def test_a_long_message_is_converted_in_turns(self) -> None:
+        self.send("bob@there.example", content=TEXT + b"more caf\xc3\xa9s\r\n" * 50_000)
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        [(_, content)] = self.network.taken
+        self.assertEqual(content.count(b"caf=C3=A9"), 50_001)
+        self.stop()

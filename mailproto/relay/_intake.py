@@ -184,19 +184,20 @@ class QueueDelivery(Delivery):
             await settle(self._local.recipient(session, path, parameters))
 
     async def owns(self, account: str, path: Address) -> bool:
-        """See `IOwnership.owns`: as ``local`` says; an alias belongs to whom alone it leads to."""
+        """See `IOwnership.owns`: as ``local`` says; and an alias belongs to whom alone it leads to."""
         owner = provided(IOwnership, self._local)
         if owner is None:
             return False
+        if await settle(owner.owns(account, path)):
+            return True
         recipient = (Recipient(path),)
-        if self._expander.may_change(recipient):
-            [expansion] = await self._expander.expand(recipient)
-            if expansion.is_alias:
-                copies = expansion.copies
-                if len(copies) != 1 or not isinstance(copies[0].place, tuple):
-                    return False
-                path = copies[0].recipient.address
-        return await settle(owner.owns(account, path))
+        if not self._expander.may_change(recipient):
+            return False
+        [expansion] = await self._expander.expand(recipient)
+        copies = expansion.copies
+        if not expansion.is_alias or len(copies) != 1 or not isinstance(copies[0].place, tuple):
+            return False
+        return await settle(owner.owns(account, copies[0].recipient.address))
 
     async def run_queue(self, session: Session, node: str) -> int | None:
         """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only.

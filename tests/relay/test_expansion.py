@@ -21,6 +21,7 @@ from mailproto.relay import QueueDelivery, _expansion
 from mailproto.relay._intake_reports import MAX_FAILED
 from mailproto.relay.aliases import SRS, AliasLimits
 from mailproto.testing import make_envelope
+from tests.relay import test_intake
 from tests.relay.test_intake import (
     LMTP,
     MESSAGE,
@@ -138,6 +139,19 @@ class RecipientTests(AliasCase):
             error = self.refused(self.ask(f"{path}@example.org"), MailError)
             self.assertEqual(f"{error.code} {error.enhanced}", code, path)
 
+    def test_tricks(self) -> None:
+        """A catch-all of our own domain gets what has a domain in its local part; nothing goes elsewhere."""
+        for path in test_intake.RecipientTests.TRICKS:
+            self.refused(self.ask(path), RelayDenied)
+        for path in test_intake.RecipientTests.LOCAL_TRICKS:
+            self.refused(self.ask(path), RecipientUnknown)
+        self.table.table["@example.org"] = "alice@example.org"
+        for path in test_intake.RecipientTests.LOCAL_TRICKS:
+            self.send(path)
+        self.assertEqual(
+            (self.mails("alice@example.org"), self.mail()), (len(test_intake.RecipientTests.LOCAL_TRICKS), [])
+        )
+
     def test_nothing_is_logged_yet(self) -> None:
         with capturedLogs() as log:
             self.settled(self.ask("info@example.org"))
@@ -146,6 +160,9 @@ class RecipientTests(AliasCase):
     def test_who_owns_an_alias(self) -> None:
         for account, path, owns in (
             ("bob@example.org", "one@example.org", False),  # bob's mail goes elsewhere, too
+            ("bob@example.org", "bob@example.org", True),
+            ("bob@example.org", "bob+x@example.org", True),
+            ("alice@example.org", "bob@example.org", False),
             ("alice@example.org", "any@old.example", True),
             ("bob@example.org", "any@old.example", False),
             ("alice@example.org", "info@example.org", False),

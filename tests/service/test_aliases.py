@@ -9,9 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.model import Address
+from mailproto.errors import RecipientUnknown
+from mailproto.model import Address, QueueFilter, Session
 from mailproto.service import Options, RelaySettings, SettingError, Settings
 from mailproto.service._aliases import LOOK_INTERVAL, AliasesService
+from mailproto.testing import make_envelope
+from tests.service.test_mail_service import ANY, MailServiceCase, servers_of
 from tests.service.test_tls import Reactor
 
 
@@ -114,6 +117,38 @@ class AliasesServiceTests(SynchronousTestCase):
         self.assertEqual(
             error.line("--aliases"), f'--aliases {self.file}: line 1: programs are not run: "|program"'
         )
+
+
+class ServerTests(MailServiceCase):
+    """A whole server with aliases."""
+
+    async def test_a_server(self) -> None:
+        """A bounce finds its way after a restart; a file that has changed is read on SIGHUP."""
+        file = self.folder / "aliases"
+        file.write_text("out: y@other.example\n")
+        file.chmod(0o644)
+        relay = RelaySettings(way="smtp://127.0.0.1:1", aliases=file)
+        self.more = {"domains": ["example.org"], "relay": relay}
+        session = Session("ESMTP", "mail.example.org", peer="192.0.2.1")
+        for path in ("out@example.org", ""):
+            service = self.service(smtp=[ANY])
+            await self.start(service)
+            delivery: Any = servers_of(service).delivery
+            if path:
+                await delivery.deliver(
+                    make_envelope("x@remote.example", [path], session=session), b"A: b\r\n\r\n"
+                )
+                [message] = await delivery._queue.find(QueueFilter())
+                rewritten = message.envelope.sender
+                self.assertRegex(str(rewritten), r"\ASRS0=.{4}=..=remote\.example=x@example\.org\Z")
+                file.write_text("in: y@other.example\n")
+                await service.reload()
+                await delivery.recipient(session, Address("in", "example.org"), {})
+                with self.assertRaises(RecipientUnknown):
+                    await delivery.recipient(session, Address("out", "example.org"), {})
+            else:
+                await delivery.recipient(session, rewritten, {})
+            await service.stopService()
 
 
 class OptionTests(SynchronousTestCase):

@@ -374,6 +374,7 @@ class SenderTests(AliasCase):
         [recipient] = new.envelope.recipients
         self.assertEqual((str(recipient.address), new.destinations), (STRANGER, ("remote.example",)))
         self.assertEqual(recipient.parameters["NOTIFY"], "NEVER")
+        self.assertEqual(self.told[-1], Expanded(new.envelope.id, rewritten, (address(STRANGER),)))
 
     def test_forged_and_old_ones_are_unknown(self) -> None:
         rewritten = self.sender(STRANGER)

@@ -123,6 +123,7 @@ class RelayService(Service):
                 lifetime=relay.lifetime,
                 delay_notice=relay.delay_notice,
             ),
+            limits=settings.limits.relay,
             observer=self._observers,
         )
 

@@ -8,8 +8,8 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth.sasl import DEFAULT_MECHANISMS
-from mailproto.service import Options, ServiceLimits, Settings, SMTPSettings, TLSSettings
 from mailproto.relay.limits import RelayLimits
+from mailproto.service import Options, ServiceLimits, Settings, SMTPSettings, TLSSettings
 from mailproto.smtp.limits import SMTPLimits
 
 

@@ -7,11 +7,11 @@ import re
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -39,6 +39,9 @@ _TOP = 20
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _STATES = ("waiting", "deferred", "held")
+
+Paused: TypeAlias = Mapping[str, DestinationState]
+"""The destinations that are paused, by name."""
 
 
 def add_queue_actions(add_action: Callable[[str, str], ArgumentParser]) -> None:
@@ -120,13 +123,25 @@ async def _pages(queue: IQueue, wanted: QueueFilter) -> AsyncIterator[list[Queue
         yield list(page)
 
 
+async def _paused(queue: IQueue) -> Paused:
+    """The destinations that are left alone now, because they could not be reached."""
+    now, after = time.time(), ""
+    found: dict[str, DestinationState] = {}
+    while page := await settle(queue.destinations(after=after, limit=_PAGE)):
+        after = page[-1].destination
+        found.update((each.destination, each) for each in page if each.paused_until > now)
+    return found
+
+
 async def _list(store: IStore, options: Namespace) -> None:
+    queue = _queue_of(store)
     number = octets = 0
-    async for page in _pages(_queue_of(store), _filter(options)):
+    paused = await _paused(queue)
+    async for page in _pages(queue, _filter(options)):
         for message in page:
             number += 1
             octets += message.size
-            _print(_as_json(message) if options.json else "\n".join(_lines(message)), options)
+            _print(_as_json(message, paused) if options.json else "\n".join(_lines(message, paused)), options)
     if not options.json:
         print(f"{_count(number, 'message')}, {_octets(octets)}")
 
@@ -136,6 +151,7 @@ async def _show(store: IStore, options: Namespace) -> None:
     if wanted == QueueFilter():
         raise CommandError("name messages by their numbers, or by --sender, --recipient, ...")
     shown = 0
+    paused = await _paused(queue)
     async for page in _pages(queue, wanted):
         for found in page:
             try:
@@ -143,7 +159,8 @@ async def _show(store: IStore, options: Namespace) -> None:
             except NoSuchQueued:  # sent a moment ago
                 continue
             shown += 1
-            _print(_as_json(message) if options.json else "\n".join(_all_lines(message)), options)
+            text = _as_json(message, paused) if options.json else "\n".join(_all_lines(message, paused))
+            _print(text, options)
     if not shown:
         raise CommandError("no such message is in the queue")
 
@@ -226,15 +243,24 @@ def _iso(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
 
 
-def _lines(message: QueuedMessage) -> list[str]:
+def _lines(message: QueuedMessage, paused: Paused) -> list[str]:
     head = f"{message.id} {_when(message.arrived)} {_octets(message.size)} from <{message.envelope.sender}>"
-    return [head, *(f"    <{each.recipient.address}> {_state(each)}" for each in message.recipients)]
+    return [head, *(f"    <{each.recipient.address}> {_state(each, paused)}" for each in message.recipients)]
 
 
-def _state(recipient: QueuedRecipient) -> str:
+def _next_try(recipient: QueuedRecipient, paused: Paused) -> str:
+    due = recipient.due
+    if (state := paused.get(recipient.destination)) is not None:
+        due = max(due, state.paused_until)
+    return _when(due) if due > time.time() else "now"
+
+
+def _state(recipient: QueuedRecipient, paused: Paused) -> str:
     words = [recipient.state.value]
     if recipient.state is QueueState.WAITING:
-        words.append(f"next try {_when(recipient.due) if recipient.due > time.time() else 'now'}")
+        words.append(f"next try {_next_try(recipient, paused)}")
+        if (state := paused.get(recipient.destination)) is not None:
+            words.append(f"{state.destination} is paused: {state.reason}")
     if recipient.attempts:
         words.append(f"tried {_count(recipient.attempts, 'time')}")
     if recipient.outcome is not None:
@@ -243,7 +269,7 @@ def _state(recipient: QueuedRecipient) -> str:
     return ", ".join(words)
 
 
-def _all_lines(message: QueuedMessage) -> list[str]:
+def _all_lines(message: QueuedMessage, paused: Paused) -> list[str]:
     envelope = message.envelope
     account = f", account {envelope.session.account}" if envelope.session.account else ""
     lines = [
@@ -267,11 +293,22 @@ def _all_lines(message: QueuedMessage) -> list[str]:
             if outcome.detail:
                 lines.append(f"        {outcome.detail}")
         if recipient.state is QueueState.WAITING:
-            lines.append(f"        next try: {_when(recipient.due) if recipient.due else 'now'}")
+            lines.append(f"        next try: {_next_try(recipient, paused)}")
+            if (state := paused.get(recipient.destination)) is not None:
+                lines.append(
+                    f"        the destination is paused until {_when(state.paused_until)}, after"
+                    f" {_count(state.failures, 'failure')} in a row: {state.reason}"
+                )
     return lines
 
 
-def _as_json(message: QueuedMessage) -> str:
+def _paused_as_json(destination: str, paused: Paused) -> dict[str, Any] | None:
+    if (state := paused.get(destination)) is None:
+        return None
+    return {"until": _iso(state.paused_until), "failures": state.failures, "reason": state.reason}
+
+
+def _as_json(message: QueuedMessage, paused: Paused) -> str:
     envelope = message.envelope
     return json.dumps(
         {
@@ -288,6 +325,7 @@ def _as_json(message: QueuedMessage) -> str:
                 {
                     "address": str(each.recipient.address),
                     "destination": each.destination,
+                    "paused": _paused_as_json(each.destination, paused),
                     "state": each.state.value,
                     "due": _iso(each.due),
                     "attempts": each.attempts,

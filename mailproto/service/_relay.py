@@ -123,7 +123,9 @@ class RelayService(Service):
                 lifetime=relay.lifetime,
                 delay_notice=relay.delay_notice,
             ),
+            limits=settings.limits.relay,
             observer=self._observers,
+            spool_folder=str(self._data.spool_folder),
         )
 
     async def _warn_of_the_queue(self, queue: IQueue) -> None:

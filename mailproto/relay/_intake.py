@@ -128,6 +128,7 @@ class QueueDelivery(Delivery):
         check_type("signing_keys", signing_keys, (KeyFolder, type(None)), "a KeyFolder or None")
         check_line("hostname", hostname)
         check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
+        check_call("in_thread", in_thread, "a function such as Twisted's deferToThread", 2)
         self._queue = store.queue
         self._local = local
         self._placing: IPlacing = placing

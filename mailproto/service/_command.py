@@ -110,7 +110,9 @@ def _parser() -> ArgumentParser:
 
 
 def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
-    options: ArgumentParser = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
+    options: ArgumentParser = actions.add_parser(
+        action, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
     options.add_argument(
         "--data",
         type=Path,

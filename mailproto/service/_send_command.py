@@ -29,11 +29,12 @@ from mailproto.errors import MailError
 from mailproto.interfaces import IQueueStore, IStore
 from mailproto.message import date_text, encode_header, fold, header_fields
 from mailproto.model import Address, Envelope, Parameters, Recipient, Session
-from mailproto.relay import NextHop, QueueDelivery, Routes
+from mailproto.relay import NextHop, QueueDelivery
 from mailproto.service._accounts import remembered_domains
 from mailproto.service._command_error import CommandError
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._relay_settings import credentials_of
+from mailproto.service._remembered_routes import remembered_routes
 from mailproto.service._setting_error import SettingError
 from mailproto.smtp import send_mail
 from mailproto.smtp.client._composing import Composed, compose
@@ -196,7 +197,7 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
     delivery = QueueDelivery(
         store,
         MailboxDelivery(store, options.domains),
-        Routes("mx"),
+        remembered_routes(Path(options.data)),
         signing_keys=KeyFolder(Path(options.data) / DKIM_FOLDER),
         hostname=own_hostname(),
     )

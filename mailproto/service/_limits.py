@@ -97,7 +97,7 @@ def _seconds(value: str) -> float:
 
 
 _NO_LIMITS = frozenset({"append", "rates"})
-"""They follow from another setting (``max_message_size`` limits messages in APPEND), or are no numbers."""
+"""Not set by name: ``max_message_size`` limits messages in APPEND, and the relay's rates are a table."""
 
 _NUMBERS: dict[Any, Callable[[str], float]] = {
     int: _whole,

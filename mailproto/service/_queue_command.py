@@ -27,7 +27,7 @@ from mailproto.model import (
 from mailproto.printable import printable
 from mailproto.service._command_error import CommandError
 from mailproto.service._queue_text import (
-    Pauses,
+    Paused,
     all_lines,
     as_json,
     counted,
@@ -128,13 +128,14 @@ async def _pages(queue: IQueue, wanted: QueueFilter) -> AsyncIterator[list[Queue
         yield list(page)
 
 
-async def _pauses(queue: IQueue) -> Pauses:
+async def _paused(queue: IQueue) -> Paused:
     """The destinations that are left alone now, because they could not be reached."""
-    now, after, paused = time.time(), "", {}
+    now, after = time.time(), ""
+    found: dict[str, DestinationState] = {}
     while page := await settle(queue.destinations(after=after, limit=_PAGE)):
         after = page[-1].destination
-        paused.update({each.destination: each for each in page if each.paused_until > now})
-    return paused
+        found.update((each.destination, each) for each in page if each.paused_until > now)
+    return found
 
 
 def _check_missing(missing: set[int], options: Namespace) -> None:
@@ -148,14 +149,14 @@ def _check_missing(missing: set[int], options: Namespace) -> None:
 async def _list(store: IStore, options: Namespace) -> None:
     number = octets = 0
     queue, missing = _queue_of(store), set(options.ids)
-    pauses = await _pauses(queue)
+    paused = await _paused(queue)
     async for page in _pages(queue, _filter(options)):
         for message in page:
             missing.discard(message.id)
             number += 1
             octets += message.size
             _print(
-                as_json(message, pauses) if options.json else "\n".join(short_lines(message, pauses)), options
+                as_json(message, paused) if options.json else "\n".join(short_lines(message, paused)), options
             )
     if not options.json:
         print(f"{counted(number, 'message')}, {in_octets(octets)}")
@@ -167,7 +168,7 @@ async def _show(store: IStore, options: Namespace) -> None:
     if wanted == QueueFilter() and not options.all:
         raise CommandError("name messages to show by their numbers or a filter, or say --all")
     shown, missing = 0, set(options.ids)
-    pauses = await _pauses(queue)
+    paused = await _paused(queue)
     async for page in _pages(queue, wanted):
         for found in page:
             try:
@@ -177,7 +178,7 @@ async def _show(store: IStore, options: Namespace) -> None:
             shown += 1
             missing.discard(found.id)
             _print(
-                as_json(message, pauses) if options.json else "\n".join(all_lines(message, pauses)), options
+                as_json(message, paused) if options.json else "\n".join(all_lines(message, paused)), options
             )
     _check_missing(missing, options)
     if not shown:

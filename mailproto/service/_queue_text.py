@@ -6,12 +6,12 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mailproto.model import DestinationState, QueuedMessage, QueuedRecipient, QueueState
 
 __all__ = [
-    "Pauses",
+    "Paused",
     "all_lines",
     "as_json",
     "counted",
@@ -21,15 +21,17 @@ __all__ = [
     "when",
 ]
 
-Pauses: TypeAlias = Mapping[str, DestinationState]
+Paused: TypeAlias = Mapping[str, DestinationState]
 """The destinations that are paused, by their names."""
 
 
 def counted(number: int, what: str) -> str:
+    """A number of things, in words."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def in_octets(number: int) -> str:
+    """A size, rounded."""
     size, unit = float(number), "octets"
     for larger in ("KB", "MB", "GB"):
         if size < 1000:
@@ -44,30 +46,39 @@ def when(seconds: float | None) -> str:
 
 
 def iso(seconds: float | None) -> str | None:
+    """UTC, for programs."""
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
 
 
-def short_lines(message: QueuedMessage, pauses: Pauses) -> list[str]:
+def short_lines(message: QueuedMessage, paused: Paused) -> list[str]:
+    """A message in ``list``: a line for it, and one for each recipient."""
     head = f"{message.id} {when(message.arrived)} {in_octets(message.size)} from <{message.envelope.sender}>"
-    return [head, *(f"    <{each.recipient.address}> {_state(each, pauses)}" for each in message.recipients)]
+    return [head, *(f"    <{each.recipient.address}> {_state(each, paused)}" for each in message.recipients)]
 
 
-def _state(recipient: QueuedRecipient, pauses: Pauses) -> str:
+def _next_try(recipient: QueuedRecipient, paused: Paused) -> str:
+    due = recipient.due
+    if (state := paused.get(recipient.destination)) is not None:
+        due = max(due, state.paused_until)
+    return when(due) if due > time.time() else "now"
+
+
+def _state(recipient: QueuedRecipient, paused: Paused) -> str:
     words = [recipient.state.value]
-    pause = _pause(recipient, pauses)
     if recipient.state is QueueState.WAITING:
-        words.append(f"next try {_next_try(recipient, pause)}")
+        words.append(f"next try {_next_try(recipient, paused)}")
+        if (state := paused.get(recipient.destination)) is not None:
+            words.append(f"{state.destination} is paused: {state.reason}")
     if recipient.attempts:
         words.append(f"tried {counted(recipient.attempts, 'time')}")
     if recipient.outcome is not None:
         reply = f"{recipient.outcome.code} {recipient.outcome.enhanced} {recipient.outcome.text}"
         words.append(f"{recipient.host}: {reply}" if recipient.host else reply)
-    elif pause is not None and pause.reason:
-        words.append(pause.reason)
     return ", ".join(words)
 
 
-def all_lines(message: QueuedMessage, pauses: Pauses) -> list[str]:
+def all_lines(message: QueuedMessage, paused: Paused) -> list[str]:
+    """A message in ``show``: all that is known."""
     envelope = message.envelope
     account = f", account {envelope.session.account}" if envelope.session.account else ""
     lines = [
@@ -90,17 +101,24 @@ def all_lines(message: QueuedMessage, pauses: Pauses) -> list[str]:
             )
             if outcome.detail:
                 lines.append(f"        {outcome.detail}")
-        pause = _pause(recipient, pauses)
-        if pause is not None:
-            lines.append(
-                f"        which could not be reached {counted(pause.failures, 'time')}: {pause.reason}"
-            )
         if recipient.state is QueueState.WAITING:
-            lines.append(f"        next try: {_next_try(recipient, pause)}")
+            lines.append(f"        next try: {_next_try(recipient, paused)}")
+            if (state := paused.get(recipient.destination)) is not None:
+                lines.append(
+                    f"        the destination is paused until {when(state.paused_until)}, after"
+                    f" {counted(state.failures, 'failure')} in a row: {state.reason}"
+                )
     return lines
 
 
-def as_json(message: QueuedMessage, pauses: Pauses) -> str:
+def _paused_as_json(destination: str, paused: Paused) -> dict[str, Any] | None:
+    if (state := paused.get(destination)) is None:
+        return None
+    return {"until": iso(state.paused_until), "failures": state.failures, "reason": state.reason}
+
+
+def as_json(message: QueuedMessage, paused: Paused) -> str:
+    """The same for programs, in one line."""
     envelope = message.envelope
     return json.dumps(
         {
@@ -117,10 +135,9 @@ def as_json(message: QueuedMessage, pauses: Pauses) -> str:
                 {
                     "address": str(each.recipient.address),
                     "destination": each.destination,
+                    "paused": _paused_as_json(each.destination, paused),
                     "state": each.state.value,
                     "due": iso(each.due),
-                    "paused_until": iso(pause.paused_until) if (pause := _pause(each, pauses)) else None,
-                    "paused_because": pause.reason if pause else None,
                     "attempts": each.attempts,
                     "attempted": iso(each.attempted),
                     "host": each.host,
@@ -137,13 +154,3 @@ def as_json(message: QueuedMessage, pauses: Pauses) -> str:
             ],
         }
     )
-
-
-def _pause(recipient: QueuedRecipient, pauses: Pauses) -> DestinationState | None:
-    """The pause that a recipient waits for."""
-    return pauses.get(recipient.destination) if recipient.state is QueueState.WAITING else None
-
-
-def _next_try(recipient: QueuedRecipient, pause: DestinationState | None) -> str:
-    due = max(recipient.due, pause.paused_until if pause else 0)
-    return when(due) if due > time.time() else "now"

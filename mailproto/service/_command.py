@@ -26,7 +26,7 @@ from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
-from mailproto.service._reasons import file_error, store_error
+from mailproto.service._reasons import file_error, store_error, user_name
 from mailproto.service._send_command import add_send_options
 from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
 from mailproto.service._store_command import add_store_actions
@@ -142,6 +142,7 @@ def _check(options: Namespace) -> None:
         raise CommandError(_no_store(options))
     if _is_there(options.place):
         _become_owner(options.place)
+        _check_access(options)
     if "name" in options and options.domain is None:
         options.domain = "" if "@" in options.name else remembered_domain(options.data)
 
@@ -167,6 +168,21 @@ def _become_owner(place: Path) -> None:
         os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
+
+
+def _check_access(options: Namespace) -> None:
+    """:raises CommandError: the store is another user's."""
+    enter = os.X_OK if options.place.is_dir() else 0
+    if os.access(options.place, os.R_OK | os.W_OK | enter):
+        return
+    owner = user_name(options.place.stat().st_uid)
+    if owner == user_name(os.geteuid()):
+        return  # the error of the store says more
+    to_do = f"run this as {owner}" + ("" if owner == user_name(0) else " or root")
+    if "server" in options:
+        to_do += ", or give the message to a server with --server"
+    status = os.EX_NOPERM if "server" in options else 1
+    raise CommandError(f"{options.place} belongs to {owner}: {to_do}", status=status)
 
 
 async def _run(reactor: Any, options: Namespace) -> None:

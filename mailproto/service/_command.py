@@ -200,10 +200,14 @@ async def _run(reactor: Any, options: Namespace) -> None:
             raise CommandError(store_error(error, path)) from None
         try:
             status = await options.run(store, options)
+            sys.stdout.flush()
         finally:
             await settle(store.stop())
         if status:
             sys.exit(status)
+    except BrokenPipeError:  # whoever reads this, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's flush at the end
+        sys.exit(1)
     except OSError as error:
         sys.exit(f"mailproto: {file_error(error, options.data)}")
     except MailError as error:

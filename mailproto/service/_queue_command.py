@@ -215,7 +215,8 @@ async def _stats(store: IStore, options: Namespace) -> None:
     after = ""
     while page := await settle(queue.destinations(after=after, limit=_PAGE)):
         after = page[-1].destination
-        top = list(islice(sorted([*top, *page], key=lambda each: -each.waiting), _TOP))
+        shown = [each for each in page if each.waiting or each.paused_until > now]
+        top = list(islice(sorted([*top, *shown], key=lambda each: -each.waiting), _TOP))
     if options.json:
         value: dict[str, Any] = asdict(counts)
         value["oldest"] = iso(counts.oldest)

@@ -131,3 +131,13 @@ class QueueCommandTests(SynchronousTestCase):
         self.pause(1000)
         self.command("hold", "1")
         self.assertIn("<x@b.example> held\n", self.command("list"))
+
+    def test_stats_leave_out_destinations_without_mail(self) -> None:
+        self.pause(-1)
+        self.command("delete", "1")
+        counts, recipients, *destinations = self.command("stats").splitlines()
+        self.assertRegex(counts, "^1 message, 14 octets, oldest 2")
+        self.assertRegex(recipients, r"^recipients: 1 waiting \(1 due now,")
+        self.assertEqual(destinations, ["       1 c.example"])
+        self.pause(1000)
+        self.assertRegex(self.command("stats"), f"       0 b.example, paused until 2.*: {REASON}\n")

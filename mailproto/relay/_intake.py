@@ -57,7 +57,7 @@ LIFETIME = 5 * 86_400.0
 MAX_HOLD = 30 * 86_400
 """The most seconds for which a client may have a message held (FUTURERELEASE)."""
 
-_QUEUED = Outcome(250, "2.0.0", "Queued")
+_QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 
 InThread: TypeAlias = Callable[..., Awaitable[bytes]]
 

@@ -57,7 +57,7 @@ LIFETIME = 5 * 86_400.0
 MAX_HOLD = 30 * 86_400
 """The most seconds for which a client may have a message held (FUTURERELEASE)."""
 
-_QUEUED = Outcome(250, "2.0.0", "Queued")
+_QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 
 InThread: TypeAlias = Callable[..., Awaitable[bytes]]
 
@@ -140,6 +140,7 @@ class QueueDelivery(Delivery):
         check_type("signing_keys", signing_keys, (KeyFolder, type(None)), "a KeyFolder or None")
         check_line("hostname", hostname)
         check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
+        check_call("in_thread", in_thread, "a function such as Twisted's deferToThread", 2)
         self._queue = store.queue
         self._local = local
         self._places = Places(placing, routes)

@@ -99,8 +99,11 @@ class RelaySettings:
 
     def routes_for(self, domains: Sequence[str]) -> Routes:
         """The routes of a server that takes mail for ``domains``."""
-        default = self.way or ("off" if tuple(domains) == ("localhost",) else "mx")
-        return Routes(default, self.routes, self.credentials)
+        return Routes(self.way_for(domains), self.routes, self.credentials)
+
+    def way_for(self, domains: Sequence[str]) -> str:
+        """``way``, or its default for a server that takes mail for ``domains``."""
+        return self.way or ("off" if tuple(domains) == ("localhost",) else "mx")
 
 
 def credentials_of(file: str | os.PathLike[str]) -> dict[str, Password]:

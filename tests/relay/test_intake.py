@@ -200,6 +200,7 @@ class DeliverTests(IntakeCase):
     def test_mail_for_others_is_queued(self) -> None:
         outcomes = self.deliver("x@remote.example", "y@a.hub.example", "z@b.hub.example")
         self.assertEqual([outcome.text for outcome in outcomes], ["Queued"] * 3)
+        self.assertEqual([outcome.detail for outcome in outcomes], ["queued"] * 3)  # for the log
         [new] = self.queue.added
         self.assertEqual(new.destinations, ("remote.example", "smtp://10.0.0.1:25", "smtp://10.0.0.1:25"))
         self.assertEqual((bytes(new.content), new.skip, new.placements), (MESSAGE, 0, ()))

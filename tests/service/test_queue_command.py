@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import time
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -51,6 +53,13 @@ class QueueCommandTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(options.run(self.store, options)))
         return output.getvalue()
 
+    def failing(self, *words: str) -> tuple[str, str]:
+        """What it prints, and its error."""
+        options = self.parser.parse_args(words)
+        self.patch(sys, "stdout", output := io.StringIO())
+        failed = Deferred.fromCoroutine(options.run(self.store, options))
+        return output.getvalue(), str(self.failureResultOf(failed, CommandError).value)
+
     def pause(self, seconds: float) -> None:
         self.wait(self.queue.pause("b.example", max(time.time() + seconds, 0), 3, REASON))
 
@@ -92,3 +101,43 @@ class QueueCommandTests(SynchronousTestCase):
         self.assertIn("<x@c.example> held", self.command("list", "--status", "held"))
         self.assertEqual(self.command("delete", "--all"), "delete: 2 messages\n")
         self.assertEqual(self.command("list"), "0 messages, 0 octets\n")
+
+    def test_numbers_that_are_not_there(self) -> None:
+        for action in ("hold", "release", "retry"):
+            said = self.failing(action, "1", "98", "97")
+            self.assertEqual(said, (f"{action}: 1 message\n", "not in the queue: 97, 98"))
+        for action in ("list", "show"):
+            printed, error = self.failing(action, "98", "1")
+            self.assertIn("x@b.example", printed)
+            self.assertEqual(error, "not in the queue: 98")
+        printed, error = self.failing("delete", "1", "--sender", "eve@")
+        self.assertEqual(printed, "delete: 0 messages\n")
+        self.assertEqual(error, "not in the queue, or not as the options say: 1")
+
+    def test_show_all(self) -> None:
+        _, error = self.failing("show")
+        self.assertEqual(error, "name messages to show by their numbers or a filter, or say --all")
+        self.assertIn("to <x@c.example>: waiting\n", self.command("show", "--all"))
+
+    def test_what_is_due_after_the_pause(self) -> None:
+        new = replace(self.new("y@b.example", "b.example"), due=time.time() + 4000)
+        self.wait(self.queue.add([new]))
+        before = self.command("show", "3")
+        self.pause(1000)
+        [due] = re.findall("next try: (.*)", before)
+        self.assertIn(f"next try: {due}\n", self.command("show", "3"))
+
+    def test_what_is_held_does_not_wait_for_its_destination(self) -> None:
+        self.pause(1000)
+        self.command("hold", "1")
+        self.assertIn("<x@b.example> held\n", self.command("list"))
+
+    def test_stats_leave_out_destinations_without_mail(self) -> None:
+        self.pause(-1)
+        self.command("delete", "1")
+        counts, recipients, *destinations = self.command("stats").splitlines()
+        self.assertRegex(counts, "^1 message, 14 octets, oldest 2")
+        self.assertRegex(recipients, r"^recipients: 1 waiting \(1 due now,")
+        self.assertEqual(destinations, ["       1 c.example"])
+        self.pause(1000)
+        self.assertRegex(self.command("stats"), f"       0 b.example, paused until 2.*: {REASON}\n")

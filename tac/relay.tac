@@ -1,11 +1,12 @@
 # A queue in front of a smarthost: this machine's programs send at once, and mail waits until it can go on
 import os
+from pathlib import Path
 from twisted.application import service
 from twisted.internet import reactor
 from mailproto.service import MailService, RelaySettings, Settings
 
 settings = Settings(
-    data=os.environ.get("MAILPROTO_DATA", "mailproto-data"),
+    data=Path(os.environ.get("MAILPROTO_DATA", "mailproto-data")),
     domains=[os.environ.get("MAILPROTO_DOMAIN", "localhost")],
     listen={"smtp": [os.environ.get("MAILPROTO_SMTP", "tcp:8025:interface=127.0.0.1")]},
     relay=RelaySettings(

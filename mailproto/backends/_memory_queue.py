@@ -177,7 +177,7 @@ class MemoryQueue:
     async def release(self, leases: Sequence[Lease]) -> None:
         """See `IQueue.release`."""
         given.check_leases(leases)
-        for lease, held in list(self._held(leases)):
+        for lease, held in self._held(leases):
             del self._leases[lease.token]
             for each in held.recipients:
                 self._give_back(each)

@@ -67,9 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(error: Exception) -> NoReturn:
-    """End the process with one line."""
+    """End the process with one line, and the status of a `CommandError` or 1."""
+    if getattr(error, "status", 1) == 1:
+        sys.exit(f"mailproto: {error}")
     print(f"mailproto: {error}", file=sys.stderr)
-    sys.exit(getattr(error, "status", 1))
+    sys.exit(error.status)  # type: ignore[attr-defined]
 
 
 async def _run_alone(reactor: Any, options: Namespace) -> None:

@@ -125,6 +125,7 @@ class RelayService(Service):
             ),
             limits=settings.limits.relay,
             observer=self._observers,
+            spool_folder=str(self._data.spool_folder),
         )
 
     async def _warn_of_the_queue(self, queue: IQueue) -> None:

@@ -8,12 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailproto._arguments import check_mapping, check_seconds, check_type, check_whole, check_words
+from mailproto._arguments import (
+    check_mapping,
+    check_path,
+    check_seconds,
+    check_type,
+    check_whole,
+    check_words,
+)
 from mailproto._ip import ip_address
 from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
 from mailproto.relay import Routes
-from mailproto.relay._intake import check_relay_from
+from mailproto.relay._permission import check_relay_from
 from mailproto.relay._tls import check_reporter
 from mailproto.service._account_file import read_private
 from mailproto.service._setting_error import SettingError, check_setting
@@ -34,6 +41,7 @@ class RelaySettings:
     :ivar credentials: what to sign in with, by the host of a URL.
     :ivar clients: those that may send anywhere without AUTH: a `Networks`, or a list such as
         ``["192.0.2.0/24"]``.
+    :ivar aliases: a file of aliases (`mailproto.relay.aliases.AliasFile`); None for no aliases.
     :ivar resolvers: DNS servers, such as ``127.0.0.1:53``; none for the system's.
     :ivar mx_port: the port of servers that the DNS names.
     :ivar retry: seconds until the first retry; later ones come after longer waits.
@@ -46,7 +54,8 @@ class RelaySettings:
     way: str | None = None
     routes: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Password] = field(default_factory=dict, repr=False)
-    clients: Networks = field(default_factory=Networks)
+    clients: Networks | Sequence[str] = field(default_factory=Networks)
+    aliases: Path | None = None
     resolvers: Sequence[str] = ()
     mx_port: int = 25
     retry: float = 60
@@ -62,10 +71,14 @@ class RelaySettings:
         check_setting("relay.credentials", check_mapping, self.credentials)
         _checked("relay.credentials", lambda: Routes("off", None, self.credentials))
         try:
-            object.__setattr__(self, "clients", Networks.of("", self.clients))
+            clients = Networks.of("", self.clients)
+            check_relay_from("", clients)
         except (TypeError, ValueError) as error:
             raise SettingError("relay.clients", str(error).lstrip(": ")) from None
-        _checked("relay.clients", lambda: check_relay_from("", self.clients))
+        object.__setattr__(self, "clients", clients)
+        if self.aliases is not None:
+            check_setting("relay.aliases", check_path, self.aliases, "the path of a file, or None")
+            object.__setattr__(self, "aliases", Path(self.aliases))
         if self.resolvers:
             check_setting("relay.resolvers", check_words, self.resolvers, "127.0.0.1:53")
         _checked("relay.resolvers", lambda: self.servers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,10 +20,13 @@ from mailproto.interfaces import IDelivery, IQueueStore, IStore
 from mailproto.observing import Observers
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.relay import QueueDelivery
+from mailproto.relay.aliases import SRS
 from mailproto.service._accounts import AccountsService
+from mailproto.service._aliases import AliasesService
 from mailproto.service._data import DataService
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._listeners import Listener
+from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import Settings
 from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
@@ -47,6 +51,7 @@ class ServersService(Service):
         tls: TLSService,
         store: StoreService,
         accounts: AccountsService,
+        aliases: AliasesService,
         *,
         reactor: ReactorTime,
         observers: Observers,
@@ -59,6 +64,7 @@ class ServersService(Service):
         self.factories: dict[str, ServerFactory] = {}
         self._store = store
         self._accounts = accounts
+        self._aliases = aliases
         self._delivery: IDelivery | None = None
 
     def stopService(self) -> None:
@@ -78,6 +84,8 @@ class ServersService(Service):
             return CatchAllDelivery(store, settings.catch_all)
         local = MailboxDelivery(store, settings.domains)
         if not IQueueStore.providedBy(store):
+            if settings.relay.aliases is not None:
+                raise SettingError("relay.aliases", f"the store has no queue: {settings.store}")
             return local
         return QueueDelivery(
             store,
@@ -85,9 +93,16 @@ class ServersService(Service):
             settings.relay.routes_for(settings.domains),
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
+            aliases=self._aliases.aliases,
+            srs=SRS(settings.domains[0], self._srs_secret()),
+            observer=self.observers,
             signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
             hostname=settings.hostname,
         )
+
+    def _srs_secret(self) -> bytes:
+        """One of its own, so that an address tells nothing of other uses of the server's secret."""
+        return hmac.digest(self.data.secret, b"mailproto SRS", "sha256")
 
     @property
     def portal(self) -> Portal:

@@ -242,6 +242,20 @@ class QueueLeasingConformance(QueueFixture):
         await self.assert_counts()
         self.assertEqual(await self.queue.find(QueueFilter()), [])
 
+    async def test_the_same_lease_more_than_once(self) -> None:
+        """At the same time, or in one call: it counts once."""
+        await self.queue.add([message("a", "b"), message("c")])
+        first, second = await self.lease()
+        both = [deferred(self.queue.settle(first, waiting(first, NOW + 9))) for _ in range(2)]
+        lost = [each.addErrback(lambda failure: failure.trap(LeaseLost)) for each in both]
+        self.assertEqual(sorted(map(str, await gatherResults(lost))), sorted(["None", str(LeaseLost)]))
+        renewed = await self.queue.renew([second, second], NOW + 90)
+        self.assertEqual({each.token for each in renewed}, {second.token})
+        await gatherResults([deferred(self.queue.release([second, second])) for _ in range(2)])
+        octets = 2 * len(TEXT)
+        await self.assert_counts(messages=2, waiting=3, due=1, deferred=2, octets=octets, oldest=NOW)
+        self.assertEqual(await self.locals(now=NOW + 9), [["c"], ["a", "b"]])
+
     async def test_two_who_work_with_one_queue(self) -> None:
         second = await self.second_queue()
         await self.queue.add([message("a"), message("b")])

@@ -237,6 +237,7 @@ class DeliverTests(IntakeCase):
             self.deliver("x@remote.example", session=session, **parameters)
             new = self.queue.added.pop()
             self.assertEqual((new.due, new.priority), (due, priority), parameters)
+            self.assertEqual(new.expires, due + 5 * 86_400)
             self.assertEqual(new.envelope.parameters, {k.replace("_", "-"): v for k, v in parameters.items()})
 
     def test_shares(self) -> None:

@@ -22,6 +22,8 @@ class Loop:
 class CollectorTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.assertEqual(gc.get_freeze_count(), 0)
+        self.thresholds = gc.get_threshold()
+        self.addCleanup(gc.set_threshold, *self.thresholds)
         self.addCleanup(gc.unfreeze)
 
     def test_leaves_out_what_was_there_when_the_server_was_ready(self) -> None:
@@ -30,6 +32,7 @@ class CollectorTests(SynchronousTestCase):
         del garbage
         ProcessReporter(MemoryReactor()).ready(Path("data"))
         self.assertGreater(gc.get_freeze_count(), 10_000)
+        self.assertGreater(gc.get_threshold(), self.thresholds)
         looked_at = list(map(id, gc.get_objects()))
         self.assertNotIn(id(stays), looked_at)
         gc.unfreeze()
@@ -37,7 +40,7 @@ class CollectorTests(SynchronousTestCase):
 
     def test_a_service_in_a_program_leaves_the_collector_alone(self) -> None:
         Reporter().ready(Path("data"))
-        self.assertEqual(gc.get_freeze_count(), 0)
+        self.assertEqual((gc.get_freeze_count(), gc.get_threshold()), (0, self.thresholds))
 
     def test_nothing_is_changed_where_the_collector_is_off(self) -> None:
         gc.disable()

@@ -85,7 +85,7 @@ class CommandTests(ProgramCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("not NAME@DOMAIN: 'alice'", done.stderr)
         self.assert_says(0, "", *add, "--domain", "example.org", given="secret\n")
-        Path(self.folder, "mailproto-data", "first-domain").write_text("b\u00fccher.example\n")
+        Path(self.folder, "mailproto-data", "domains").write_text("b\u00fccher.example\n")
         self.assert_says(0, "", *add, given="secret\n")
         names = "alice@b\u00fccher.example\nalice@example.org\n"
         self.assert_says(0, names, "user", "list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
@@ -275,7 +274,7 @@ class PartsTests(MailServiceCase):
     def test_names(self) -> None:
         service = self.service(imap=[ANY, ANY], smtp=[ANY])
         names = [part.name for part in service]
-        parts = ["data", "tls", "store", "accounts", "servers", "relay"]
+        parts = ["data", "tls", "store", "accounts", "aliases", "servers", "relay"]
         self.assertEqual(names, [*parts, "imap", "imap-2", "smtp"])
         for name in names:
             self.assertIs(service.getServiceNamed(name).parent, service)
@@ -385,15 +384,6 @@ class PartsTests(MailServiceCase):
             service = self.service()
             service.setServiceParent(application)
             self.assertEqual(service._user, expected)
-
-    async def test_a_process_of_its_own_spares_the_collector(self) -> None:
-        self.addCleanup(gc.unfreeze)
-        for has_process in (False, True):
-            settings = Settings(data=self.folder / "data", store="memory:", listen={"imap": [ANY]})
-            service = MailService(settings, reactor, reporter=self.told, hangup=has_process)
-            await self.start(service)
-            await service.stopService()
-            self.assertEqual(gc.get_freeze_count() > 0, has_process)
 
     async def test_by_default_the_log_is_told(self) -> None:
         with capturedLogs() as events:

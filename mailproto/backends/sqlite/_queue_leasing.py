@@ -183,7 +183,7 @@ def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], 
     """Make the leases with these tokens last until a time; returns those that are still there."""
     tally, results = Tally(transaction), []
     for tokens, until in requests:
-        rows = rows_of(transaction, _LEASED, (json.dumps(tokens),))
+        rows = rows_of(transaction, _LEASED, (json.dumps(list(set(tokens))),))
         tally.load(row[3] for row in rows)
         for _, _, _, name, phase, _ in rows:
             if phase == READY:  # it had run out
@@ -208,7 +208,7 @@ def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], 
 def release_all(transaction: Transaction, requests: Sequence[Sequence[int]]) -> list[None]:
     """Give back the leases with these tokens: their recipients keep their turns."""
     tally = Tally(transaction)
-    tokens = json.dumps([token for request in requests for token in request])
+    tokens = json.dumps(list({token for request in requests for token in request}))
     rows = rows_of(transaction, _LEASED, (tokens,))
     tally.load(row[3] for row in rows)
     for _, _, _, name, phase, due in rows:

@@ -96,7 +96,7 @@ class _Settling:
             " unfinished, size)) FROM json_each(?) CROSS JOIN queue_leases AS leases ON leases.token = value"
             " CROSS JOIN queued_recipients AS recipients ON recipients.message = leases.message"
             " AND recipients.token = leases.token CROSS JOIN queued ON queued.id = leases.message",
-            (json.dumps([each.token for each in settlements]),),
+            (json.dumps(list({each.token for each in settlements})),),
         ):
             self._leases.setdefault(row[0], []).append(_Leased(*row))
         tally.load(leased.destination for lease in self._leases.values() for leased in lease)

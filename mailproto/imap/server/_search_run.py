@@ -64,8 +64,11 @@ class _Finder:
     async def _matching(self, batch: Batch) -> Mask:
         """The messages of a batch that match."""
         here = batch.everything
-        if gone := self._view.gone:
-            here ^= int.from_bytes(bytes(map(gone.__contains__, batch.uids)), "little")
+        if self._view.any_gone:
+            there = bytearray(batch.size)
+            for at in self._view.there(range(batch.start, batch.start + batch.size)):
+                there[at - batch.start] = 1
+            here = int.from_bytes(there, "little")
         surely, is_open = await self._learn(batch, self._known, here)
         if is_open and self._metadata:
             is_open &= await self._read_metadata(batch, is_open)

@@ -46,6 +46,7 @@ async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
         server.respond(b'* LIST (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return
     listing = _Listing(server, arguments)
+    await server.wait_turn()
     entries = await settle(server.signed_in.list())
     found = await listing.find(entries)
     if found:
@@ -149,6 +150,7 @@ async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
     has_levels = any("%" in pattern for pattern in arguments.patterns)
     found: dict[str, bytes] = {}
     above: set[str] = set()
+    await server.wait_turn()
     async for batch in server.in_batches(await settle(server.signed_in.list()), _NAMES_AT_ONCE):
         for entry in batch:
             if not entry.subscribed:

@@ -10,7 +10,7 @@ from mailproto.content import CHUNK
 from mailproto.interfaces import IBoundedReading, IMailbox
 from mailproto.model import MessageInfo, Part
 
-__all__ = ["MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
+__all__ = ["FEW", "MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
 
 MESSAGES_AT_ONCE = 1000
 """How many messages are read together."""
@@ -19,7 +19,7 @@ OCTETS_AT_ONCE = 1 << 20
 """How many octets of messages and their summaries are read, or rendered, together; one message may have
 more."""
 
-_FEW = OCTETS_AT_ONCE // CHUNK
+FEW = OCTETS_AT_ONCE // CHUNK
 """So many messages never take more memory than that, because a larger content comes as a file."""
 
 _LONG = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
@@ -30,7 +30,7 @@ async def read_in_batches(
     mailbox: IMailbox, uids: Sequence[int], parts: Part
 ) -> AsyncIterator[Sequence[MessageInfo]]:
     """Read ``parts`` of the messages ``uids``; those that do not exist are left out."""
-    if 0 < len(uids) <= _FEW:
+    if 0 < len(uids) <= FEW:
         yield await settle(mailbox.read(uids, parts))
         return
     bounded = mailbox if parts & _LONG and IBoundedReading.providedBy(mailbox) else None

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
-from mailproto.files import write_private
 from mailproto.interfaces import IQueue
 from mailproto.relay import Routes
-from mailproto.service._settings import Settings
+from mailproto.service._remembered_routes import are_remembered, remember_routes
 
-__all__ = ["Grouping"]
-
-_FILE = "queue-routes"
-"""In the data folder: the routes by which the queue was grouped last."""
+__all__ = ["group"]
 
 
-class Grouping:
-    """Remembers the routes, because a queue is read from its beginning to its end to be grouped anew.
+async def group(queue: IQueue, folder: Path, way: str, hops: Mapping[str, str]) -> None:
+    """Regroup the queue if the routes are others than those in the data folder, and remember them there.
 
-    :param folder: the data folder.
+    A queue is read from its beginning to its end to be grouped anew, which takes half a minute for a million
+    messages.  If that fails, or the routes cannot be remembered, it is done again at the next start.
+
+    :raises OSError: the file cannot be written; the queue is grouped.
     """
-
-    log = PackageLogger()
-
-    def __init__(self, folder: Path, settings: Settings, routes: Routes) -> None:
-        self._file = folder / _FILE
-        self._routes = routes
-        hops = {domain: str(hop) for domain, hop in settings.relay.routes.items()}
-        self._text = json.dumps([settings.store, str(routes.default), hops], sort_keys=True).encode()
-
-    async def group(self, queue: IQueue) -> None:
-        """Regroup the queue if that is necessary."""
-        try:
-            if self._file.read_bytes() == self._text:
-                return
-        except OSError:  # such as that it is the first start
-            pass
-        await settle(queue.regroup(self._routes.key))
-        try:
-            write_private(self._file, self._text)
-        except OSError as error:  # then it is done again
-            self.log.warn("{file} cannot be written: {error}", file=str(self._file), error=str(error))
+    if not are_remembered(folder, way, hops):
+        await settle(queue.regroup(Routes(way, hops).key))
+        remember_routes(folder, way, hops)

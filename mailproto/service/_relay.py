@@ -18,7 +18,7 @@ from mailproto.relay.limits import Schedule
 from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
-from mailproto.service._grouping import Grouping
+from mailproto.service._grouping import group
 from mailproto.service._remembered_routes import remember_routes
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
@@ -74,20 +74,24 @@ class RelayService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _start(self) -> None:
-        settings = self._settings
+        settings, folder = self._settings, self._data.folder
         delivery = self._servers.delivery
         if not isinstance(delivery, QueueDelivery) or not IQueueStore.providedBy(self._store.store):
             self._reporter.relaying("off")
             self._remember("off", {})
             return
         routes = settings.relay.routes_for(settings.domains)
+        way = settings.relay.way_for(settings.domains)
         self._reporter.relaying(str(routes))
-        self._remember(settings.relay.way_for(settings.domains), settings.relay.routes)
         queue = self._store.store.queue
         if routes.sends_nothing:
+            self._remember(way, settings.relay.routes)
             await self._warn_of_the_queue(queue)
             return
-        await Grouping(self._data.folder, settings, routes).group(queue)
+        try:
+            await group(queue, folder, way, settings.relay.routes)
+        except OSError as error:
+            self._complain(error)
         self._agent = self._make_agent(queue, delivery, routes)
         self._agent.start()
 
@@ -103,7 +107,10 @@ class RelayService(Service):
         try:
             remember_routes(self._data.folder, way, routes)
         except OSError as error:
-            self.log.warn("mailproto send does not know this server's routes: {error}", error=error)
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        self.log.warn("mailproto send does not know this server's routes: {error}", error=error)
 
     def _make_agent(self, queue: IQueue, delivery: QueueDelivery, routes: Routes) -> RelayAgent:
         settings, relay = self._settings, self._settings.relay

@@ -1,4 +1,4 @@
-"""The routes of the last server that used a data folder, for ``mailproto send``.
+"""The routes of the last server that used a data folder, for the next one, and for ``mailproto send``.
 
 A message that the command puts on the queue belongs to the destination that the server would choose; and
 where the server sends nothing, the caller is told at once.
@@ -12,10 +12,18 @@ from pathlib import Path
 from mailproto.files import write_private
 from mailproto.relay import Routes
 
-__all__ = ["remember_routes", "remembered_routes"]
+__all__ = ["are_remembered", "remember_routes", "remembered_routes"]
 
 _ROUTES = "routes"
 """The file in the data folder: the default, and then a line ``DOMAIN=WAY`` for each route; no credentials."""
+
+
+def are_remembered(folder: Path, default: str, routes: Mapping[str, str]) -> bool:
+    """Whether the file has just these routes."""
+    try:
+        return (folder / _ROUTES).read_bytes() == _octets(default, routes)
+    except OSError:  # such as that it is the first start
+        return False
 
 
 def remember_routes(folder: Path, default: str, routes: Mapping[str, str]) -> None:
@@ -23,11 +31,8 @@ def remember_routes(folder: Path, default: str, routes: Mapping[str, str]) -> No
 
     :raises OSError:
     """
-    lines = [default, *(f"{domain}={way}" for domain, way in routes.items())]
-    octets = "".join(f"{line}\n" for line in lines).encode()
-    file = folder / _ROUTES
-    if not file.exists() or file.read_bytes() != octets:
-        write_private(file, octets)
+    if not are_remembered(folder, default, routes):
+        write_private(folder / _ROUTES, _octets(default, routes))
 
 
 def remembered_routes(folder: Path) -> Routes:
@@ -45,3 +50,8 @@ def remembered_routes(folder: Path) -> Routes:
         return Routes(default, dict(pairs))
     except ValueError as error:
         raise ValueError(f"{folder / _ROUTES}: {error}: start the server again, which writes it") from None
+
+
+def _octets(default: str, routes: Mapping[str, str]) -> bytes:
+    lines = [default, *(f"{domain}={way}" for domain, way in routes.items())]
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -8,9 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore
-from mailproto.relay import Routes
-from mailproto.service import RelaySettings, Settings
-from mailproto.service._grouping import Grouping
+from mailproto.service._grouping import group
 
 
 class GroupingTests(SynchronousTestCase):
@@ -25,13 +23,12 @@ class GroupingTests(SynchronousTestCase):
 
         self.patch(self.queue, "regroup", regroup)
 
-    def grouping(self, way: str = "mx", store: str = "sqlite:", **routes: str) -> Deferred[None]:
-        settings = Settings(relay=RelaySettings(way=way, routes=routes), store=store)
-        return Deferred.fromCoroutine(Grouping(self.folder, settings, Routes(way, routes)).group(self.queue))
+    def grouping(self, way: str = "mx", **hops: str) -> Deferred[None]:
+        return Deferred.fromCoroutine(group(self.queue, self.folder, way, hops))
 
-    def start(self, way: str = "mx", store: str = "sqlite:", **routes: str) -> int:
+    def start(self, way: str = "mx", **hops: str) -> int:
         """How often the queue was grouped until now."""
-        self.successResultOf(self.grouping(way, store, **routes))
+        self.successResultOf(self.grouping(way, **hops))
         return self.number
 
     def test_the_same_routes(self) -> None:
@@ -43,7 +40,6 @@ class GroupingTests(SynchronousTestCase):
         self.assertEqual(self.start(example="smtp://b.example"), 3)
         self.assertEqual(self.start("smtp://a.example", example="smtp://b.example"), 4)
         self.assertEqual(self.start("smtp://a.example", example="smtp://b.example"), 4)
-        self.assertEqual(self.start("smtp://a.example", "sqlite:/x", example="smtp://b.example"), 5)
 
     def test_a_fault_is_tried_again(self) -> None:
         def fail(destination_of: object) -> None:
@@ -53,6 +49,8 @@ class GroupingTests(SynchronousTestCase):
         self.failureResultOf(self.grouping(), RuntimeError)
         self.assertEqual(list(self.folder.iterdir()), [])
 
-    def test_what_cannot_be_remembered_does_not_keep_it_from_starting(self) -> None:
-        (self.folder / "queue-routes").mkdir()
-        self.assertEqual([self.start(), self.start()], [1, 2])
+    def test_what_cannot_be_remembered_is_done_again(self) -> None:
+        (self.folder / "routes").mkdir()
+        for number in (1, 2):
+            self.failureResultOf(self.grouping(), OSError)
+            self.assertEqual(self.number, number)

@@ -1,9 +1,11 @@
-"""A service that reads the file of aliases at the start, and again when it changes."""
+"""A service that reads the file of aliases, and what commands need of it."""
 
 from __future__ import annotations
 
+import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,18 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 
 from mailproto._logger import PackageLogger
+from mailproto.auth.signing_in import ensure_secret
+from mailproto.files import write_private
 from mailproto.interfaces import IAliases
-from mailproto.relay.aliases import AliasFile
+from mailproto.relay.aliases import SRS, AliasFile
+from mailproto.service._data import DataService
 from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import Settings
 
-__all__ = ["LOOK_INTERVAL", "AliasesService"]
+__all__ = ["LOOK_INTERVAL", "AliasesService", "remembered_aliases", "srs_of"]
+
+_KEPT = "aliases-file"
+"""The file in the data folder that has the name of the file of aliases."""
 
 LOOK_INTERVAL = 20.0
 """Seconds between checks whether the file has changed."""
@@ -36,7 +44,8 @@ class AliasesService(Service):
 
     log = PackageLogger()
 
-    def __init__(self, settings: Settings, *, reactor: Any) -> None:
+    def __init__(self, settings: Settings, data: DataService, *, reactor: Any) -> None:
+        self._data = data
         self._file: Path | None = settings.relay.aliases
         self._domains = settings.domains
         self._reactor = reactor
@@ -58,6 +67,7 @@ class AliasesService(Service):
         :raises SettingError: it cannot be used.
         """
         super().startService()  # type: ignore[no-untyped-call]
+        self._remember()
         if self._file is None:
             return
         self._seen = self._noticed = _state_of(self._file)
@@ -102,8 +112,44 @@ class AliasesService(Service):
             use()
         self.log.info("Aliases read again: {number} in {file}", number=len(aliases), file=file)
 
+    def _remember(self) -> None:
+        """Keep the file's name for ``mailproto send``."""
+        kept = self._data.folder / _KEPT
+        try:
+            if self._file is None:
+                kept.unlink(missing_ok=True)
+            else:
+                write_private(kept, os.fsencode(self._file.absolute()))
+        except OSError as error:
+            self.log.warn("mailproto send will not know the aliases: {error}", error=error)
+
     def _in_thread(self, work: Callable[[], Callable[[], None]]) -> Deferred[Callable[[], None]]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+
+def remembered_aliases(folder: Path, domains: Sequence[str]) -> AliasFile | None:
+    """The aliases of the last server that used this data folder.
+
+    :raises ValueError: the file cannot be used.
+    :raises OSError: its name cannot be read.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        file = Path(os.fsdecode((folder / _KEPT).read_bytes()))
+        try:
+            return AliasFile(file, domains)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+    return None
+
+
+def srs_of(folder: Path, domain: str) -> SRS:
+    """The reverse-paths of this data folder's server.
+
+    They have a secret of their own, so that an address tells nothing of other uses of the server's secret.
+
+    :raises OSError: the secret cannot be read or made.
+    """
+    return SRS(domain, hmac.digest(ensure_secret(folder), b"mailproto SRS", "sha256"))
 
 
 def _state_of(file: Path) -> tuple[int, ...] | None:

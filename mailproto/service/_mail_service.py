@@ -91,7 +91,7 @@ class MailService(MultiService):
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
         store = self._add("store", StoreService(settings.store, data, reactor=several))
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
-        aliases = self._add("aliases", AliasesService(settings, reactor=several))
+        aliases = self._add("aliases", AliasesService(settings, data, reactor=several))
         observers = Observers(observer)
         servers = self._add(
             "servers",

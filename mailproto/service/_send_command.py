@@ -31,6 +31,7 @@ from mailproto.message import date_text, encode_header, fold, header_fields
 from mailproto.model import Address, Envelope, Parameters, Recipient, Session
 from mailproto.relay import NextHop, QueueDelivery
 from mailproto.service._accounts import remembered_domains
+from mailproto.service._aliases import remembered_aliases, srs_of
 from mailproto.service._command_error import CommandError
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._relay_settings import credentials_of
@@ -205,11 +206,20 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
     if not IQueueStore.providedBy(store):
         raise CommandError("this store keeps no queue: name a server with --server")
     composed, parameters = options.message
+    folder = Path(options.data)
+    try:
+        aliases = remembered_aliases(folder, options.domains)
+        # Only what an alias sends on has a reverse-path of ours.
+        srs = srs_of(folder, options.domains[0]) if aliases is not None else None
+    except (OSError, ValueError) as error:
+        raise CommandError(f"the aliases cannot be used: {error}", status=os.EX_TEMPFAIL) from None
     delivery = QueueDelivery(
         store,
         MailboxDelivery(store, options.domains),
-        remembered_routes(Path(options.data)),
-        signing_keys=KeyFolder(Path(options.data) / DKIM_FOLDER),
+        remembered_routes(folder),
+        aliases=aliases,
+        srs=srs,
+        signing_keys=KeyFolder(folder / DKIM_FOLDER),
         hostname=own_hostname(),
     )
     session = Session("ESMTP", own_hostname(), submission=True, account=f"{options.user}@{own_hostname()}")

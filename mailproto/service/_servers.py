@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,9 +19,8 @@ from mailproto.interfaces import IDelivery, IQueueStore, IStore
 from mailproto.observing import Observers
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.relay import QueueDelivery
-from mailproto.relay.aliases import SRS
 from mailproto.service._accounts import AccountsService
-from mailproto.service._aliases import AliasesService
+from mailproto.service._aliases import AliasesService, srs_of
 from mailproto.service._data import DataService
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._listeners import Listener
@@ -94,15 +92,11 @@ class ServersService(Service):
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
             aliases=self._aliases.aliases,
-            srs=SRS(settings.domains[0], self._srs_secret()),
+            srs=srs_of(self.data.folder, settings.domains[0]),
             observer=self.observers,
             signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
             hostname=settings.hostname,
         )
-
-    def _srs_secret(self) -> bytes:
-        """One of its own, so that an address tells nothing of other uses of the server's secret."""
-        return hmac.digest(self.data.secret, b"mailproto SRS", "sha256")
 
     @property
     def portal(self) -> Portal:

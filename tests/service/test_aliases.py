@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Address, QueueFilter, Session
 from mailproto.service import Options, RelaySettings, SettingError, Settings
-from mailproto.service._aliases import LOOK_INTERVAL, AliasesService
+from mailproto.service._aliases import LOOK_INTERVAL, AliasesService, remembered_aliases
+from mailproto.service._data import DataService
 from mailproto.testing import make_envelope
 from tests.service.test_mail_service import ANY, MailServiceCase, servers_of
 from tests.service.test_tls import Reactor
@@ -25,6 +27,9 @@ class AliasesServiceTests(SynchronousTestCase):
         globalLogPublisher.addObserver(self.note)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, self.note)  # type: ignore[arg-type]
         self.file = Path(self.mktemp())
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.data = DataService(folder)
         self.write("info: alice\n")
 
     def note(self, event: Any) -> None:
@@ -37,7 +42,7 @@ class AliasesServiceTests(SynchronousTestCase):
 
     def service(self, file: Path | None = None) -> AliasesService:
         settings = Settings(domains=["example.org"], relay=RelaySettings(aliases=file or self.file))
-        service = AliasesService(settings, reactor=self.reactor)
+        service = AliasesService(settings, self.data, reactor=self.reactor)
         self.addCleanup(service.stopService)
         service.startService()
         return service
@@ -105,11 +110,24 @@ class AliasesServiceTests(SynchronousTestCase):
         self.assertEqual(self.find(service), "alice@example.org")
 
     def test_no_file(self) -> None:
-        service = AliasesService(Settings(), reactor=self.reactor)
+        service = AliasesService(Settings(), self.data, reactor=self.reactor)
         service.startService()
         self.assertIsNone(service.aliases)
         self.successResultOf(Deferred.fromCoroutine(service.reload()))
         service.stopService()
+
+    def test_commands_know_the_file(self) -> None:
+        folder, domains = self.data.folder, ["example.org"]
+        self.service()
+        aliases = remembered_aliases(folder, domains)
+        assert aliases is not None
+        self.assertEqual(len(aliases), 1)
+        self.write("info:\n")
+        with self.assertRaisesRegex(ValueError, re.escape(f"{self.file.absolute()}: line 1: info has no")):
+            remembered_aliases(folder, domains)
+        AliasesService(Settings(), self.data, reactor=self.reactor).startService()
+        self.assertIsNone(remembered_aliases(folder, domains))
+        self.assertIsNone(remembered_aliases(folder / "nowhere", domains))
 
     def test_a_fault_at_the_start(self) -> None:
         self.write('info: "|program"\n')

@@ -88,8 +88,13 @@ class SendTests(ProgramCase):
         return found
 
     def test_into_the_queue_of_a_running_server(self) -> None:
-        program = self.server("--relay", "off", "--route", "b.example=smtp://127.0.0.1:1")
-        self.send("--data", "data", "-i", "-F", "Cron Daemon", "-f", "root", "alice", "x@b.example")
+        aliases = Path(self.folder, "aliases")
+        aliases.write_text("root: alice\n")
+        aliases.chmod(0o644)
+        program = self.server(
+            *("--relay", "off", "--route", "b.example=smtp://127.0.0.1:1", "--aliases", str(aliases))
+        )
+        self.send("--data", "data", "-i", "-F", "Cron Daemon", "-f", "root", "root", "x@b.example")
         program.wait_for(r"unreached destination=smtp://127\.0\.0\.1:1 ")
         said = self.send("--data", "data", "y@d.example", status=os.EX_NOUSER)
         self.assertIn("y@d.example: 550 5.7.1 This server sends no mail to that domain\n", said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import overload
@@ -189,25 +190,38 @@ def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> Sequen
 
 
 class _Entries(Sequence[MailboxEntry]):
-    """Makes each entry when somebody looks at it, because objects for all at once take time and memory."""
+    """Makes each entry when somebody looks at it, because objects for all at once take time and memory.
+
+    A name that only holds inferiors is kept as the beginning of another one: as texts of their own, such
+    names could have thirty times as many octets as the mailboxes.
+    """
 
     def __init__(self, mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> None:
         self._mailboxes = mailboxes
         self._subscribed = frozenset(subscribed)  # later changes do not count
-        self._holders: set[str] = set()
-        for name in mailboxes:
+        self._existing = sorted(mailboxes)
+        self._names = names = sorted({*mailboxes, *subscribed})
+        # For each entry, the index of a name, and how much of it is the entry's: `_ALL`, or a beginning.  All
+        # names between a beginning and what is below it begin so, too: these numbers have the names' order.
+        order = [at << _SHIFT | _ALL for at in range(len(names))]
+        before = ""
+        for name in self._existing:
             at = name.rfind(DELIMITER)
-            while at >= 0 and (superior := name[:at]) not in self._holders:
-                self._holders.add(superior)
+            while at >= 0 and not before.startswith(name[: at + 1]):
+                superior = name[:at]
+                if superior not in mailboxes and superior not in subscribed:
+                    order.append(bisect_left(names, superior) << _SHIFT | at)
                 at = name.rfind(DELIMITER, 0, at)
-        others = (self._holders | subscribed) - mailboxes.keys()
-        self._names = sorted([*mailboxes, *others])
+            before = name
+        if len(order) > len(names):
+            order.sort()
+        self._order = array("Q", order)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._order)
 
     def __iter__(self) -> Iterator[MailboxEntry]:
-        return map(self._entry, self._names)
+        return map(self._entry, self._order)
 
     @overload
     def __getitem__(self, at: int) -> MailboxEntry: ...
@@ -215,16 +229,28 @@ class _Entries(Sequence[MailboxEntry]):
     def __getitem__(self, at: slice) -> Sequence[MailboxEntry]: ...
     def __getitem__(self, at: int | slice) -> MailboxEntry | Sequence[MailboxEntry]:
         if isinstance(at, slice):
-            return list(map(self._entry, self._names[at]))
-        return self._entry(self._names[at])
+            return list(map(self._entry, self._order[at]))
+        return self._entry(self._order[at])
 
-    def _entry(self, name: str) -> MailboxEntry:
+    def _entry(self, place: int) -> MailboxEntry:
+        name, length = self._names[place >> _SHIFT], place & _ALL
+        if length != _ALL:
+            return MailboxEntry(name[:length], selectable=False)
         is_mailbox = name in self._mailboxes
         use = self._mailboxes[name] if is_mailbox else None
         return MailboxEntry(
             name,
             selectable=is_mailbox,
             subscribed=name in self._subscribed,
-            exists=is_mailbox or name in self._holders,
+            exists=is_mailbox or self._holds(name),
             special_use=frozenset({use}) if use else frozenset(),
         )
+
+    def _holds(self, name: str) -> bool:
+        """Whether a mailbox is below ``name``."""
+        at = bisect_left(self._existing, name + DELIMITER)
+        return at < len(self._existing) and is_inferior(self._existing[at], name)
+
+
+_SHIFT = 32
+_ALL = (1 << _SHIFT) - 1

@@ -158,14 +158,17 @@ class EventConnection(Connection, Generic[EventT]):
             raise ConnectionOver
 
     async def wait_turn(self) -> None:
-        """Let others go first, if the time for new work is up.
+        """Let others go first, if the time for new work is up, or if others have sent something.
 
-        This is for work that no input of this client has begun, such as telling it of what others did.
+        This is for work that holds the reactor for milliseconds before it can `breathe`, and for work that no
+        input of this client has begun, such as telling it of what others did.
 
         :raises ConnectionOver: as `breathe`.
         """
         line = self._line
-        if self._open and line.end and not line.has_time(self.clock.seconds(), self._entered):
+        if self._open and (
+            line.input_waits or (line.end and not line.has_time(self.clock.seconds(), self._entered))
+        ):
             turn: Deferred[None] = Deferred()
             line.wait(partial(turn.callback, None), is_signed_in=self.is_signed_in)
             await turn

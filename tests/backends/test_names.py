@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -191,3 +192,38 @@ class EntriesTests(SynchronousTestCase):
         self.assertEqual((len(found), found[1].name), (5, "a"))
         self.assertEqual([entry.name for entry in found[-2:]], ["b/c", "gone/far"])
         self.assertRaises(IndexError, lambda: found[5])
+
+    some_names = st.sets(
+        st.lists(st.text("a-0 ", min_size=1, max_size=2), min_size=1, max_size=4).map("/".join), max_size=8
+    )
+
+    @given(some_names, some_names)
+    def test_names_that_only_hold_others_are_among_them(
+        self, mailboxes: set[str], subscribed: set[str]
+    ) -> None:
+        above = {name[:at] for name in mailboxes for at, octet in enumerate(name) if octet == "/"}
+        found = entries(dict.fromkeys(mailboxes), subscribed)
+        expected = [
+            MailboxEntry(
+                name,
+                selectable=name in mailboxes,
+                subscribed=name in subscribed,
+                exists=name in mailboxes or name in above,
+            )
+            for name in sorted(mailboxes | subscribed | above)
+        ]
+        self.assertEqual(list(found), expected)
+        self.assertEqual([found[at] for at in range(len(found))], expected)
+
+    def test_deep_names_take_little_memory(self) -> None:
+        """The names above these have thirty times as many octets."""
+        deep = dict.fromkeys(
+            f"box{number:04}/" + "/".join("x" * 30 for _ in range(30)) for number in range(300)
+        )
+        tracemalloc.start()
+        try:
+            found = entries(deep, set())
+            self.assertEqual(sum(not entry.selectable for entry in found), 300 * 30)
+            self.assertLess(tracemalloc.get_traced_memory()[1], 1_000_000)
+        finally:
+            tracemalloc.stop()

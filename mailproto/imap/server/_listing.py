@@ -6,7 +6,9 @@ the client gets the responses in pieces, as fast as it reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +48,7 @@ async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
         server.respond(b'* LIST (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return
     listing = _Listing(server, arguments)
+    await server.wait_turn()
     entries = await settle(server.signed_in.list())
     found = await listing.find(entries)
     if found:
@@ -60,17 +63,19 @@ class _Listing:
         self._arguments = arguments
         self._matches = Patterns(arguments.reference + pattern for pattern in arguments.patterns).matches
         self._chosen = _chosen(arguments.selection)
-        self._above: set[str] = set()  # the superiors of chosen mailboxes, if they matter
+        self._above: Container[str] = ()  # the superiors of chosen mailboxes, if they matter
 
-    async def find(self, entries: Sequence[MailboxEntry]) -> Sequence[MailboxEntry]:
+    async def find(self, entries: Sequence[MailboxEntry]) -> Iterable[MailboxEntry]:
         """The entries to be listed, sorted."""
-        found: list[MailboxEntry] = []
+        found = array("I")  # where they are: the store may make each entry when somebody looks at it
         matches, chosen = self._matches, self._chosen
         if "RECURSIVEMATCH" in self._arguments.selection:
             return await self._find_recursively(entries)
+        start = 0
         async for batch in self._server.in_batches(entries, _NAMES_AT_ONCE):
-            found += [entry for entry in batch if matches(entry.name) and chosen(entry)]
-        return found
+            found.extend(at for at, entry in enumerate(batch, start) if matches(entry.name) and chosen(entry))
+            start += len(batch)
+        return map(entries.__getitem__, found) if found else ()
 
     async def _find_recursively(self, entries: Sequence[MailboxEntry]) -> Sequence[MailboxEntry]:
         """The same, and the superiors of chosen mailboxes, even if they do not exist (RFC 5258 3.5).
@@ -80,35 +85,40 @@ class _Listing:
         """
         chosen: list[MailboxEntry] = []
         others: list[MailboxEntry] = []
-        above_hidden: set[str] = set()
-        for_names: set[str] = set()
+        names: list[str] = []  # of chosen mailboxes
+        hidden: list[str] = []  # of those that are not listed
+        known: set[str] = set()
         async for batch in self._server.in_batches(entries, _NAMES_AT_ONCE):
             for entry in batch:
-                for_names.add(entry.name)
+                known.add(entry.name)
                 matches, is_chosen = self._matches(entry.name), self._chosen(entry)
                 if is_chosen:
-                    _add_superiors(entry.name, self._above)
+                    names.append(entry.name)
                     if not matches:
-                        _add_superiors(entry.name, above_hidden)
+                        hidden.append(entry.name)
                 if matches:
                     (chosen if is_chosen else others).append(entry)
+        self._above, above_hidden = _Above(names), _Above(hidden)
         missing: list[MailboxEntry] = []
-        async for names in self._server.in_batches(above_hidden - for_names, _NAMES_AT_ONCE):
+        async for some in self._server.in_batches(_superiors(hidden), _NAMES_AT_ONCE):
             missing += [
-                MailboxEntry(name, selectable=False, exists=False) for name in names if self._matches(name)
+                MailboxEntry(name, selectable=False, exists=False)
+                for name in some
+                if name not in known and self._matches(name)
             ]
         missing.sort(key=_name)
-        others = [entry for entry in others if entry.name in above_hidden]
-        return list(merge(chosen, others, missing, key=_name))
+        telling: list[MailboxEntry] = []
+        async for others_here in self._server.in_batches(others):
+            telling += [entry for entry in others_here if entry.name in above_hidden]
+        return list(merge(chosen, telling, missing, key=_name))
 
-    async def respond(self, found: Sequence[MailboxEntry], entries: Sequence[MailboxEntry]) -> None:
+    async def respond(self, found: Iterable[MailboxEntry], entries: Sequence[MailboxEntry]) -> None:
         """Send the responses for the entries that were ``found``."""
         server, arguments = self._server, self._arguments
-        holders: set[str] = set()
+        mailboxes: list[str] = []
         async for batch in server.in_batches(entries):
-            for entry in batch:
-                if entry.exists:
-                    _add_superiors(entry.name, holders)
+            mailboxes += [entry.name for entry in batch if entry.selectable]
+        holders = _Above(mailboxes)
         child_info = b' ("CHILDINFO" (%b))' % b" ".join(
             b'"%b"' % option.encode("ascii")
             for option in sorted(arguments.selection - {"RECURSIVEMATCH", "REMOTE"})
@@ -148,19 +158,20 @@ async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
     matches = Patterns(arguments.reference + pattern for pattern in arguments.patterns).matches
     has_levels = any("%" in pattern for pattern in arguments.patterns)
     found: dict[str, bytes] = {}
-    above: set[str] = set()
+    subscribed: list[str] = []
+    await server.wait_turn()
     async for batch in server.in_batches(await settle(server.signed_in.list()), _NAMES_AT_ONCE):
         for entry in batch:
             if not entry.subscribed:
                 continue
+            subscribed.append(entry.name)
             if matches(entry.name):
                 found[entry.name] = b"" if entry.selectable else b"\\Noselect"
-            if has_levels:
-                _add_superiors(entry.name, above)
-    async for names in server.in_batches(above, _NAMES_AT_ONCE):
-        for name in names:
-            if matches(name):
-                found.setdefault(name, b"\\Noselect")
+    if has_levels:
+        async for names in server.in_batches(_superiors(subscribed), _NAMES_AT_ONCE):
+            for name in names:
+                if matches(name):
+                    found.setdefault(name, b"\\Noselect")
     writer = _Writer(server)
     async for names in server.in_batches(sorted(found), _RESPONSES_AT_ONCE):
         for name in names:
@@ -199,12 +210,30 @@ def _chosen(selection: frozenset[str]) -> Callable[[MailboxEntry], bool]:
     return chosen
 
 
-def _add_superiors(name: str, found: set[str]) -> None:
-    """Add all names above ``name`` in the hierarchy to ``found``, which has those of other names."""
-    for superior in _up(name):
-        if superior in found:
-            break
-        found.add(superior)
+class _Above(Container[str]):
+    """The names above some ``names`` in the hierarchy, at any height.
+
+    :param names: sorted.  A set of all names above them could have thirty times as many octets.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __contains__(self, name: object) -> bool:
+        beginning = f"{name}{DELIMITER}"
+        at = bisect_left(self._names, beginning)
+        return at < len(self._names) and self._names[at].startswith(beginning)
+
+
+def _superiors(names: Sequence[str]) -> Iterator[str]:
+    """The names above ``names``, which are sorted: those below one name follow each other."""
+    before = ""
+    for name in names:
+        for superior in _up(name):
+            if before.startswith(superior + DELIMITER):
+                break
+            yield superior
+        before = name
 
 
 def _up(name: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from mailproto.content import CHUNK
 from mailproto.interfaces import IBoundedReading, IMailbox
 from mailproto.model import MessageInfo, Part
 
-__all__ = ["MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
+__all__ = ["FEW", "MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
 
 MESSAGES_AT_ONCE = 1000
 """How many messages are read together."""
@@ -19,7 +19,7 @@ OCTETS_AT_ONCE = 1 << 20
 """How many octets of messages and their summaries are read, or rendered, together; one message may have
 more."""
 
-_FEW = OCTETS_AT_ONCE // CHUNK
+FEW = OCTETS_AT_ONCE // CHUNK
 """So many messages never take more memory than that, because a larger content comes as a file."""
 
 _LONG = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
@@ -38,7 +38,7 @@ async def read_in_batches(
     :param octets: says before each batch how many octets it may have, if the mailbox can count them.
     """
     limit = octets()
-    if 0 < len(uids) <= _FEW and limit == OCTETS_AT_ONCE:
+    if 0 < len(uids) <= FEW and limit == OCTETS_AT_ONCE:
         yield await settle(mailbox.read(uids, parts))
         return
     bounded = mailbox if parts & _LONG and IBoundedReading.providedBy(mailbox) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -88,11 +89,39 @@ class ManyNamesTests(DialogueTestCase):
             self.assertIn(b"box01999", self.client.received())
         self.assertLessEqual(self.asked_at_once, 100)
 
+    def test_deep_names_take_little_memory(self) -> None:
+        """The names above these have thirty times as many octets."""
+        self.NAMES = [f"box{number:04}/" + "/".join("x" * 30 for _ in range(30)) for number in range(100)]
+        for command in ('LSUB "" %', 'LIST (SUBSCRIBED RECURSIVEMATCH) "" nomatch', 'LIST "" box0000'):
+            tracemalloc.start()
+            try:
+                self.client.send(f"a {command}\r\n".encode())
+                self.assertIn(b"a OK", self.client.received())
+                [_, peak] = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            self.assertLess(peak, 600_000, command)
+
     def test_statuses_follow_their_names(self) -> None:
         self.client.send(b'a LIST "" * RETURN (STATUS (MESSAGES))\r\n')
         lines = self.client.received().splitlines()
         self.assertEqual(len(lines), 2 * len(self.NAMES) + 1)
         self.assertEqual(lines[-2], b"* STATUS box01999 (MESSAGES 1)")
+
+
+words = st.text("a-/0", min_size=1, max_size=6)
+
+
+class HierarchyTests(SynchronousTestCase):
+    @given(
+        st.lists(st.text("a-/0", min_size=1, max_size=6), unique=True).map(sorted),
+        st.text("a-/0", max_size=6),
+    )
+    def test_the_names_above_others(self, names: list[str], name: str) -> None:
+        self.assertEqual(name in _listing._Above(names), any(each.startswith(name + "/") for each in names))
+        above = {each[:at] for each in names for at, octet in enumerate(each) if octet == "/"}
+        found = list(_listing._superiors(names))
+        self.assertEqual(sorted(found), sorted(above))
 
 
 class RecursiveTests(DialogueTestCase):

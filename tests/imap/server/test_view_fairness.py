@@ -8,6 +8,7 @@ from typing import Any
 
 from mailproto.backends import SimpleMailbox
 from mailproto.backends import _keywords as _keywords_module
+from mailproto.connection._line import line_of
 from mailproto.imap.server import _flag_sets
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
@@ -60,6 +61,19 @@ class TurnTests(DialogueTestCase):
             b"MOVE 1:* Trash",
         ):
             self.assertGreaterEqual(self.turns_of(command, client), PAUSES, command)
+
+    def test_what_reads_much_lets_others_go_first(self) -> None:
+        """Many clients who ask at once would else all be served before somebody's NOOP."""
+        for number in range(20):
+            run(run(self.store.account("alice")).create(f"Mailbox {number}"))
+        for command in (b"FETCH 1:50 ENVELOPE", b"UID FETCH 1:50 BODY.PEEK[]", b'LIST "" *', b'LSUB "" *'):
+            client = self.sign_in(select="INBOX")
+            line_of(self.clock).input_waits = True
+            client.send(b"a %b\r\n" % command)
+            self.assertEqual(client.received(), b"", command)
+            line_of(self.clock).input_waits = False
+            self.clock.pump([0] * 30)
+            self.assertIn(b"a OK", client.received(), command)
 
     def test_changes_of_all_messages_by_others(self) -> None:
         client = self.sign_in(select="INBOX")

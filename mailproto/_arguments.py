@@ -22,8 +22,10 @@ __all__ = [
     "check_flags",
     "check_line",
     "check_mapping",
+    "check_methods",
     "check_parameters",
     "check_path",
+    "check_places",
     "check_refusal",
     "check_reply",
     "check_same_length",
@@ -238,6 +240,16 @@ def check_path(name: str, value: object, takes: str) -> None:
         raise ValueError(f"{name} must be {takes}, not its content")
 
 
+def check_places(name: str, value: object) -> None:
+    """:raises TypeError: ``value`` is no list, tuple or other collection of (address, port)."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Collection):
+        raise wrong_type(name, value, "a list such as [('127.0.0.1', 53)]")
+    for place in value:
+        is_pair = isinstance(place, (tuple, list)) and len(place) == 2
+        if not is_pair or not isinstance(place[0], str) or not isinstance(place[1], int):
+            raise wrong_type(f"each of {name}", place, "an IP address and a port")
+
+
 def check_call(name: str, value: object, takes: str, arguments: int) -> None:
     """Check a function, as far as its signature can be known.
 
@@ -255,6 +267,15 @@ def check_call(name: str, value: object, takes: str, arguments: int) -> None:
         signature.bind(*range(arguments))
     except TypeError:
         raise wrong_type(name, value, takes, f"it takes ({', '.join(signature.parameters)})") from None
+
+
+def check_methods(name: str, value: object, takes: str, *methods: str) -> None:
+    """Check an object for which there is no contract, so that tests may give another one.
+
+    :raises TypeError: it is a class, or a method is missing.
+    """
+    if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
+        raise wrong_type(name, value, takes)
 
 
 def check_mapping(name: str, value: object) -> None:

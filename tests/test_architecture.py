@@ -96,7 +96,7 @@ PUBLIC_NAMES = {
         quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns IBoundedReading ICheckable IDelivery IDeliverySession
+        IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
         IDeliverySessions IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds
         IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
         IVerifier
@@ -127,7 +127,7 @@ PUBLIC_NAMES = {
         StoreResult TLSInfo VerifiedName canonical_mailbox_name
     """,
     "mailproto.observing": """
-        Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
+        Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver
         Observer ObserverOrMore Observers Refusal Relayed SignInRefused SignedIn Stalled TurnedAway Unreached
         client_of
     """,
@@ -140,6 +140,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.relay": "MX NextHop QueueDelivery RelayAgent Routes",
+    "mailproto.relay.aliases": "AliasFile AliasLimits SRS",
     "mailproto.relay.limits": "RelayLimits Schedule",
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",

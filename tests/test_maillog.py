@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.errors import AuthenticationFailed, MailError, OverQuota, StorageFull, Unavailable
 from mailproto.maillog import MAX_REFUSALS, MAX_VALUE, MailLog
-from mailproto.model import Address, Envelope, Outcome, Recipient, Session
+from mailproto.model import Address, Envelope, Outcome, QueueState, Recipient, Session
 from mailproto.observing import (
     Accepted,
     Appended,
@@ -21,10 +21,12 @@ from mailproto.observing import (
     Delivered,
     Disconnected,
     Refusal,
+    Relayed,
     SignedIn,
     SignInRefused,
     Stalled,
     TurnedAway,
+    Unreached,
     client_of,
 )
 from tests.mail_log import captured, kinds, only, parsed
@@ -277,6 +279,65 @@ class MessageTests(SynchronousTestCase):
         event = only(events, "taken")
         self.assertEqual((event["id"], event["size"], event["peer"]), ("4711", 42, "192.0.2.1"))
         self.assertEqual((event["sender"], event["recipient"]), ("<bob@example.com>", "<alice@example.org>"))
+
+
+class QueueTests(SynchronousTestCase):
+    """Messages that go to other servers."""
+
+    def relayed(self, state: QueueState, outcome: Outcome, due: float = 0.0) -> Any:
+        with captured() as events:
+            sender, recipient = Address.parse("bob@example.com"), Address.parse("alice@example.org")
+            where = ("example.org", "mx.example.org", "192.0.2.1", "TLSv1.3")
+            MailLog().relayed(Relayed("ID", sender, recipient, state, outcome, *where, 2, 61.5, due))
+        [event] = events
+        return event
+
+    def test_what_became_of_a_message(self) -> None:
+        shown = (
+            "id=ID sender=<bob@example.com> recipient=<alice@example.org> host=mx.example.org"
+            " address=192.0.2.1 tls=TLSv1.3 reply="
+        )
+        for state, outcome, due, text, level in (
+            (QueueState.SENT, Outcome(250, "2.0.0", "OK"), 0.0, 'sent {}"250 2.0.0 OK"{}', LogLevel.info),
+            (
+                QueueState.WAITING,
+                Outcome(450, "4.2.0", "Later"),
+                60.0,
+                'delayed {}"450 4.2.0 Later"{} next=1970-01-01T00:01:00Z',
+                LogLevel.info,
+            ),
+            (
+                QueueState.WAITING,
+                Outcome(451, "4.4.2", "Lost"),
+                60.0,
+                'delayed {}"451 4.4.2 Lost"{} next=1970-01-01T00:01:00Z',
+                LogLevel.warn,
+            ),
+            (
+                QueueState.FAILED,
+                Outcome(550, "5.1.1", "No", "why"),
+                0.0,
+                'given-up {}"550 5.1.1 No"{} detail=why',
+                LogLevel.info,
+            ),
+        ):
+            with self.subTest(text=text):
+                event = self.relayed(state, outcome, due)
+                self.assertEqual(formatEvent(event), text.format(shown, " delay=61.5 attempt=2"))
+                self.assertIs(event["log_level"], level)
+
+    def test_a_destination_that_cannot_be_reached(self) -> None:
+        with captured() as events:
+            MailLog().unreached(
+                Unreached("example.org", Outcome(451, "4.4.1", "No answer"), "mx.example.org", 3, 120.0)
+            )
+        [event] = events
+        self.assertEqual(
+            formatEvent(event),
+            'unreached destination=example.org host=mx.example.org reply="451 4.4.1 No answer" failures=3'
+            " next=1970-01-01T00:02:00Z",
+        )
+        self.assertIs(event["log_level"], LogLevel.warn)
 
 
 class RefusalTests(SynchronousTestCase):

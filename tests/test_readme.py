@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import imaplib
 import os
 import poplib
@@ -83,6 +84,10 @@ def shell(block: str, folder: str) -> str:
 
 class ReadmeTests(TestCase):
     def setUp(self) -> None:
+        # The README has fixed ports, and trial may run these tests in several processes (-j).
+        lock = (Path(tempfile.gettempdir()) / f"mailproto-readme-{os.getuid()}.lock").open("w")
+        self.addCleanup(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
 

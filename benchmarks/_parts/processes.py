@@ -17,7 +17,16 @@ from typing import IO
 
 from _parts.program import WrongAnswer
 
-__all__ = ["Server", "all_cpu_seconds", "cpu_seconds", "free_port", "memory", "running", "twistd"]
+__all__ = [
+    "Server",
+    "all_cpu_seconds",
+    "cpu_seconds",
+    "cpu_seconds_below",
+    "free_port",
+    "memory",
+    "running",
+    "twistd",
+]
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -122,6 +131,21 @@ def cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def cpu_seconds_below(pid: int) -> float:
+    """User and system time that a process has used, with what it has started, and what of that has ended."""
+    used: dict[int, float] = {}
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            parents[int(folder.name)] = int(fields[1])
+            used[int(folder.name)] = sum(map(int, fields[11:15])) / TICKS
+    below = {pid}
+    while more := {child for child, parent in parents.items() if parent in below} - below:
+        below |= more
+    return sum(used.get(each, 0.0) for each in below)
 
 
 def all_cpu_seconds() -> float:

@@ -96,7 +96,8 @@ def report(
     """A report of any kind: failures, delays and successes, in one message (RFC 3464).
 
     The message is returned as a whole if something failed, if it has at most `MAX_RETURNED` octets, and
-    if the sender does not ask for the header alone (RET, RFC 3461 4.3); otherwise only its header is.
+    if the sender neither asks for the header alone (RET, RFC 3461 4.3) nor demands TLS (REQUIRETLS, which
+    the report then demands, too, RFC 8689 5); otherwise only its header is.
 
     :param statuses: those about which the sender wants no report are left out.
     :param arrived: when the message came, in seconds since the epoch; None to leave that out.
@@ -115,8 +116,12 @@ def report(
         arrived=arrived,
         now=clock(),
     )
-    octets = writer.write(content, is_whole=is_failure and ret is not Returned.HEADERS)
     parameters: dict[str, str | None] = {}
+    demands_tls = "REQUIRETLS" in envelope.parameters
+    if demands_tls:  # the report is protected as the message, and has no more of it (RFC 8689 5)
+        parameters["REQUIRETLS"] = None
+    is_whole = is_failure and ret is not Returned.HEADERS and not demands_tls
+    octets = writer.write(content, is_whole=is_whole)
     if not octets.isascii():
         parameters["BODY"] = "8BITMIME"
     if writer.needs_smtputf8:

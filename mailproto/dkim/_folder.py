@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from mailproto._arguments import text_path, wrong_value
+from mailproto._arguments import check_type, text_path, wrong_value
 from mailproto.dkim._keys import SigningKey
 from mailproto.domains import canonical_domain, domain_fault
 from mailproto.files import make_folder, write_private
@@ -52,6 +52,7 @@ class KeyFolder:
         :param domain: in any spelling.
         :raises OSError, ValueError: a file cannot be read, or is no key; the text names it.
         """
+        check_type("domain", domain, str, "a domain, a str")
         domain = canonical_domain(domain)
         now = self._seconds()
         known = self._known.get(domain)

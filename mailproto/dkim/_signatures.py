@@ -6,7 +6,7 @@ import base64
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from mailproto._arguments import check_type
+from mailproto._arguments import check_mapping, check_type
 from mailproto.content import Content, Octets
 from mailproto.dkim._canonical import body_hash, relaxed_field
 from mailproto.dkim._keys import SigningKey
@@ -87,6 +87,7 @@ def signatures(
     :raises OSError: the content cannot be read.
     """
     check_type("domain", domain, str, "a domain, a str")
+    check_mapping("keys", keys)
     content = Content.of(content)
     fields, body = _fields(content)
     if not keys or body < 0:

@@ -30,6 +30,7 @@ from mailproto.interfaces._accounts import (
     IIdentity,
     IRevocable,
 )
+from mailproto.interfaces._aliases import IAliases
 from mailproto.interfaces._deliveries import (
     IDelivery,
     IDeliverySession,
@@ -49,6 +50,7 @@ __all__ = [
     "IAccount",
     "IAccountChanges",
     "IAddOns",
+    "IAliases",
     "IBoundedReading",
     "ICheckable",
     "IDelivery",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic, time
 from typing import Any, Final, cast
@@ -11,13 +11,14 @@ from twisted.logger import LogLevel
 
 from mailproto.errors import Unavailable
 from mailproto.maillog._lines import Fields, emit, emit_taken
-from mailproto.model import Envelope, QueueState
+from mailproto.model import Address, QueueState
 from mailproto.observing import (
     Accepted,
     Appended,
     Client,
     Delivered,
     Disconnected,
+    Expanded,
     IObserver,
     Observer,
     Observers,
@@ -189,6 +190,12 @@ class MailLog(Observer):
         self._stalls[kind] = _Stalls(now)
         _emit(LogLevel.warn, "stalled", event.client, fields)
 
+    def expanded(self, event: Expanded) -> None:
+        """Log ``expanded`` for an alias."""
+        to = _list(event.addresses)
+        fields: Fields = {"recipient": f"<{event.recipient}>", "number": len(event.addresses), "to": to}
+        _emit(LogLevel.info, "expanded", None, fields, event.id)
+
     def relayed(self, event: Relayed) -> None:
         """Log ``sent``, ``delayed`` or ``given-up`` for one recipient of a message on the queue."""
         outcome, state = event.outcome, event.state
@@ -291,7 +298,7 @@ def _log_message(message: Accepted, at: float, refusal: Refusal | None = None) -
     recipients = envelope.recipients
     number = len(recipients)
     sender = f"<{envelope.sender}>"
-    recipient = f"<{recipients[0].address}>" if number == 1 else _list(envelope)
+    recipient = f"<{recipients[0].address}>" if number == 1 else _list([each.address for each in recipients])
     detail = outcomes[0].detail if number == 1 else ""
     if (
         refusal is None
@@ -312,9 +319,9 @@ def _log_message(message: Accepted, at: float, refusal: Refusal | None = None) -
     emit(level, kind, client, fields, envelope.id, at)
 
 
-def _list(envelope: Envelope) -> str:
-    listed = [f"<{recipient.address}>" for recipient in envelope.recipients[:_MAX_LISTED]]
-    return ",".join([*listed, "..."] if len(envelope.recipients) > _MAX_LISTED else listed)
+def _list(addresses: Sequence[Address]) -> str:
+    listed = [f"<{address}>" for address in addresses[:_MAX_LISTED]]
+    return ",".join([*listed, "..."] if len(addresses) > _MAX_LISTED else listed)
 
 
 def _kind(code: int) -> str:

@@ -22,6 +22,7 @@ from mailproto.message._address_tokens import (
     Token,
     Tokens,
 )
+from mailproto.message._steps import Steps, finish
 from mailproto.message._tokens import ATEXT
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ADDRESS_FIELD_LIMIT",
     "GROUP_END",
     "Mailbox",
+    "address_steps",
     "find_addresses",
     "has_fault",
     "parse_addresses",
@@ -59,6 +61,8 @@ ADDRESS_FIELD_LIMIT = 1 << 17
 """How many octets of a field of addresses are read; half an address at the end is left out."""
 
 GROUP_END = Mailbox(None, None, None, None)
+
+_OFTEN = 63  # a bit mask: there is a pause after 64 mailboxes
 
 _MISSING_LOCAL = b"MISSING_MAILBOX"
 _MISSING_HOST = b"MISSING_DOMAIN"
@@ -98,17 +102,34 @@ def find_addresses(value: bytes) -> list[Mailbox]:
     return _parse(value, ADDRESSES_LIMIT, goes_on=True)
 
 
+def address_steps(value: bytes, limit: int = ADDRESSES_LIMIT) -> Steps[list[Mailbox]]:
+    """As `parse_addresses`, in steps; about ``limit`` mailboxes are read."""
+    found, parser = _begin(value, limit)
+    if parser is not None:
+        yield from parser.address_list()
+    return found
+
+
 def _parse(value: bytes, limit: int, *, strict: bool = False, goes_on: bool = False) -> list[Mailbox]:
+    found, parser = _begin(value, limit, strict, goes_on)
+    if parser is not None:
+        finish(parser.address_list())
+        if strict:
+            parser.check()
+    return found
+
+
+def _begin(
+    value: bytes, limit: int, strict: bool = False, goes_on: bool = False
+) -> tuple[list[Mailbox], _Parser | None]:
+    """Read the mailboxes of the most common form, and make a parser if there is something else."""
     if not strict:
         value = without_half_address(value, ADDRESS_FIELD_LIMIT)
     found: list[Mailbox] = []
     at = _read_simple(value, 0, found, limit)
     if len(found) < limit and (value[at:].strip(b" \t\r\n") or not value):
-        parser = _Parser(value, at, found, limit, strict, goes_on)
-        parser.address_list()
-        if strict:
-            parser.check()
-    return found
+        return found, _Parser(value, at, found, limit, strict, goes_on)
+    return found, None
 
 
 def without_half_address(value: bytes, limit: int) -> bytes:
@@ -183,13 +204,15 @@ class _Parser:
         self.comment: bytes | None = None
         self.found = found
 
-    def address_list(self) -> None:
+    def address_list(self) -> Steps[None]:
         self.skip_commas()
         if self.peek() in _NOTHING:
             return
         while len(self.found) < self.limit:
             whole = len(self.found)
-            self.address()
+            if not whole & _OFTEN:
+                yield
+            yield from self.address()
             if self.source.is_cut:
                 del self.found[whole:]
                 break
@@ -243,7 +266,7 @@ class _Parser:
         self.at += 1
         return True
 
-    def address(self) -> None:
+    def address(self) -> Steps[None]:
         start = self.at
         phrase = self.phrase()
         if phrase is None or not self.take(b":"):
@@ -254,6 +277,8 @@ class _Parser:
         self.skip_commas()
         if self.peek()[0] not in (END, BROKEN) and not self.take(b";"):
             while True:
+                if not len(self.found) & _OFTEN:
+                    yield
                 self.mailbox()
                 if self.source.is_cut:
                     self.found.pop()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_addresses
+from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses
 from mailproto.message._fields import REPEATS_LIMIT, Fields
 from mailproto.message._ids import ids_text
 from mailproto.message._quote import nstring_text, nstring_unfolded, string
+from mailproto.message._steps import Steps
 
-__all__ = ["ENVELOPE_LIMIT", "SHOWN_TEXT_LIMIT", "render_envelope", "shown_text"]
+__all__ = ["ENVELOPE_LIMIT", "SHOWN_TEXT_LIMIT", "envelope_steps", "shown_text"]
 
 ENVELOPE_LIMIT = 1 << 16
 """The most octets of an ENVELOPE; the addresses that are too many are not shown."""
@@ -17,36 +16,71 @@ ENVELOPE_LIMIT = 1 << 16
 SHOWN_TEXT_LIMIT = 4096
 """How many octets of a text, such as the subject, ENVELOPE and BODYSTRUCTURE show."""
 
+_OFTEN = 255  # a bit mask: there is a pause after 256 addresses
+
 _WORD_LIMIT = 100  # octets of an encoded word (RFC 2047 2 allows 75) that is not cut
 
 
-def render_envelope(fields: Fields, size: int) -> bytes:
+def envelope_steps(fields: Fields, size: int) -> Steps[bytes]:
     """Render the value of ENVELOPE, parentheses included: at most `ENVELOPE_LIMIT` octets.
 
     If a field of text is repeated, the last one counts.  Repeated fields of addresses are joined.
 
     :param size: octets of the header.
     """
-    if size <= SHOWN_TEXT_LIMIT and len(rendered := _rendered(fields, _addresses)) <= ENVELOPE_LIMIT:
-        return rendered
-    return _rendered(fields, _Lists(ENVELOPE_LIMIT - len(_rendered(fields, _no_addresses))).render)
-
-
-_Render = Callable[[list[bytes] | None, bytes], bytes]
-
-
-def _rendered(fields: Fields, addresses: _Render) -> bytes:
     get = fields.get
-    sender_of_all = addresses(get(b"from"), b"NIL")
+    if size <= SHOWN_TEXT_LIMIT and (size <= _FEW or _are_few(fields)):
+        from_ = _addresses(get(b"from"), b"NIL")
+        rendered = _rendered(
+            fields,
+            from_,
+            _addresses(get(b"sender"), from_),
+            _addresses(get(b"reply-to"), from_),
+            _addresses(get(b"to"), b"NIL"),
+            _addresses(get(b"cc"), b"NIL"),
+            _addresses(get(b"bcc"), b"NIL"),
+        )
+        if len(rendered) <= ENVELOPE_LIMIT:
+            return rendered
+    lists = _Lists(ENVELOPE_LIMIT - len(_rendered(fields, *[b"NIL"] * 6)))
+    from_ = yield from lists.render(get(b"from"), b"NIL")
+    return _rendered(
+        fields,
+        from_,
+        (yield from lists.render(get(b"sender"), from_)),
+        (yield from lists.render(get(b"reply-to"), from_)),
+        (yield from lists.render(get(b"to"), b"NIL")),
+        (yield from lists.render(get(b"cc"), b"NIL")),
+        (yield from lists.render(get(b"bcc"), b"NIL")),
+    )
+
+
+_FEW = 1024  # octets of addresses that are read in one step, whatever they are
+
+_ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+
+
+def _are_few(fields: Fields) -> bool:
+    octets = 0
+    for name in _ADDRESS_FIELDS:
+        for value in fields.get(name, ()):
+            octets += len(value)
+    return octets <= _FEW
+
+
+def _rendered(
+    fields: Fields, from_: bytes, sender: bytes, reply_to: bytes, to: bytes, cc: bytes, bcc: bytes
+) -> bytes:
+    get = fields.get
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         nstring_unfolded(_last(get(b"date"))),
         nstring_text(_last(get(b"subject"))),
-        sender_of_all,
-        addresses(get(b"sender"), sender_of_all),
-        addresses(get(b"reply-to"), sender_of_all),
-        addresses(get(b"to"), b"NIL"),
-        addresses(get(b"cc"), b"NIL"),
-        addresses(get(b"bcc"), b"NIL"),
+        from_,
+        sender,
+        reply_to,
+        to,
+        cc,
+        bcc,
         _ids(get(b"in-reply-to")),
         _ids(get(b"message-id")),
     )
@@ -73,10 +107,6 @@ def _addresses(values: list[bytes] | None, default: bytes) -> bytes:
 _ADDRESS = b"(%b %b %b %b)"
 
 
-def _no_addresses(values: list[bytes] | None, default: bytes) -> bytes:
-    return b"NIL"
-
-
 class _Lists:
     """Renders the lists of addresses of one ENVELOPE.
 
@@ -86,26 +116,33 @@ class _Lists:
     def __init__(self, room: int) -> None:
         self.room = room
 
-    def render(self, values: list[bytes] | None, default: bytes) -> bytes:
+    def render(self, values: list[bytes] | None, default: bytes) -> Steps[bytes]:
         """A list of those addresses for which there is room; ``default`` if there is no address."""
         rendered: list[bytes] = []
         left = self.room - len(_GROUP_END) - 2
         is_group = False
-        for name, route, local, host in self._mailboxes(values):
-            if left < 0:
+        count = 0
+        for value in values[:REPEATS_LIMIT] if values else ():
+            if left < 0 or count > ADDRESSES_LIMIT:
                 break
-            text = _ADDRESS % (
-                b"NIL" if name is None else nstring_text(shown_text(name)),
-                b"NIL" if route is None else string(shown_text(route)),
-                b"NIL" if local is None else string(shown_text(local)),
-                b"NIL" if host is None else string(shown_text(host)),
-            )
-            left -= len(text)
-            if left < 0:
-                break
-            if host is None:
-                is_group = local is not None
-            rendered.append(text)
+            yield
+            found = yield from address_steps(value, min(left // len(_GROUP_END) + 1, ADDRESSES_LIMIT))
+            for place, (name, route, local, host) in enumerate(found):
+                if place & _OFTEN == _OFTEN:
+                    yield
+                text = _ADDRESS % (
+                    b"NIL" if name is None else nstring_text(shown_text(name)),
+                    b"NIL" if route is None else string(shown_text(route)),
+                    b"NIL" if local is None else string(shown_text(local)),
+                    b"NIL" if host is None else string(shown_text(host)),
+                )
+                left -= len(text)
+                if left < 0:
+                    break
+                if host is None:
+                    is_group = local is not None
+                rendered.append(text)
+            count += len(found)
         if left < 0 and is_group:
             rendered.append(_GROUP_END)
         shown = b"(%b)" % b"".join(rendered) if rendered else default
@@ -113,15 +150,6 @@ class _Lists:
             return b"NIL"
         self.room -= len(shown)
         return shown
-
-    def _mailboxes(self, values: list[bytes] | None) -> Iterator[Mailbox]:
-        count = 0
-        for value in values[:REPEATS_LIMIT] if values else ():
-            found = parse_addresses(value)
-            yield from found
-            count += len(found)
-            if count > ADDRESSES_LIMIT:
-                break
 
 
 _GROUP_END = _ADDRESS % ((b"NIL",) * 4)

@@ -25,8 +25,10 @@ _SAMPLE: Final = 1 << 12
 _FIELD_END = rb"[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*(?:\n|\Z)"
 _ENCODING_FIELD = re.compile(rb"^content-transfer-encoding" + _FIELD_END, re.IGNORECASE | re.MULTILINE)
 _CONTENT_FIELDS = re.compile(rb"^content-[!-9;-~]++" + _FIELD_END, re.IGNORECASE | re.MULTILINE)
+_FIELDS = re.compile(rb"(?:[!-9;-~]++" + _FIELD_END + rb")*")
+_EMPTY_LINE = re.compile(rb"(?:(?<=\n)|\A)\r?\n\Z")
 _ASCII: Final = bytes(range(128))
-_MASKED: Final = _ASCII + b"?" * 128
+_MASKED: Final = b"?" + _ASCII[1:] + b"?" * 128
 
 _Write = Callable[[bytes], object]
 
@@ -98,7 +100,7 @@ class _Conversion:
     def _between(self, start: int, stop: int) -> Steps[None]:
         """Delimiters, and text that nobody reads (RFC 2046 5.1.1)."""
         for piece in self._pieces(start, stop):
-            self._write(piece if piece.isascii() else piece.translate(_MASKED))
+            self._write(piece if _is_clean(piece) else piece.translate(_MASKED))
             yield
 
     def _header(self, part: Part, encoding: bytes, is_signed: bool) -> None:
@@ -117,14 +119,17 @@ class _Conversion:
         block = self._content[part.header : part.body]
         if not _is_clean(block):
             raise NotConvertible("a header has octets that cannot be encoded")
+        if part.children and not _EMPTY_LINE.search(block):
+            raise NotConvertible("a header has no end")
         return block
 
     def _labelled(self, part: Part, block: bytes, encoding: bytes) -> bytes:
         """A header block with another transfer encoding."""
-        has_end = block.endswith(b"\r\n\r\n") or block == b"\r\n"
-        fields = block[:-2] if has_end else block
-        if fields and not fields.endswith(b"\r\n"):
+        fields = _EMPTY_LINE.sub(b"", block)
+        if fields and not fields.endswith(b"\n"):
             fields += b"\r\n"
+        if not _FIELDS.fullmatch(fields):
+            raise NotConvertible("a header has lines that are no fields")
         if part.is_message and not part.fields(self._content).keys() & {b"mime-version", b"content-type"}:
             # It was no MIME message, so nothing says what its octets mean (RFC 1428 3).
             fields = _CONTENT_FIELDS.sub(b"", fields)

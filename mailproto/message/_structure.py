@@ -8,7 +8,7 @@ them.  Their octets can still be fetched.
 from __future__ import annotations
 
 from mailproto.content import Octets
-from mailproto.message._envelope import SHOWN_TEXT_LIMIT, render_envelope, shown_text
+from mailproto.message._envelope import SHOWN_TEXT_LIMIT, envelope_steps, shown_text
 from mailproto.message._fields import Fields
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
@@ -54,7 +54,10 @@ def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[byt
         if not parts & _OFTEN or header.body - header.header >= _LARGE:
             yield
         if room:
-            beginning, end = _shown(content, part, extended)
+            envelope = b""
+            if part.kind == MESSAGE:
+                envelope = yield from envelope_steps(header.fields(content), header.body - header.header)
+            beginning, end = _shown(content, part, extended, envelope)
             room -= len(beginning) + len(end)
             if room > 0:
                 rendered.append(beginning)
@@ -67,7 +70,7 @@ def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[byt
     return b"".join(rendered)
 
 
-def _shown(content: Octets, part: Part, extended: bool) -> tuple[bytes, bytes]:
+def _shown(content: Octets, part: Part, extended: bool, envelope: bytes) -> tuple[bytes, bytes]:
     """Render a part: what is before the parts in it, and what is after them.
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.
@@ -101,7 +104,7 @@ def _shown(content: Octets, part: Part, extended: bool) -> tuple[bytes, bytes]:
     if shown[:7].lower() == b'"text" ':
         end += b" %d" % part.lines
     elif part.kind == MESSAGE:
-        beginning += b" " + _envelope(content, part.children[0]) + b" "
+        beginning += b" " + envelope + b" "
         end += b" %d" % part.lines
     if extended:
         end += b" " + _first(fields, b"content-md5") + _extension(fields)
@@ -119,10 +122,6 @@ def _as_octets(content: Octets, part: Part, *, extended: bool) -> bytes:
         part.end - part.body,
         b" NIL" + _NO_EXTENSION if extended else b"",
     )
-
-
-def _envelope(content: Octets, message: Part) -> bytes:
-    return render_envelope(message.fields(content), message.body - message.header)
 
 
 @cached

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mailproto.content import Octets
-from mailproto.message._envelope import render_envelope
+from mailproto.message._envelope import envelope_steps
 from mailproto.message._index import Index, scan, scan_steps
 from mailproto.message._steps import Steps, finish
 from mailproto.message._structure import structure_steps
@@ -34,10 +34,7 @@ def summarise(content: Octets, index: Index | None = None) -> Summary:
 
     :param index: the index of ``content``, if it was made before.
     """
-    index = index or scan(content)
-    root = index.root
-    envelope = render_envelope(root.fields(content), root.body - root.header)
-    return Summary(envelope, finish(structure_steps(content, root, extended=True)), index.dump())
+    return finish(summarise_steps(content, index or scan(content)))
 
 
 def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summary]:
@@ -45,7 +42,7 @@ def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summar
     if index is None:
         index = yield from scan_steps(content)
     root = index.root
-    envelope = render_envelope(root.fields(content), root.body - root.header)
+    envelope = yield from envelope_steps(root.fields(content), root.body - root.header)
     structure = yield from structure_steps(content, root, extended=True)
     return Summary(envelope, structure, (yield from index.dump_steps()))
 

@@ -7,7 +7,15 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["ATEXT", "TOKEN_CHARACTERS", "cached", "comment_end", "unquote", "without_comments"]
+__all__ = [
+    "ATEXT",
+    "COMMENTS_LIMIT",
+    "TOKEN_CHARACTERS",
+    "cached",
+    "comment_end",
+    "unquote",
+    "without_comments",
+]
 
 _T = TypeVar("_T")
 
@@ -17,25 +25,37 @@ ATEXT = rb"[^\x00-\x20()<>@,;:\\\".\[\]\x7f]"
 TOKEN_CHARACTERS = rb"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f]"
 """A character of a token (RFC 2045 5.1), or any 8-bit octet."""
 
-_comment_step = re.compile(rb"[^()\\]*+(?:\\.|([()])|\\?\Z)", re.DOTALL).match
+_comment_step = re.compile(rb"[^()\\]*+(?:\\.[^()\\]*+)*(?:([(]++|[)]++)|\\?\Z)", re.DOTALL).match
 _outside_comments = re.compile(rb'(?:[^"(]++|"[^"\\]*+(?:\\.[^"\\]*+)*"?)*', re.DOTALL).match
 _escaped = re.compile(rb"\\(.)|\r?\n", re.DOTALL).sub
 
 
+COMMENTS_LIMIT = 1000
+"""How many comments, one beside the other, are read in a comment."""
+
+_OPENING = ord("(")
+
+
 def comment_end(value: bytes, at: int) -> int:
-    """The offset after the comment at ``at``, which may be nested; -1 if it is not closed."""
+    """The offset after the comment at ``at``, which may be nested; -1 if it is not closed.
+
+    A comment with more than about `COMMENTS_LIMIT` comments in it counts as not closed.
+    """
     depth, at = 1, at + 1
-    while at < len(value):
+    for _ in range(2 * COMMENTS_LIMIT):
+        if at >= len(value):
+            return -1
         match = _comment_step(value, at)
         if match is None:  # pragma: no cover - the pattern matches whatever comes
             return -1
         at = match.end()
-        if match[1] == b"(":
-            depth += 1
-        elif match[1] == b")":
-            depth -= 1
-            if not depth:
-                return at
+        if parentheses := match[1]:
+            if parentheses[0] == _OPENING:
+                depth += len(parentheses)
+            elif len(parentheses) < depth:
+                depth -= len(parentheses)
+            else:
+                return at - len(parentheses) + depth
     return -1
 
 

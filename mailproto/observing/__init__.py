@@ -30,7 +30,7 @@ from mailproto.observing._events import (
     TurnedAway,
 )
 from mailproto.observing._observers import IObserver, Observer, ObserverOrMore, Observers
-from mailproto.observing._relay_events import Relayed, Unreached
+from mailproto.observing._relay_events import Expanded, Relayed, Unreached
 
 __all__ = [
     "Accepted",
@@ -39,6 +39,7 @@ __all__ = [
     "Connected",
     "Delivered",
     "Disconnected",
+    "Expanded",
     "HasClient",
     "IObserver",
     "Observer",

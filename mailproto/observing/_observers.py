@@ -25,7 +25,7 @@ from mailproto.observing._events import (
     Stalled,
     TurnedAway,
 )
-from mailproto.observing._relay_events import Relayed, Unreached
+from mailproto.observing._relay_events import Expanded, Relayed, Unreached
 
 __all__ = ["IObserver", "Observer", "ObserverOrMore", "Observers"]
 
@@ -67,6 +67,9 @@ class IObserver(Contract, metaclass=ContractClass):
 
     def stalled(self, event: Stalled) -> None:
         """A connection has held the reactor for more than 50 ms."""
+
+    def expanded(self, event: Expanded) -> None:
+        """A message for an alias goes to other addresses."""
 
     def relayed(self, event: Relayed) -> None:
         """A message on the queue was tried for one recipient, or was given up."""
@@ -116,6 +119,9 @@ class Observer:
 
     def stalled(self, event: Stalled) -> None:
         """See `IObserver.stalled`."""
+
+    def expanded(self, event: Expanded) -> None:
+        """See `IObserver.expanded`."""
 
     def relayed(self, event: Relayed) -> None:
         """See `IObserver.relayed`."""
@@ -211,6 +217,10 @@ class Observers(Observer):
     def stalled(self, event: Stalled) -> None:
         """See `IObserver.stalled`."""
         self._tell(self._calls["stalled"], event)
+
+    def expanded(self, event: Expanded) -> None:
+        """See `IObserver.expanded`."""
+        self._tell(self._calls["expanded"], event)
 
     def relayed(self, event: Relayed) -> None:
         """See `IObserver.relayed`."""

@@ -6,7 +6,20 @@ from typing import NamedTuple
 
 from mailproto.model import Address, Outcome, QueueState
 
-__all__ = ["Relayed", "Unreached"]
+__all__ = ["Expanded", "Relayed", "Unreached"]
+
+
+class Expanded(NamedTuple):
+    """A message for an alias goes to other addresses.
+
+    :ivar id: the server's id of the message, as in `Accepted`.
+    :ivar recipient: the alias.
+    :ivar addresses: its results; each that is an alias itself has an event of its own.
+    """
+
+    id: str
+    recipient: Address
+    addresses: tuple[Address, ...]
 
 
 class Relayed(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from random import Random
 
 from twisted.internet.defer import Deferred
 
-from mailproto._arguments import check_call, check_line, check_type
+from mailproto._arguments import check_call, check_line, check_methods, check_type, folder_of
 from mailproto._twisted_arguments import check_clock, check_contract
 from mailproto.interfaces import IQueue
 from mailproto.maillog import MailLog
@@ -39,7 +40,7 @@ class RelayAgent:
     Several agents, in several processes, may share one queue.
 
     :param reactor: Twisted's reactor.
-    :param queue: the queue; it must have started.
+    :param queue: the queue of a store, which must have started before the agent does.
     :param routes: the next hop of each domain.
     :param exchanges: finds the servers of a next hop.
     :param opener: opens clients to servers.
@@ -53,7 +54,7 @@ class RelayAgent:
         system's folder of temporary files.
     :param random: spreads the attempts.
     :param now: gives the seconds since the epoch.
-    :raises TypeError: an argument is of the wrong type.
+    :raises TypeError, ValueError: an argument is not valid.
     """
 
     def __init__(
@@ -69,20 +70,28 @@ class RelayAgent:
         schedule: Schedule | None = None,
         limits: RelayLimits | None = None,
         observer: ObserverOrMore | None = None,
-        spool_folder: str | None = None,
+        spool_folder: str | os.PathLike[str] | None = None,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
         check_clock("reactor", reactor)
         check_contract("queue", queue, IQueue)
         check_type("routes", routes, Routes, "a Routes")
-        check_call("prepare_report", prepare_report, "a function that takes a report", 1)
+        check_methods("exchanges", exchanges, "an Exchanges", "find")
+        check_methods("opener", opener, "an Opener", "open_client")
+        check_call(
+            "prepare_report",
+            prepare_report,
+            "a function that takes a report, such as QueueDelivery.prepare",
+            1,
+        )
         check_line("hostname", hostname)
         check_call("now", now, "a function that gives seconds, such as time.time", 0)
         if schedule is not None:
             check_type("schedule", schedule, Schedule, "a Schedule or None")
         if limits is not None:
             check_type("limits", limits, RelayLimits, "a RelayLimits or None")
+        check_type("random", random, (Random, type(None)), "a random.Random or None")
         self._is_started = False
         self._worker = Worker(
             reactor,
@@ -93,7 +102,7 @@ class RelayAgent:
             schedule=schedule or Schedule(),
             limits=limits or RelayLimits(),
             observers=Observers([MailLog(reactor), *Observers(observer).observers]),
-            spool_folder=spool_folder,
+            spool_folder=folder_of("spool_folder", spool_folder),
             now=now,
             random=random or Random(),  # noqa: S311 - it only spreads attempts
         )

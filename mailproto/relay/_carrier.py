@@ -17,6 +17,7 @@ from mailproto.printable import printable
 from mailproto.relay._connections import Connection, Unreachable
 from mailproto.relay._conversion import NotConvertible, converted, may_need_conversion
 from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
+from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.sending import Transmission
 
@@ -143,6 +144,8 @@ class Carrier:
         if prepared is None:
             return None
         content, parameters = prepared
+        if not message.envelope.sender and "REQUIRETLS" in parameters and not _keeps_tls(client):
+            parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
         recipients = [held.recipients[index].recipient for index in indexes]
 
@@ -238,3 +241,8 @@ def _with_reason(outcome: Outcome, error: NotConvertible) -> Outcome:
     if outcome.enhanced != "5.6.3":
         return outcome
     return replace(outcome, text=f"{outcome.text}; it cannot be converted: {error}")
+
+
+def _keeps_tls(client: SMTPClient) -> bool:
+    """Whether the server may get REQUIRETLS (RFC 8689 4.2.1)."""
+    return client.is_verified and "REQUIRETLS" in client.capabilities

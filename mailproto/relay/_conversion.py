@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-
 from mailproto.content import Content, Octets
 from mailproto.message import NotConvertible, Steps, scan_steps, seven_bit_form_steps
 from mailproto.model import Parameters
+from mailproto.relay._turns import Turn
 from mailproto.smtp.wire import Capabilities
 from mailproto.spool import SpoolFile
 from mailproto.typing import ReactorTime
@@ -15,9 +14,6 @@ __all__ = ["IN_MEMORY", "NotConvertible", "converted", "may_need_conversion"]
 
 IN_MEMORY = 1 << 18
 """Octets of a converted message that are kept in memory; what is longer is in a file."""
-
-AT_ONCE = 0.002
-"""Seconds for which a conversion runs at a time."""
 
 
 def may_need_conversion(capabilities: Capabilities, parameters: Parameters) -> bool:
@@ -94,10 +90,7 @@ class _Form:
 
 
 async def _in_turns(clock: ReactorTime, steps: Steps[None]) -> None:
-    began = clock.seconds()
+    turn = Turn(clock)
     for _ in steps:
-        if clock.seconds() - began >= AT_ONCE:
-            turn: Deferred[None] = Deferred()
-            clock.callLater(0, turn.callback, None)
-            await turn
-            began = clock.seconds()
+        if turn.is_over:
+            await turn.next()

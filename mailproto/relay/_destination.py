@@ -68,6 +68,11 @@ class Held:
         self.is_lost = False
 
     @property
+    def priority(self) -> int:
+        """How urgent the message is."""
+        return self.lease.message.priority
+
+    @property
     def left(self) -> list[int]:
         """The indexes of the recipients without a result."""
         return [index for index, result in enumerate(self.results) if result is None]
@@ -141,15 +146,18 @@ class Destination:
         return lane
 
     def add(self, held: Held, *, first: bool = False) -> None:
-        """Let a message wait for a connection.
+        """Let a message wait for a connection, before those that are less urgent.
 
-        :param first: before the others.
+        :param first: before all others.
         """
-        waiting = self.lane(held.lane).waiting
+        waiting, priority = self.lane(held.lane).waiting, held.priority
         if first:
             waiting.appendleft(held)
-        else:
+        elif not waiting or priority <= waiting[-1].priority:
             waiting.append(held)
+        else:
+            before = next(at for at, each in enumerate(waiting) if priority > each.priority)
+            waiting.insert(before, held)
 
     @property
     def carriers(self) -> int:

@@ -104,11 +104,17 @@ class Dispatcher:
         return False
 
     def _may_open(self, destination: Destination, lane: Lane) -> bool:
-        """A destination has one connection until that is there; a lane without any gets one in any case."""
+        """A destination has one connection until that is there; a lane without any gets one in any case.
+
+        It never has more than are free after that, so that slow servers do not take all.
+        """
         carriers = destination.carriers
         if not destination.is_proven:
             return not carriers
-        return carriers < destination.concurrency.number or not lane.carriers
+        if not lane.carriers:
+            return True
+        free = self._limits.connections - self._number
+        return carriers < min(destination.concurrency.number, max(free, 1))
 
     def _carry(self, destination: Destination, lane: Lane) -> None:
         carrier = Carrier(self, destination, lane)
@@ -163,6 +169,9 @@ class Dispatcher:
 
     def _not_reached(self, destination: Destination, lane: Lane, failure: Unreachable) -> None:
         key, outcome = lane.key, failure.outcome
+        if key.require_tls and outcome.code < 500 and outcome.enhanced.startswith("4.7."):
+            text = f"The message demands TLS (REQUIRETLS): {outcome.text}"
+            outcome = Outcome(550, "5.7.10", text, outcome.detail)  # RFC 8689 4.2.1
         if key.tried or key.require_tls or outcome.code >= 500:
             # This is about these messages: the destination itself may be well.
             while lane.waiting:

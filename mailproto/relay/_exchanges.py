@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 
-from mailproto._arguments import check_type, check_whole
+from mailproto._arguments import check_methods, check_places, check_type, check_whole, check_words
 from mailproto._ip import ip_address
 from mailproto.domains import domain_fault, ends_in_number, literal_address, normal_domain
 from mailproto.errors import MailError, Refused
@@ -51,7 +51,13 @@ class Exchanges:
         policies: TLSPolicies | None = None,
         shuffle: Shuffle = random.shuffle,
     ) -> None:
+        check_methods("resolver", resolver, "a DNSResolver", "look_up")
         check_whole("mx_port", mx_port, 1)
+        if own_names != ():
+            check_words("own_names", own_names, "mail.example.org")
+        check_places("own_addresses", own_addresses)
+        if policies is not None:
+            check_methods("policies", policies, "a TLSPolicies or None", "exchanges")
         self._resolver = resolver
         self._port = mx_port
         self._own = OwnPlaces(own_names, own_addresses)

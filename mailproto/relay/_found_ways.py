@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
-from mailproto.errors import Unavailable
+from mailproto.errors import Refused
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._opening import Opener
@@ -26,7 +26,7 @@ class FoundWays:
         """See `Ways.find`."""
         hop = self._routes.next_hop(domain)
         if hop is None:  # it may be switched on again
-            raise Unavailable(detail="mail for this domain is not sent anywhere: there is no route")
+            raise Refused(451, "4.4.4", "This server sends no mail to that domain now: it has no route")
         return await self._exchanges.find(hop, domain, require_tls=require_tls)
 
     def open(self, exchange: Exchange) -> Awaitable[SMTPClient]:

@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeAlias
 
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
-from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type, wrong_value
+from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type
 from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
 from mailproto.content import Content, Octets
-from mailproto.delivery import Delivery, bounce
+from mailproto.delivery import Delivery
 from mailproto.delivery._base import DELIVERED
-from mailproto.delivery._return_path import return_path, with_return_path
-from mailproto.delivery.reports import Action, RecipientStatus, Report, report
+from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder, author_domain, signatures
 from mailproto.errors import MailError, Refused, RelayDenied
-from mailproto.interfaces import IDelivery, IOwnership, IPlacing, IQueueRunner, IQueueStore
+from mailproto.interfaces import IAliases, IDelivery, IOwnership, IPlacing, IQueueRunner, IQueueStore
+from mailproto.maillog import MailLog
 from mailproto.model import (
     Address,
     Envelope,
     NewQueued,
     Outcome,
     Parameters,
-    Placement,
     QueueChange,
     QueueFilter,
     QueueState,
+    Recipient,
     ServiceExtensions,
     Session,
 )
+from mailproto.observing import Expanded, ObserverOrMore, Observers
+from mailproto.relay._alias_limits import AliasLimits
+from mailproto.relay._delivered_to import earlier_deliveries, is_in
+from mailproto.relay._expansion import Expander, Expansion
+from mailproto.relay._intake_reports import IntakeReports, outcome_of, outcome_of_alias
+from mailproto.relay._making import Maker, grouped
+from mailproto.relay._permission import Permission
+from mailproto.relay._places import Place, Places
 from mailproto.relay._routes import Routes
-from mailproto.smtp.wire import mail_options
+from mailproto.relay._srs import SRS
 
-__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery", "check_relay_from"]
+__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery"]
 
 LIFETIME = 5 * 86_400.0
 """Seconds for which a message is tried."""
@@ -48,28 +57,14 @@ LIFETIME = 5 * 86_400.0
 MAX_HOLD = 30 * 86_400
 """The most seconds for which a client may have a message held (FUTURERELEASE)."""
 
-_QUEUED = Outcome(250, "2.0.0", "Queued")
+_QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 
 InThread: TypeAlias = Callable[..., Awaitable[bytes]]
-
-_Place: TypeAlias = tuple[Placement, ...] | str | MailError
-"""Mailboxes here, a destination, or the reason why there is neither."""
 
 
 def _signatures(keys: KeyFolder, content: Content) -> bytes:
     domain = author_domain(content)
     return signatures(content, domain, keys.find(domain)) if domain else b""
-
-
-def check_relay_from(name: str, networks: Networks) -> None:
-    """Check the networks whose clients may send anywhere.
-
-    :raises ValueError: Unix sockets are among them: their clients look like those whose address a proxy does
-        not know (`Session.peer`).
-    """
-    if "" in networks:
-        hint = "let clients of Unix sockets use submission"
-        raise wrong_value(name, "unix", "networks and addresses", hint)
 
 
 @implementer(IOwnership, IQueueRunner)
@@ -82,15 +77,24 @@ class QueueDelivery(Delivery):
     - If SMTP's one reply hides that a mailbox here got no copy, the sender gets a report (RFC 3464).  He also
       gets one of success if he asks for it (NOTIFY=SUCCESS).
     - Only a client that may send anywhere can make its messages urgent (MT-PRIORITY above 0).
+    - Aliases are expanded, with one line in the mail log for each.  Mail from anybody goes on to their
+      results, also to other servers: then with a reverse-path of this server (SRS), unless the sender belongs
+      here.
+    - Mail that an alias has sent on and that comes back to it is refused (554 5.4.6).
 
     :param store: has the queue; `mailproto.relay.RelayAgent` sends what is in it.
     :param local: such as `mailproto.delivery.MailboxDelivery`.
     :param routes: where mail for other domains goes.
     :param relay_from: the networks whose clients may send anywhere without AUTH.
     :param lifetime: seconds for which a message is tried.
+    :param aliases: which addresses get the mail of others; None for none.
+    :param alias_limits: how far aliases may go.
+    :param srs: makes the reverse-paths of what aliases send to other servers, and takes mail that comes back;
+        None to keep the senders'.
     :param signing_keys: sign what enters the queue from clients that may send anywhere, if the author's
         domain has keys (DKIM).
     :param hostname: this server's name in reports; by default that of the session.
+    :param observer: who is told of each alias (`mailproto.observing`), besides the mail log.
     :param clock: gives the seconds since the epoch.
     :param in_thread: calls a function in a thread, and returns a Deferred of its result.
     :raises TypeError: an argument is of the wrong type; ``local`` does not provide `IPlacing`.
@@ -110,8 +114,12 @@ class QueueDelivery(Delivery):
         *,
         relay_from: Networks | Iterable[str] = (),
         lifetime: float = LIFETIME,
+        aliases: IAliases | None = None,
+        alias_limits: AliasLimits | None = None,
+        srs: SRS | None = None,
         signing_keys: KeyFolder | None = None,
         hostname: str = "",
+        observer: ObserverOrMore | None = None,
         clock: Callable[[], float] = time.time,
         in_thread: InThread = deferToThread,
     ) -> None:
@@ -125,19 +133,25 @@ class QueueDelivery(Delivery):
                 "local", local, takes, "write mailproto.delivery.MailboxDelivery(store, domains)"
             )
         check_seconds("lifetime", lifetime, above_0=True)
+        if aliases is not None:
+            check_contract("aliases", aliases, IAliases)
+        check_type("alias_limits", alias_limits, (AliasLimits, type(None)), "an AliasLimits or None")
+        check_type("srs", srs, (SRS, type(None)), "an SRS or None")
         check_type("signing_keys", signing_keys, (KeyFolder, type(None)), "a KeyFolder or None")
         check_line("hostname", hostname)
         check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
+        check_call("in_thread", in_thread, "a function such as Twisted's deferToThread", 2)
         self._queue = store.queue
         self._local = local
-        self._placing: IPlacing = placing
-        self._routes = routes
-        self._relay_from = Networks.of("relay_from", relay_from)
-        check_relay_from("relay_from", self._relay_from)
-        self._lifetime = lifetime
+        self._places = Places(placing, routes)
+        self._permission = Permission("relay_from", relay_from)
+        self._expander = Expander(self._places, aliases, srs, alias_limits or AliasLimits())
+        self._maker = Maker(lifetime, srs)
+        self._reports = IntakeReports(hostname, clock)
         self._keys = signing_keys
         self._in_thread = in_thread
         self._hostname = hostname
+        self._observers = Observers([MailLog(), *Observers(observer).observers])
         self._clock = clock
 
     # -- who may send, and to whom
@@ -150,28 +164,48 @@ class QueueDelivery(Delivery):
         """See `IDelivery.recipient`.
 
         :raises RelayDenied: the domain is not ours, and this client may not send there, or nobody may.
+        :raises MailError: nobody would get the mail of an alias.
         """
+        recipient = (Recipient(path, parameters),)
+        if self._expander.may_change(recipient):
+            [expansion] = await self._expander.expand(recipient)
+            error = expansion.error
+            if error is not None and (expansion.is_alias or not isinstance(error, RelayDenied)):
+                raise error
+            if expansion.is_alias:
+                return
         try:
-            await settle(self._placing.place(path))
+            await self._places.mailboxes(path)
         except RelayDenied:
-            if not self._may_send_anywhere(session):
+            if not self._permission.may_send_anywhere(session):
                 raise
-            if self._destination(path) is None:
+            if self._places.destination(path) is None:
                 raise RelayDenied("This server sends no mail to that domain") from None
         else:
             await settle(self._local.recipient(session, path, parameters))
 
     async def owns(self, account: str, path: Address) -> bool:
-        """See `IOwnership.owns`: as ``local`` says."""
+        """See `IOwnership.owns`: as ``local`` says; and an alias belongs to whom alone it leads to."""
         owner = provided(IOwnership, self._local)
-        return owner is not None and await settle(owner.owns(account, path))
+        if owner is None:
+            return False
+        if await settle(owner.owns(account, path)):
+            return True
+        recipient = (Recipient(path),)
+        if not self._expander.may_change(recipient):
+            return False
+        [expansion] = await self._expander.expand(recipient)
+        copies = expansion.copies
+        if not expansion.is_alias or len(copies) != 1 or not isinstance(copies[0].place, tuple):
+            return False
+        return await settle(owner.owns(account, copies[0].recipient.address))
 
     async def run_queue(self, session: Session, node: str) -> int | None:
         """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only.
 
         :raises MailError: as there.
         """
-        if not self._may_send_anywhere(session):
+        if not self._permission.may_send_anywhere(session):
             raise Refused(459, "4.7.1", "You may not start the queue")
         if node.startswith("#"):
             raise Refused(458, "4.3.0", "There is no such queue")
@@ -181,17 +215,6 @@ class QueueDelivery(Delivery):
             started += len(await settle(self._queue.change([each.id for each in page], QueueChange.RETRY)))
         return started
 
-    def _may_send_anywhere(self, session: Session) -> bool:
-        if session.protocol == "LMTP":  # for final delivery (RFC 2033 1)
-            return False
-        return session.account is not None or session.peer in self._relay_from
-
-    def _destination(self, path: Address) -> str | None:
-        """The destination of mail for other servers; None if it is not sent."""
-        if not path.domain or self._routes.next_hop(path.domain) is None:
-            return None
-        return self._routes.key(path.domain)
-
     # -- messages
 
     async def deliver(self, envelope: Envelope, content: Octets) -> Sequence[Outcome]:
@@ -200,12 +223,19 @@ class QueueDelivery(Delivery):
         :raises MailError: the message is for another server, too, and could not be stored: nobody gets it.
         """
         content = Content.of(content)
-        places = [await self._place(recipient.address) for recipient in envelope.recipients]
+        if self._expander.may_change(envelope.recipients):
+            expansions = await self._expander.expand(envelope.recipients)
+            if any(expansion.is_alias for expansion in expansions):
+                self._tell(envelope.id, expansions)
+                return await self._deliver_expanded(envelope, content, expansions)
+            places = [expansion.copies[0].place for expansion in expansions]
+        else:
+            places = [await self._places.find(recipient.address) for recipient in envelope.recipients]
         if any(isinstance(place, str) for place in places):
             return await self._accept(envelope, content, places)
         result = await settle(self._local.deliver(envelope, content))
         outcomes = result or [DELIVERED] * len(envelope.recipients)
-        reports = await self._prepared(self._reports(envelope, outcomes, content))
+        reports = await self._prepared(self._reports.of_copies(envelope, outcomes, content))
         if reports:
             await settle(self._queue.add(reports))
         return outcomes
@@ -217,23 +247,105 @@ class QueueDelivery(Delivery):
         """
         session = Session("ESMTP", self._hostname)
         envelope = Envelope(uuid.uuid4().hex, message.sender, message.recipients, session, message.parameters)
-        places = [await self._place(recipient.address) for recipient in envelope.recipients]
         with suppress(MailError):
-            return self._new(envelope, await self._signed(message.content), places)
+            expansions = await self._expander.expand(envelope.recipients)
+            self._tell(envelope.id, expansions)
+            content = await self._signed(message.content)
+            new = await self._groups(envelope, content, expansions)
+            return new[0] if new else None
         return None
 
     async def _accept(
-        self, envelope: Envelope, content: Content, places: Sequence[_Place]
+        self, envelope: Envelope, content: Content, places: Sequence[Place]
     ) -> Sequence[Outcome]:
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
-        if self._may_send_anywhere(envelope.session):
+        if self._permission.may_send_anywhere(envelope.session):
             content = await self._signed(content)
-        new = self._new(envelope, content, places)
+        now, may_hurry = self._clock(), self._permission.may_send_anywhere(envelope.session)
+        new = self._maker.make(envelope, content, places, now=now, may_hurry=may_hurry)
         outcomes = [DELIVERED if destination is None else _QUEUED for destination in new.destinations]
         here = [place for place, to in enumerate(new.destinations) if to is None]
-        reports = await self._prepared(self._successes(envelope, outcomes, here, content))
+        reports = await self._prepared([self._reports.of_success(envelope, outcomes, here, content)])
         await settle(self._queue.add([new, *reports]))
         return outcomes
+
+    # -- messages with aliases
+
+    async def _deliver_expanded(
+        self, envelope: Envelope, content: Content, expansions: Sequence[Expansion]
+    ) -> Sequence[Outcome]:
+        """Deliver a message of which others get copies than those whom the client named."""
+        may_send = self._permission.may_send_anywhere(envelope.session)
+        leaves = any(expansion.leaves for expansion in expansions)
+        earlier = earlier_deliveries(content) if leaves else frozenset()
+        for expansion in expansions:
+            if expansion.leaves and is_in(expansion.recipient.address, earlier):
+                text = "The message has been here before: it goes in circles"
+                expansion.refuse(Refused(554, "5.4.6", text))
+            elif not expansion.is_alias and not may_send and isinstance(expansion.copies[0].place, str):
+                expansion.refuse(RelayDenied())  # it was an alias at RCPT
+        is_all_here = not any(isinstance(copy.place, str) for each in expansions for copy in each.copies)
+        store = self._store_here if is_all_here else self._store_all
+        outcomes = await store(envelope, content, expansions)
+        return [outcome_of_alias(each) for each in outcomes]
+
+    async def _store_here(
+        self, envelope: Envelope, content: Content, expansions: Sequence[Expansion]
+    ) -> list[list[Outcome]]:
+        """Deliver a message to mailboxes here: each may refuse its copy."""
+        copies = [copy for each in expansions for copy in each.copies if isinstance(copy.place, tuple)]
+        given: list[Outcome] = []
+        if copies:
+            here = replace(envelope, recipients=tuple(copy.recipient for copy in copies))
+            result = await settle(self._local.deliver(here, content))
+            given = list(result or [DELIVERED] * len(copies))
+        left = iter(given)
+        outcomes = [
+            [
+                outcome_of(copy.place) if isinstance(copy.place, MailError) else next(left)
+                for copy in each.copies
+            ]
+            for each in expansions
+        ]
+        report = self._reports.of_expansions(envelope, expansions, outcomes, content)
+        if reports := await self._prepared([report]):
+            await settle(self._queue.add(reports))
+        return outcomes
+
+    async def _store_all(
+        self, envelope: Envelope, content: Content, expansions: Sequence[Expansion]
+    ) -> list[list[Outcome]]:
+        """Store a message for mailboxes here and for other servers: all of it, or nothing."""
+        if self._permission.may_send_anywhere(envelope.session):
+            content = await self._signed(content)
+        outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
+        new = await self._groups(envelope, content, expansions)
+        report = self._reports.of_expansions(envelope, expansions, outcomes, content)
+        await settle(self._queue.add([*new, *await self._prepared([report])]))
+        return outcomes
+
+    async def _groups(
+        self, envelope: Envelope, content: Content, expansions: Sequence[Expansion]
+    ) -> list[NewQueued]:
+        """What is added to the queue for a message.
+
+        :raises MailError: a recipient that is no alias has no place.
+        """
+        now, may_hurry = self._clock(), self._permission.may_send_anywhere(envelope.session)
+        is_from_here = not envelope.sender or await self._places.is_ours(envelope.sender)
+        return [
+            self._maker.make_group(
+                envelope, content, group, now=now, may_hurry=may_hurry, is_from_here=is_from_here
+            )
+            for group in await grouped(expansions)
+        ]
+
+    def _tell(self, id: str, expansions: Sequence[Expansion]) -> None:
+        for expansion in expansions:
+            for alias, addresses in expansion.steps:
+                self._observers.expanded(Expanded(id, alias, addresses))
+
+    # -- signatures and reports
 
     async def _signed(self, content: Content) -> Content:
         """The message with signatures, if its author's domain has keys; without them if a key is broken."""
@@ -246,68 +358,12 @@ class QueueDelivery(Delivery):
             return content
         return content.prepend(fields) if fields else content
 
-    async def _place(self, path: Address) -> _Place:
-        """Where mail for an address goes: mailboxes here, a destination, or nowhere."""
-        try:
-            return tuple(await settle(self._placing.place(path)))
-        except RelayDenied as error:
-            return self._destination(path) or error
-        except MailError as error:  # such as an account that was deleted since RCPT
-            return error
-
-    def _new(self, envelope: Envelope, content: Content, places: Sequence[_Place]) -> NewQueued:
-        """:raises MailError: one of the recipients has no place."""
-        placements: dict[Placement, None] = {}
-        destinations: list[str | None] = []
-        for place in places:
-            if isinstance(place, MailError):
-                raise place
-            destinations.append(place if isinstance(place, str) else None)
-            if not isinstance(place, str):
-                placements.update(dict.fromkeys(place))
-        session, options, now = envelope.session, mail_options(envelope.parameters), self._clock()
-        due = now if options.hold_for is None else now + options.hold_for
-        may_hurry = self._may_send_anywhere(session)
-        return NewQueued(
-            content=with_return_path(envelope.sender, content) if placements else content,
-            envelope=envelope,
-            destinations=tuple(destinations),
-            arrived=now,
-            expires=now + self._lifetime,
-            placements=tuple(placements),
-            skip=len(return_path(envelope.sender)) if placements else 0,
-            due=due if options.hold_until is None else options.hold_until,
-            priority=min(options.priority or 0, 9 if may_hurry else 0),
-            share=session.account or session.peer,
-        )
-
-    # -- reports
-
     async def _prepared(self, reports: Iterable[Report | None]) -> list[NewQueued]:
         prepared = [await self.prepare(each) for each in reports if each is not None]
         return [each for each in prepared if each is not None]
 
-    def _reports(
-        self, envelope: Envelope, outcomes: Sequence[Outcome], content: Content
-    ) -> Iterator[Report | None]:
-        """What the sender is told of copies for mailboxes here.
 
-        LMTP has a reply for each recipient, and SMTP refuses a message that nobody got: then no failure is
-        left to tell.
-        """
-        stored = [index for index, outcome in enumerate(outcomes) if outcome.accepted]
-        yield from self._successes(envelope, outcomes, stored, content)
-        if 0 < len(stored) < len(outcomes) and envelope.session.protocol != "LMTP":
-            yield bounce(envelope, outcomes, content, hostname=self._hostname, clock=self._clock)
-
-    def _successes(
-        self, envelope: Envelope, outcomes: Sequence[Outcome], stored: Iterable[int], content: Content
-    ) -> Iterator[Report | None]:
-        """A report of success, to a sender who wants one (RFC 3461 4.1)."""
-        statuses = [
-            RecipientStatus(envelope.recipients[index], outcomes[index], Action.DELIVERED)
-            for index in stored
-            if envelope.recipients[index].parameters
-        ]
-        if statuses:
-            yield report(envelope, statuses, content, hostname=self._hostname, clock=self._clock)
+def _outcome(place: Place) -> Outcome:
+    if isinstance(place, MailError):
+        return outcome_of(place)
+    return _QUEUED if isinstance(place, str) else DELIVERED

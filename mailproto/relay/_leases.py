@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from twisted.internet.defer import ensureDeferred
@@ -14,6 +14,7 @@ from mailproto.interfaces import IQueue
 from mailproto.model import Lease
 from mailproto.relay._destination import Destination, Held, LaneKey
 from mailproto.relay._limits import RelayLimits
+from mailproto.relay._turns import Turn
 from mailproto.relay._wanted_tls import wanted_tls
 from mailproto.typing import ReactorTime
 
@@ -87,18 +88,27 @@ class Leases:
                     recipients=limits.recipients,
                 )
             )
+            taken = await self._taken(leases, destination)
         finally:
             destination.is_leasing = False
             self._asked -= messages
         destination.has_more = len(leases) >= messages or any(
             len(lease.message.recipients) >= limits.recipients for lease in leases
         )
-        taken = [Held(lease, destination, LaneKey(wanted_tls(lease.message))) for lease in leases]
-        for held in taken:
-            self._held[held.lease.token] = held
+        return taken
+
+    async def _taken(self, leases: Sequence[Lease], destination: Destination) -> list[Held]:
+        """What was leased; what messages demand is read from their headers, in turns."""
+        taken: list[Held] = []
+        turn = Turn(self._clock)
+        if leases and self._timer is None:
+            self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
+        for lease in leases:
+            held = self._held[lease.token] = Held(lease, destination, LaneKey(wanted_tls(lease.message)))
+            taken.append(held)
+            if turn.is_over:
+                await turn.next()
         destination.held += len(taken)
-        if taken and self._timer is None:
-            self._timer = self._clock.callLater(limits.lease / 4, self._look)
         return taken
 
     def forget(self, held: Held) -> None:

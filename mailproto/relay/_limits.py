@@ -63,7 +63,7 @@ class RelayLimits:
     connection_idle: float = 5
     rate: float = 0
     rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    lease: float = 600
+    lease: float = 120
     stop_within: float = 20
 
     def __post_init__(self) -> None:

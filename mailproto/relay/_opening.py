@@ -15,7 +15,7 @@ from twisted.internet.endpoints import (
 )
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
-from mailproto._arguments import check_path, check_type
+from mailproto._arguments import check_line, check_methods, check_path, check_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client.base import aborting
 from mailproto.client.errors import ClientError, ConnectFailed, ConnectionLost, TLSFailed, TLSUnavailable
@@ -68,10 +68,13 @@ class Opener:
         counts: SessionCounter | None = None,
     ) -> None:
         check_clock("reactor", reactor)
+        check_line("hostname", hostname)
         if timeouts is not None:
             check_type("timeouts", timeouts, SMTPTimeouts, "an SMTPTimeouts or None")
         if trust_root is not None:
             check_path("trust_root", trust_root, "the path of a PEM file, or None")
+        if counts is not None:
+            check_methods("counts", counts, "a TLSReports or None", "succeeded", "failed")
         self._reactor: Any = reactor
         self._hostname = hostname
         self._timeouts = timeouts or SMTPTimeouts()

@@ -37,6 +37,7 @@ class Routes:
         by_domain: Mapping[str, NextHop | str | None] | None = None,
         credentials: Mapping[str, Password] | None = None,
     ) -> None:
+        check_mapping("credentials", credentials or {})
         self._credentials: dict[str, Password] = {}
         for host, password in (credentials or {}).items():
             if not isinstance(password, Password):  # which is not shown

@@ -33,6 +33,9 @@ further wait is twice as long..."""
 LONGEST_WAIT: Final = 60.0
 """... up to this."""
 
+LAST_TRIES: Final = 10
+"""How often they are brought once more while the agent stops: what was sent would be sent again otherwise."""
+
 AT_ONCE: Final = 20
 """Recipients of the longest report that is written in the reactor's thread, in some 3 ms."""
 
@@ -67,11 +70,13 @@ class Settling:
 
     async def _settle(self, held: Held, decision: Decision, now: float) -> None:
         try:
-            wait = FIRST_WAIT
+            wait, last_tries = FIRST_WAIT, LAST_TRIES
             while not await self._try(held, decision, now) and not held.is_lost:
                 if self._is_stopping:
+                    wait, last_tries = FIRST_WAIT, last_tries - 1
+                if not last_tries:
                     self.log.error(
-                        "the results of message {id} could not be noted: it will be tried again",
+                        "the results of message {id} could not be noted: it may be sent twice",
                         id=held.lease.message.envelope.id,
                     )
                     break
@@ -155,7 +160,7 @@ class Settling:
             self._waits.discard(waiting)
 
     def stop(self) -> None:
-        """Try a last time what the queue has not taken, and then give up."""
+        """Try what the queue has not taken a few times more, and then give up."""
         self._is_stopping = True
         for waiting in list(self._waits):
             waiting.cancel()

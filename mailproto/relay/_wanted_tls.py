@@ -16,10 +16,13 @@ SEARCHED: Final = 1 << 14
 
 def wanted_tls(message: QueuedMessage) -> bool | None:
     """True if the message must only travel over TLS (REQUIRETLS), False if it shall travel even where TLS
-    fails (``TLS-Required: No``), or else None."""
+    fails (``TLS-Required: No``), or else None.
+
+    A report travels over any TLS rather than not at all (5).
+    """
     parameters, content = message.envelope.parameters, message.content
     if parameters and "REQUIRETLS" in parameters:
-        return True
+        return True if message.envelope.sender else None
     return False if content is not None and _is_tls_optional(content) else None
 
 

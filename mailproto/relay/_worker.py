@@ -193,6 +193,7 @@ class Worker:
             self._complain("the queue cannot be looked at", error)
         finally:
             self._is_looking = False
+        self._tidy()
         self._look_in(LOOK_EVERY if self._is_to_look else min(max(sleep, LOOK_EVERY), LONGEST_SLEEP))
         self._feed()
 
@@ -243,8 +244,6 @@ class Worker:
         self._dispatcher.start(destination)
         if destination.has_more:
             self._feed_soon()
-        elif not taken:
-            self._tidy()
         if self._is_cut and self._leases.is_ample:
             self._is_cut = False
             self._look_soon()

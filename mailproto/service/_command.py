@@ -26,7 +26,7 @@ from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
-from mailproto.service._reasons import file_error, store_error
+from mailproto.service._reasons import file_error, store_error, user_name
 from mailproto.service._send_command import add_send_options
 from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
 from mailproto.service._store_command import add_store_actions
@@ -110,7 +110,9 @@ def _parser() -> ArgumentParser:
 
 
 def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
-    options: ArgumentParser = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
+    options: ArgumentParser = actions.add_parser(
+        action, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
     options.add_argument(
         "--data",
         type=Path,
@@ -140,6 +142,7 @@ def _check(options: Namespace) -> None:
         raise CommandError(_no_store(options))
     if _is_there(options.place):
         _become_owner(options.place)
+        _check_access(options)
     if "name" in options and options.domain is None:
         options.domain = "" if "@" in options.name else remembered_domain(options.data)
 
@@ -167,6 +170,21 @@ def _become_owner(place: Path) -> None:
         os.setuid(owner.st_uid)
 
 
+def _check_access(options: Namespace) -> None:
+    """:raises CommandError: the store is another user's."""
+    enter = os.X_OK if options.place.is_dir() else 0
+    if os.access(options.place, os.R_OK | os.W_OK | enter):
+        return
+    owner = user_name(options.place.stat().st_uid)
+    if owner == user_name(os.geteuid()):
+        return  # the error of the store says more
+    to_do = f"run this as {owner}" + ("" if owner == user_name(0) else " or root")
+    if "server" in options:
+        to_do += ", or give the message to a server with --server"
+    status = os.EX_NOPERM if "server" in options else 1
+    raise CommandError(f"{options.place} belongs to {owner}: {to_do}", status=status)
+
+
 async def _run(reactor: Any, options: Namespace) -> None:
     globalLogPublisher.addObserver(_print_warning)
     try:
@@ -182,10 +200,14 @@ async def _run(reactor: Any, options: Namespace) -> None:
             raise CommandError(store_error(error, path)) from None
         try:
             status = await options.run(store, options)
+            sys.stdout.flush()
         finally:
             await settle(store.stop())
         if status:
             sys.exit(status)
+    except BrokenPipeError:  # whoever reads this, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's flush at the end
+        sys.exit(1)
     except OSError as error:
         sys.exit(f"mailproto: {file_error(error, options.data)}")
     except MailError as error:

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from mailproto._arguments import check_fields
 from mailproto.imap.limits import IMAPLimits
 from mailproto.pop3.limits import POP3Limits
+from mailproto.relay.limits import RelayLimits
 from mailproto.smtp.limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
 
 __all__ = ["ServiceLimits", "limit_names", "with_limit"]
@@ -17,13 +18,14 @@ __all__ = ["ServiceLimits", "limit_names", "with_limit"]
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """The limits of each protocol (`mailproto.service._listeners.Listener`)."""
+    """The limits of each protocol (`mailproto.service._listeners.Listener`), and of the relay."""
 
     smtp: SMTPLimits = field(default_factory=SMTPLimits)
     submission: SMTPLimits = TRUSTED_CLIENT_LIMITS
     lmtp: SMTPLimits = TRUSTED_CLIENT_LIMITS
     pop3: POP3Limits = field(default_factory=POP3Limits)
     imap: IMAPLimits = field(default_factory=IMAPLimits)
+    relay: RelayLimits = field(default_factory=RelayLimits)
 
     def __post_init__(self) -> None:
         """:raises TypeError: the limits of a protocol are of the wrong class."""
@@ -94,8 +96,8 @@ def _seconds(value: str) -> float:
     return number
 
 
-_NO_LIMITS = frozenset({"append"})
-"""Limits that follow from another setting: ``max_message_size`` limits messages in APPEND."""
+_NO_LIMITS = frozenset({"append", "rates"})
+"""Not set by name: ``max_message_size`` limits messages in APPEND, and the relay's rates are a table."""
 
 _NUMBERS: dict[Any, Callable[[str], float]] = {
     int: _whole,

@@ -17,6 +17,7 @@ from mailproto._twisted_arguments import check_clock
 from mailproto._twisted_internals import keep_time
 from mailproto.observing import ObserverOrMore, Observers
 from mailproto.service._accounts import AccountsService
+from mailproto.service._aliases import AliasesService
 from mailproto.service._data import DataService
 from mailproto.service._hangup import HangupService
 from mailproto.service._listeners import LISTENERS
@@ -40,10 +41,10 @@ class MailService(MultiService):
     """A complete mail server.
 
     Its parts are child services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
-    ``servers``, ``relay``, and one for each endpoint, named after its listener: ``smtp``, ``smtp-2``, and so
-    on.  They start in this order; each waits until the ``startService`` before it is done.  The endpoints
-    stop first, all together: no new connections are accepted, and each connection ends after its running
-    command.  Then the others stop in the opposite order, so that the store closes late.
+    ``aliases``, ``servers``, ``relay``, and one for each endpoint, named after its listener: ``smtp``,
+    ``smtp-2``, and so on.  They start in this order; each waits until the ``startService`` before it is done.
+    The endpoints stop first, all together: no new connections are accepted, and each connection ends after
+    its running command.  Then the others stop in the opposite order, so that the store closes late.
 
     Ports are bound first, in `privilegedStartService`, so that the server can use low ports and still give
     up root's rights (``twistd --uid``).
@@ -90,10 +91,13 @@ class MailService(MultiService):
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
         store = self._add("store", StoreService(settings.store, data, reactor=several))
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
+        aliases = self._add("aliases", AliasesService(settings, data, reactor=several))
         observers = Observers(observer)
         servers = self._add(
             "servers",
-            ServersService(settings, data, tls, store, accounts, reactor=several, observers=observers),
+            ServersService(
+                settings, data, tls, store, accounts, aliases, reactor=several, observers=observers
+            ),
         )
         self._add(
             "relay",
@@ -157,7 +161,7 @@ class MailService(MultiService):
     def reload(self) -> Deferred[None]:
         """Read files again without ending connections, and log the result.
 
-        This calls ``reload`` of each part that has one: at present it reads the TLS certificate and key.
+        This calls ``reload`` of each part that has one: those read the TLS certificate and key, and aliases.
         """
         return Deferred.fromCoroutine(self._reload())
 

@@ -226,7 +226,7 @@ class Options(RelayOptions):
 
     def opt_limit(self, setting: str) -> None:
         """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500; repeatable. A wrong name lists
-        all limits. Protocols: smtp, submission, lmtp, pop3, imap."""
+        all limits. Protocols: smtp, submission, lmtp, pop3, imap; and relay."""
         try:
             self._limits = with_limit(self._limits, setting)
         except ValueError as error:

@@ -9,7 +9,6 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -22,12 +21,21 @@ from mailproto.model import (
     DestinationState,
     QueueChange,
     QueuedMessage,
-    QueuedRecipient,
     QueueFilter,
     QueueState,
 )
 from mailproto.printable import printable
 from mailproto.service._command_error import CommandError
+from mailproto.service._queue_text import (
+    Paused,
+    all_lines,
+    as_json,
+    counted,
+    in_octets,
+    iso,
+    short_lines,
+    when,
+)
 
 __all__ = ["add_queue_actions"]
 
@@ -56,7 +64,7 @@ def add_queue_actions(add_action: Callable[[str, str], ArgumentParser]) -> None:
     ):
         options = add_action(action, text)
         options.set_defaults(run=run)
-        _add_filters(options, is_change=action not in ("list", "show"))
+        _add_filters(options, has_all=action != "list")
         options.add_argument("--json", action="store_true", help="one JSON object a line")
     flush = add_action("flush", "try everything that waits, at once")
     flush.set_defaults(run=_change(QueueChange.RETRY), **_NO_FILTER, all=True)
@@ -76,14 +84,14 @@ _NO_FILTER: dict[str, Any] = {
 }
 
 
-def _add_filters(options: ArgumentParser, *, is_change: bool) -> None:
+def _add_filters(options: ArgumentParser, *, has_all: bool) -> None:
     options.add_argument("ids", type=int, nargs="*", metavar="ID", help="a message's number in the queue")
     options.add_argument("--sender", default="", help="a part of the sender's address; '<>' for reports")
     options.add_argument("--recipient", default="", help="a part of a recipient's address")
     options.add_argument("--domain", default="", help="the domain of a recipient")
     options.add_argument("--age", type=_seconds, help="at least so old: 90, 5m, 2h, 1d")
     options.add_argument("--status", choices=_STATES, help="of a recipient; deferred: tried in vain")
-    if is_change:
+    if has_all:
         options.add_argument("--all", action="store_true", help="all messages, if nothing else says which")
 
 
@@ -120,22 +128,47 @@ async def _pages(queue: IQueue, wanted: QueueFilter) -> AsyncIterator[list[Queue
         yield list(page)
 
 
+async def _paused(queue: IQueue) -> Paused:
+    """The destinations that are left alone now, because they could not be reached."""
+    now, after = time.time(), ""
+    found: dict[str, DestinationState] = {}
+    while page := await settle(queue.destinations(after=after, limit=_PAGE)):
+        after = page[-1].destination
+        found.update((each.destination, each) for each in page if each.paused_until > now)
+    return found
+
+
+def _check_missing(missing: set[int], options: Namespace) -> None:
+    """:raises CommandError: messages that were named are not in the queue, or do not fit the filter."""
+    if missing:
+        numbers = ", ".join(map(str, sorted(missing)))
+        filtered = _filter(options) != QueueFilter(ids=options.ids)
+        raise CommandError(f"not in the queue{', or not as the options say' if filtered else ''}: {numbers}")
+
+
 async def _list(store: IStore, options: Namespace) -> None:
     number = octets = 0
-    async for page in _pages(_queue_of(store), _filter(options)):
+    queue, missing = _queue_of(store), set(options.ids)
+    paused = await _paused(queue)
+    async for page in _pages(queue, _filter(options)):
         for message in page:
+            missing.discard(message.id)
             number += 1
             octets += message.size
-            _print(_as_json(message) if options.json else "\n".join(_lines(message)), options)
+            _print(
+                as_json(message, paused) if options.json else "\n".join(short_lines(message, paused)), options
+            )
     if not options.json:
-        print(f"{_count(number, 'message')}, {_octets(octets)}")
+        print(f"{counted(number, 'message')}, {in_octets(octets)}")
+    _check_missing(missing, options)
 
 
 async def _show(store: IStore, options: Namespace) -> None:
     queue, wanted = _queue_of(store), _filter(options)
-    if wanted == QueueFilter():
-        raise CommandError("name messages by their numbers, or by --sender, --recipient, ...")
-    shown = 0
+    if wanted == QueueFilter() and not options.all:
+        raise CommandError("name messages to show by their numbers or a filter, or say --all")
+    shown, missing = 0, set(options.ids)
+    paused = await _paused(queue)
     async for page in _pages(queue, wanted):
         for found in page:
             try:
@@ -143,7 +176,11 @@ async def _show(store: IStore, options: Namespace) -> None:
             except NoSuchQueued:  # sent a moment ago
                 continue
             shown += 1
-            _print(_as_json(message) if options.json else "\n".join(_all_lines(message)), options)
+            missing.discard(found.id)
+            _print(
+                as_json(message, paused) if options.json else "\n".join(all_lines(message, paused)), options
+            )
+    _check_missing(missing, options)
     if not shown:
         raise CommandError("no such message is in the queue")
 
@@ -154,17 +191,19 @@ def _change(change: QueueChange) -> Callable[[IStore, Namespace], Any]:
         if wanted == QueueFilter() and not options.all:
             raise CommandError(f"name messages to {change.value} by their numbers or a filter, or say --all")
         total = (await settle(queue.counts(time.time()))).messages
-        done = 0
+        done, missing = 0, set(options.ids)
         with tqdm(total=total, unit=" messages", leave=False, disable=not sys.stderr.isatty()) as progress:
             async for page in _pages(queue, wanted):
                 changed = await settle(queue.change([message.id for message in page], change))
                 done += len(changed)
+                missing.difference_update(message.id for message in page)
                 progress.update(len(page))
                 if options.json:
                     for number in changed:
                         _print(json.dumps({"id": number, "change": change.value}), options)
         if not options.json:
-            print(f"{change.value}: {_count(done, 'message')}")
+            print(f"{change.value}: {counted(done, 'message')}")
+        _check_missing(missing, options)
 
     return run
 
@@ -176,16 +215,17 @@ async def _stats(store: IStore, options: Namespace) -> None:
     after = ""
     while page := await settle(queue.destinations(after=after, limit=_PAGE)):
         after = page[-1].destination
-        top = list(islice(sorted([*top, *page], key=lambda each: -each.waiting), _TOP))
+        shown = [each for each in page if each.waiting or each.paused_until > now]
+        top = list(islice(sorted([*top, *shown], key=lambda each: -each.waiting), _TOP))
     if options.json:
         value: dict[str, Any] = asdict(counts)
-        value["oldest"] = _iso(counts.oldest)
+        value["oldest"] = iso(counts.oldest)
         value["destinations"] = [
-            {**asdict(each), "due": _iso(each.due), "paused_until": _iso(each.paused_until)} for each in top
+            {**asdict(each), "due": iso(each.due), "paused_until": iso(each.paused_until)} for each in top
         ]
         print(json.dumps(value))
         return
-    print(f"{_count(counts.messages, 'message')}, {_octets(counts.octets)}, oldest {_when(counts.oldest)}")
+    print(f"{counted(counts.messages, 'message')}, {in_octets(counts.octets)}, oldest {when(counts.oldest)}")
     print(
         f"recipients: {counts.waiting} waiting ({counts.due} due now, {counts.deferred} tried in vain,"
         f" {counts.leased} being sent), {counts.held} held"
@@ -193,116 +233,9 @@ async def _stats(store: IStore, options: Namespace) -> None:
     for each in top:
         paused = ""
         if each.paused_until > now:
-            paused = f", paused until {_when(each.paused_until)}: {each.reason}"
+            paused = f", paused until {when(each.paused_until)}: {each.reason}"
         print(printable(f"{each.waiting:8} {each.destination}{paused}"))
-
-
-# -- how it looks
 
 
 def _print(text: str, options: Namespace) -> None:
     print(text if options.json else "\n".join(map(printable, text.split("\n"))))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-def _octets(number: int) -> str:
-    size, unit = float(number), "octets"
-    for larger in ("KB", "MB", "GB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{number} octets" if unit == "octets" else f"{size:.1f} {unit}"
-
-
-def _when(seconds: float | None) -> str:
-    """Local time, as in twistd's log."""
-    return "-" if not seconds else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _iso(seconds: float | None) -> str | None:
-    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
-
-
-def _lines(message: QueuedMessage) -> list[str]:
-    head = f"{message.id} {_when(message.arrived)} {_octets(message.size)} from <{message.envelope.sender}>"
-    return [head, *(f"    <{each.recipient.address}> {_state(each)}" for each in message.recipients)]
-
-
-def _state(recipient: QueuedRecipient) -> str:
-    words = [recipient.state.value]
-    if recipient.state is QueueState.WAITING:
-        words.append(f"next try {_when(recipient.due) if recipient.due > time.time() else 'now'}")
-    if recipient.attempts:
-        words.append(f"tried {_count(recipient.attempts, 'time')}")
-    if recipient.outcome is not None:
-        reply = f"{recipient.outcome.code} {recipient.outcome.enhanced} {recipient.outcome.text}"
-        words.append(f"{recipient.host}: {reply}" if recipient.host else reply)
-    return ", ".join(words)
-
-
-def _all_lines(message: QueuedMessage) -> list[str]:
-    envelope = message.envelope
-    account = f", account {envelope.session.account}" if envelope.session.account else ""
-    lines = [
-        f"message {message.id}, in the log: {envelope.id}",
-        f"    from <{envelope.sender}>, by {envelope.session.peer or 'this server'}{account}",
-        f"    {_octets(message.size)}, arrived {_when(message.arrived)}, given up {_when(message.expires)}",
-    ]
-    if message.priority:
-        lines.append(f"    priority {message.priority}")
-    for recipient in message.recipients:
-        lines += [
-            f"    to <{recipient.recipient.address}>: {recipient.state.value}",
-            f"        destination {recipient.destination}, {_count(recipient.attempts, 'attempt')}",
-        ]
-        if recipient.outcome is not None:
-            outcome = recipient.outcome
-            lines.append(
-                f"        at {_when(recipient.attempted)} {recipient.host or 'this server'} said: "
-                f"{outcome.code} {outcome.enhanced} {outcome.text}"
-            )
-            if outcome.detail:
-                lines.append(f"        {outcome.detail}")
-        if recipient.state is QueueState.WAITING:
-            lines.append(f"        next try: {_when(recipient.due) if recipient.due else 'now'}")
-    return lines
-
-
-def _as_json(message: QueuedMessage) -> str:
-    envelope = message.envelope
-    return json.dumps(
-        {
-            "id": message.id,
-            "log_id": envelope.id,
-            "sender": str(envelope.sender),
-            "peer": envelope.session.peer,
-            "account": envelope.session.account,
-            "size": message.size,
-            "arrived": _iso(message.arrived),
-            "expires": _iso(message.expires),
-            "priority": message.priority,
-            "recipients": [
-                {
-                    "address": str(each.recipient.address),
-                    "destination": each.destination,
-                    "state": each.state.value,
-                    "due": _iso(each.due),
-                    "attempts": each.attempts,
-                    "attempted": _iso(each.attempted),
-                    "host": each.host,
-                    "reply": None
-                    if each.outcome is None
-                    else {
-                        "code": each.outcome.code,
-                        "enhanced": each.outcome.enhanced,
-                        "text": each.outcome.text,
-                        "detail": each.outcome.detail,
-                    },
-                }
-                for each in message.recipients
-            ],
-        }
-    )

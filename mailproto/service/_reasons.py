@@ -8,7 +8,7 @@ import os
 import pwd
 from collections.abc import Mapping
 
-__all__ = ["file_error", "refusal", "store_error"]
+__all__ = ["file_error", "refusal", "store_error", "user_name"]
 
 _TO_DO: Mapping[int, str] = {
     errno.EEXIST: "there is a file of this name, which is no folder: remove it, or choose another",
@@ -68,11 +68,11 @@ def _may_use(path: str, mode: int) -> bool:
 
 def _denied(path: str) -> str:
     """The text for a denied permission; names the owner of the nearest existing folder."""
-    user, there = _user_name(os.geteuid()), path
+    user, there = user_name(os.geteuid()), path
     while not os.path.lexists(there) and there != (above := os.path.dirname(there) or "."):
         there = above
     try:
-        owner = f"{there} belongs to {_user_name(os.lstat(there).st_uid)}"
+        owner = f"{there} belongs to {user_name(os.lstat(there).st_uid)}"
     except OSError:
         owner = "it belongs to another"
     to_do = f"give it to {user} (chown -R)"
@@ -81,7 +81,8 @@ def _denied(path: str) -> str:
     return f"Permission denied: the user {user} may not use it; {owner}: {to_do}"
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """The name of a user of this machine, or his number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

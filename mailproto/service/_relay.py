@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -18,6 +18,7 @@ from mailproto.relay.limits import Schedule
 from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
+from mailproto.service._remembered_routes import remember_routes
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
 from mailproto.service._settings import Settings
@@ -76,9 +77,11 @@ class RelayService(Service):
         delivery = self._servers.delivery
         if not isinstance(delivery, QueueDelivery) or not IQueueStore.providedBy(self._store.store):
             self._reporter.relaying("off")
+            self._remember("off", {})
             return
         routes = settings.relay.routes_for(settings.domains)
         self._reporter.relaying(str(routes))
+        self._remember(settings.relay.way_for(settings.domains), settings.relay.routes)
         queue = self._store.store.queue
         if routes.sends_nothing:
             await self._warn_of_the_queue(queue)
@@ -94,6 +97,12 @@ class RelayService(Service):
             reports.stop()
         if agent is not None:
             await agent.stop()
+
+    def _remember(self, way: str, routes: Mapping[str, str]) -> None:
+        try:
+            remember_routes(self._data.folder, way, routes)
+        except OSError as error:
+            self.log.warn("mailproto send does not know this server's routes: {error}", error=error)
 
     def _make_agent(self, queue: IQueue, delivery: QueueDelivery, routes: Routes) -> RelayAgent:
         settings, relay = self._settings, self._settings.relay
@@ -123,7 +132,9 @@ class RelayService(Service):
                 lifetime=relay.lifetime,
                 delay_notice=relay.delay_notice,
             ),
+            limits=settings.limits.relay,
             observer=self._observers,
+            spool_folder=str(self._data.spool_folder),
         )
 
     async def _warn_of_the_queue(self, queue: IQueue) -> None:

@@ -19,6 +19,7 @@ RELAY_OPTIONS: Mapping[str, str] = {
     "relay.routes": "--route",
     "relay.credentials": "--relay-credentials",
     "relay.clients": "--relay-from",
+    "relay.aliases": "--aliases",
     "relay.resolvers": "--resolver",
     "relay.mx_port": "--mx-port",
     "relay.retry": "--retry",
@@ -56,6 +57,12 @@ class RelayOptions(UsageOptions):
             None,
             None,
             "A file with a line HOST USER PASSWORD for each host of such URLs.",
+        ],
+        [
+            "aliases",
+            None,
+            None,
+            "A file of aliases, with lines such as info: alice, bob@example.net; read again when it changes.",
         ],
         ["mx-port", None, 25, "The port of servers that the DNS names.", _number("mx-port", 1)],
         ["retry", None, 60, "Seconds until the first retry; later waits are longer.", _number("retry", 1)],
@@ -114,13 +121,15 @@ class RelayOptions(UsageOptions):
         """
         given: Mapping[str, Any] = self
         file = given["relay-credentials"]
-        if file == "":  # perhaps from a shell variable that is not set
-            raise SettingError("relay.credentials", "a path is missing")
+        for name in ("relay-credentials", "aliases"):
+            if given[name] == "":  # perhaps from a shell variable that is not set
+                raise SettingError(f"relay.{name.removeprefix('relay-')}", "a path is missing")
         return RelaySettings(
             way=given["relay"],
             routes=self._routes,
             credentials={} if file is None else credentials_of(file),
             clients=Networks(self._relay_from),
+            aliases=given["aliases"],
             resolvers=tuple(self._resolvers),
             mx_port=given["mx-port"],
             retry=given["retry"],

@@ -8,12 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailproto._arguments import check_mapping, check_seconds, check_type, check_whole, check_words
+from mailproto._arguments import (
+    check_mapping,
+    check_path,
+    check_seconds,
+    check_type,
+    check_whole,
+    check_words,
+)
 from mailproto._ip import ip_address
 from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
 from mailproto.relay import Routes
-from mailproto.relay._intake import check_relay_from
+from mailproto.relay._permission import check_relay_from
 from mailproto.relay._tls import check_reporter
 from mailproto.service._account_file import read_private
 from mailproto.service._setting_error import SettingError, check_setting
@@ -34,6 +41,7 @@ class RelaySettings:
     :ivar credentials: what to sign in with, by the host of a URL.
     :ivar clients: those that may send anywhere without AUTH: a `Networks`, or a list such as
         ``["192.0.2.0/24"]``.
+    :ivar aliases: a file of aliases (`mailproto.relay.aliases.AliasFile`); None for no aliases.
     :ivar resolvers: DNS servers, such as ``127.0.0.1:53``; none for the system's.
     :ivar mx_port: the port of servers that the DNS names.
     :ivar retry: seconds until the first retry; later ones come after longer waits.
@@ -47,6 +55,7 @@ class RelaySettings:
     routes: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Password] = field(default_factory=dict, repr=False)
     clients: Networks | Sequence[str] = field(default_factory=Networks)
+    aliases: Path | None = None
     resolvers: Sequence[str] = ()
     mx_port: int = 25
     retry: float = 60
@@ -67,6 +76,9 @@ class RelaySettings:
         except (TypeError, ValueError) as error:
             raise SettingError("relay.clients", str(error).lstrip(": ")) from None
         object.__setattr__(self, "clients", clients)
+        if self.aliases is not None:
+            check_setting("relay.aliases", check_path, self.aliases, "the path of a file, or None")
+            object.__setattr__(self, "aliases", Path(self.aliases))
         if self.resolvers:
             check_setting("relay.resolvers", check_words, self.resolvers, "127.0.0.1:53")
         _checked("relay.resolvers", lambda: self.servers)
@@ -87,8 +99,11 @@ class RelaySettings:
 
     def routes_for(self, domains: Sequence[str]) -> Routes:
         """The routes of a server that takes mail for ``domains``."""
-        default = self.way or ("off" if tuple(domains) == ("localhost",) else "mx")
-        return Routes(default, self.routes, self.credentials)
+        return Routes(self.way_for(domains), self.routes, self.credentials)
+
+    def way_for(self, domains: Sequence[str]) -> str:
+        """``way``, or its default for a server that takes mail for ``domains``."""
+        return self.way or ("off" if tuple(domains) == ("localhost",) else "mx")
 
 
 def credentials_of(file: str | os.PathLike[str]) -> dict[str, Password]:

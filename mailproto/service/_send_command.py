@@ -29,11 +29,13 @@ from mailproto.errors import MailError
 from mailproto.interfaces import IQueueStore, IStore
 from mailproto.message import date_text, encode_header, fold, header_fields
 from mailproto.model import Address, Envelope, Parameters, Recipient, Session
-from mailproto.relay import NextHop, QueueDelivery, Routes
+from mailproto.relay import NextHop, QueueDelivery
 from mailproto.service._accounts import remembered_domains
+from mailproto.service._aliases import remembered_aliases, srs_of
 from mailproto.service._command_error import CommandError
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._relay_settings import credentials_of
+from mailproto.service._remembered_routes import remembered_routes
 from mailproto.service._setting_error import SettingError
 from mailproto.smtp import send_mail
 from mailproto.smtp.client._composing import Composed, compose
@@ -105,8 +107,10 @@ def _prepare(options: Namespace) -> None:
         host=own_hostname(),
     )
     named = [full_name(each.strip("<>"), options.domains[0]) for each in options.recipients]
+    path = _address(sender, "sender")
+    for each in named:
+        _address(each, "recipient")
     try:
-        path = Address.parse(sender)
         found: list[str | Address] = [*named]
         if options.t or not named:
             found += [each.address for each in compose(octets, path, None, time.time()).recipients]
@@ -114,6 +118,15 @@ def _prepare(options: Namespace) -> None:
         options.message = _with_wishes(composed, options)
     except ValueError as error:
         raise CommandError(str(error), status=os.EX_DATAERR) from None
+
+
+def _address(text: str, who: str) -> Address:
+    """:raises CommandError: the text is no address."""
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        why = str(error).rpartition("': ")[2]
+        raise CommandError(f"the {who} {text!r} is no address: {why}", status=os.EX_DATAERR) from None
 
 
 def _read(stream: BinaryIO, *, to_the_end: bool) -> bytes:
@@ -193,11 +206,20 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
     if not IQueueStore.providedBy(store):
         raise CommandError("this store keeps no queue: name a server with --server")
     composed, parameters = options.message
+    folder = Path(options.data)
+    try:
+        aliases = remembered_aliases(folder, options.domains)
+        # Only what an alias sends on has a reverse-path of ours.
+        srs = srs_of(folder, options.domains[0]) if aliases is not None else None
+    except (OSError, ValueError) as error:
+        raise CommandError(f"the aliases cannot be used: {error}", status=os.EX_TEMPFAIL) from None
     delivery = QueueDelivery(
         store,
         MailboxDelivery(store, options.domains),
-        Routes("mx"),
-        signing_keys=KeyFolder(Path(options.data) / DKIM_FOLDER),
+        remembered_routes(folder),
+        aliases=aliases,
+        srs=srs,
+        signing_keys=KeyFolder(folder / DKIM_FOLDER),
         hostname=own_hostname(),
     )
     session = Session("ESMTP", own_hostname(), submission=True, account=f"{options.user}@{own_hostname()}")
@@ -236,8 +258,10 @@ async def _to_server(reactor: Any, options: Namespace) -> int:
         )
     except AllRefused as error:
         result = error.result
-    except (ValueError, SettingError) as error:
-        raise CommandError(str(error), status=os.EX_CONFIG) from None
+    except SettingError as error:
+        raise CommandError(error.line("--credentials"), status=os.EX_CONFIG) from None
+    except ValueError as error:
+        raise CommandError(f"--server: {error}", status=os.EX_CONFIG) from None
     except ClientError as error:
         raise CommandError(str(error), status=os.EX_TEMPFAIL) from None
     status = os.EX_OK
@@ -250,7 +274,7 @@ def _server(options: Namespace) -> ServerAddress:
     """:raises ValueError, SettingError: the URL or the file of credentials is not valid."""
     hop = NextHop.parse(options.server)
     if hop.scheme not in ("smtp", "smtps") or not hop.host:
-        raise ValueError("--server must be smtp://HOST:PORT or smtps://HOST:PORT")
+        raise ValueError("must be smtp://HOST:PORT or smtps://HOST:PORT")
     credentials = credentials_of(options.credentials) if options.credentials else {}
     password = {canonical_domain(host): each for host, each in credentials.items()}.get(hop.host)
     if hop.scheme == "smtps":
@@ -262,7 +286,8 @@ def _server(options: Namespace) -> ServerAddress:
 
 def _say(address: str, refusal: Any) -> int:
     """Tell of a recipient who gets nothing; returns the exit status for that (sysexits.h)."""
-    print(f"mailproto: {address}: {refusal.code} {refusal.enhanced} {refusal.text}", file=sys.stderr)
+    hint = "; see --credentials" if refusal.code == 530 else ""
+    print(f"mailproto: {address}: {refusal.code} {refusal.enhanced} {refusal.text}{hint}", file=sys.stderr)
     return os.EX_TEMPFAIL if refusal.code < 500 else os.EX_NOUSER
 
 

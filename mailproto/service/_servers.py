@@ -20,9 +20,11 @@ from mailproto.observing import Observers
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.relay import QueueDelivery
 from mailproto.service._accounts import AccountsService
+from mailproto.service._aliases import AliasesService, srs_of
 from mailproto.service._data import DataService
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._listeners import Listener
+from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import Settings
 from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
@@ -47,6 +49,7 @@ class ServersService(Service):
         tls: TLSService,
         store: StoreService,
         accounts: AccountsService,
+        aliases: AliasesService,
         *,
         reactor: ReactorTime,
         observers: Observers,
@@ -59,6 +62,7 @@ class ServersService(Service):
         self.factories: dict[str, ServerFactory] = {}
         self._store = store
         self._accounts = accounts
+        self._aliases = aliases
         self._delivery: IDelivery | None = None
 
     def stopService(self) -> None:
@@ -78,6 +82,8 @@ class ServersService(Service):
             return CatchAllDelivery(store, settings.catch_all)
         local = MailboxDelivery(store, settings.domains)
         if not IQueueStore.providedBy(store):
+            if settings.relay.aliases is not None:
+                raise SettingError("relay.aliases", f"the store has no queue: {settings.store}")
             return local
         return QueueDelivery(
             store,
@@ -85,6 +91,9 @@ class ServersService(Service):
             settings.relay.routes_for(settings.domains),
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
+            aliases=self._aliases.aliases,
+            srs=srs_of(self.data.folder, settings.domains[0]),
+            observer=self.observers,
             signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
             hostname=settings.hostname,
         )

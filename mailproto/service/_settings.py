@@ -282,6 +282,8 @@ class Settings:
         check_setting("catch_all_anywhere", check_bool, self.catch_all_anywhere)
         if self.catch_all is not None:
             object.__setattr__(self, "catch_all", self._own_catch_all(self.catch_all))
+            if self.relay.aliases is not None:
+                raise SettingError("relay.aliases", "they have no meaning with a catch-all")
         elif self.catch_all_anywhere:
             raise SettingError("catch_all_anywhere", "it has no meaning without a catch-all")
 

@@ -14,7 +14,8 @@ AIOSMTPD = (FOLDER / "coming-from-aiosmtpd.md").read_text()
 TWISTED_MAIL = (FOLDER / "coming-from-twisted-mail.md").read_text()
 HERE = (
     "mailproto.aio auth backends client client.errors connection.proxy delivery errors imap interfaces"
-    " listening message model pop3 pop3.limits smtp smtp.limits smtp.lmtp smtp.server testing tls"
+    " listening message model pop3 pop3.limits relay relay.servers smtp smtp.limits smtp.lmtp smtp.server"
+    " testing tls"
 ).replace(" ", " mailproto.")
 THERE = {"SMTP": "smtp", "POP3": "pop3", "IMAP": "imap4"}
 

@@ -44,6 +44,7 @@ __all__ = [
     "exim",
     "opensmtpd",
     "postfix",
+    "postfix_on",
     "postfix_with_users",
     "postfix_with_xclient",
 ]
@@ -59,6 +60,7 @@ class Daemon:
     :ivar folder: all that it writes is below.
     :ivar log: what it says of itself.
     :param hello: what clients must say before it greets them.
+    :param address: where it listens.
     :param stop_command: the command that ends it, where a signal to what ``command`` started does not.
     """
 
@@ -71,6 +73,7 @@ class Daemon:
         *,
         stop_command: Sequence[str | Path] = (),
         hello: bytes = b"",
+        address: str = HOST,
     ) -> None:
         self.folder = folder
         self.port = port
@@ -87,7 +90,7 @@ class Daemon:
             )
         atexit.register(self.stop)
         deadline = time.monotonic() + PATIENCE
-        while not _greets(port, hello):
+        while not _greets(address, port, hello):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise AssertionError(f"{command[0]} did not start:\n{self.printed()}")
@@ -111,9 +114,9 @@ class Daemon:
         self._process.wait()
 
 
-def _greets(port: int, hello: bytes) -> bool:
+def _greets(address: str, port: int, hello: bytes) -> bool:
     try:
-        with socket.create_connection((HOST, port), 5) as client:
+        with socket.create_connection((address, port), 5) as client:
             client.settimeout(5)
             client.sendall(hello)
             return client.recv(3) == b"220"
@@ -224,15 +227,21 @@ def postfix_with_xclient() -> Daemon:
     return _postfix(f"smtpd_authorized_xclient_hosts = {HOST}\n")
 
 
-def _postfix(more: str = "") -> Daemon:
+def postfix_on(address: str, port: int, next_address: str) -> Daemon:
+    """Postfix on an address and a port; it takes all mail on to the same port of another address."""
+    more = f"mynetworks = 127.0.0.0/8\ndefault_transport = smtp:[{next_address}]:{port}\n"
+    return _postfix(more, address, port)
+
+
+def _postfix(more: str = "", address: str = HOST, port: int = 0) -> Daemon:
     need("postfix", "postfix")
     _need_root()
-    folder, port = _new_folder(), unused_port()
+    folder, port = _new_folder(), port or unused_port()
     pem, key = certificate()
     for name in ("etc", "queue", "data"):
         (folder / name).mkdir()
     shutil.chown(folder / "data", "postfix", "postfix")
-    (folder / "etc/master.cf").write_text(_MASTER.format(port=f"{HOST}:{port}"))
+    (folder / "etc/master.cf").write_text(_MASTER.format(port=f"{address}:{port}"))
     settings = {"folder": folder, "certificate": pem, "key": key, "hostname": HOSTNAME}
     (folder / "etc/main.cf").write_text(_MAIN.format(**settings) + more)
     sink = f"[{HOST}]:{free_port()}"
@@ -246,7 +255,14 @@ def _postfix(more: str = "") -> Daemon:
         if (source := Path("/etc/postfix", name)).exists():
             shutil.copy(source, folder / "etc")
     command = ("postfix", "-c", folder / "etc")
-    return Daemon(folder, port, folder / "log", [*command, "start-fg"], stop_command=[*command, "abort"])
+    return Daemon(
+        folder,
+        port,
+        folder / "log",
+        [*command, "start-fg"],
+        stop_command=[*command, "abort"],
+        address=address,
+    )
 
 
 # -- Dovecot

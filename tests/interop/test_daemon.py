@@ -431,6 +431,20 @@ class UserTests(DaemonCase):
             self.assertEqual(path.lstat().st_uid, self.user.pw_uid, path)
         self.start("mailproto", "--data", "data", *self.listening, before=self.before)
 
+    def test_another_user_is_told_who_may_use_the_store(self) -> None:
+        self.owned("data")
+        program = (  # imported first: the user may not be able to read this interpreter's modules
+            "import os, twisted.internet.reactor; from mailproto.service._command import main; "
+            "os.setgroups([]); os.setgid(65533); os.setuid(65533); main()"
+        )
+        who = f"data belongs to {self.user.pw_name}: run this as {self.user.pw_name} or root"
+        for action, more, status in (
+            (("queue", "list"), "", 1),
+            (("send", "a@b.example"), ", or give the message to a server with --server", os.EX_NOPERM),
+        ):
+            done = self.run_program(sys.executable, "-c", program, *action, "--data", "data")
+            self.assertEqual((done.returncode, done.stderr), (status, f"mailproto: {who}{more}\n"))
+
     def test_the_command_does_not_take_what_it_may_not_see_for_missing(self) -> None:
         self.start("mailproto", "--data", "roots", *self.listening)
         self.end()
@@ -444,7 +458,9 @@ class UserTests(DaemonCase):
                 done = self.run_program(sys.executable, "-c", program, *arguments)
                 self.assertEqual(done.returncode, 1, arguments)
                 self.assertRegex(
-                    done.stderr, r"^mailproto: roots[^\n]*: Permission denied: the user nobody [^\n]*\n$"
+                    done.stderr,
+                    r"^mailproto: roots( belongs to root: run this as root"
+                    r"|[^\n]*: Permission denied: the user nobody [^\n]*)\n$",
                 )
 
     def test_a_renewed_key_that_the_user_may_not_read(self) -> None:

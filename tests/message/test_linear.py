@@ -10,6 +10,7 @@ from mailproto.message import (
     Section,
     base_subject,
     binary_size,
+    comment_end,
     decode_header,
     decode_text,
     fold,
@@ -20,6 +21,7 @@ from mailproto.message import (
     scan,
     section,
     summarise,
+    summarise_steps,
 )
 from mailproto.message._addresses import find_addresses
 from mailproto.message._ids import ids_text
@@ -173,6 +175,42 @@ class LinearTests(TestCase):
     def test_folding(self) -> None:
         for unit in (b"a", b"a ", b"\r\n"):
             self.check(lambda octets: fold(b"X", octets), unit)
+
+
+class StepTests(TestCase):
+    """Work that others wait for has pauses, whatever the header is."""
+
+    NAMES = ("From", "Sender", "Reply-To", "To", "Cc", "Bcc")
+
+    def test_there_are_pauses_between_addresses(self) -> None:
+        # In one step, six such fields with 64 KB together took 110 ms.
+        for addresses in ("a," * 1800, "g:" + "a," * 1800 + ";", "a(b)," * 1800):
+            content = "".join(f"{name}: {addresses}\r\n" for name in self.NAMES).encode() + b"\r\n"
+            self.assertGreater(_pauses(content), 1800 // 64)
+
+    def test_there_are_pauses_between_fields(self) -> None:
+        for value in ('"" ' * 1000, "() " * 1000, "(" * 3000):
+            content = "".join(f"{name}: {value}\r\n" for name in self.NAMES).encode() + b"\r\n"
+            self.assertGreaterEqual(_pauses(content), 6)
+
+    def test_once_nothing_more_is_shown_nothing_more_is_read(self) -> None:
+        few = ("From: " + "a," * 2000 + "\r\n").encode()
+        many = few + b"".join(few.replace(b"From", name.encode()) for name in self.NAMES[1:])
+        self.assertLess(_pauses(many + b"\r\n"), _pauses(few + b"\r\n") + 20)
+
+    def test_a_message_in_a_message(self) -> None:
+        inner = b"To: " + b"a," * 1800 + b"\r\n\r\n"
+        self.assertGreater(_pauses(b"Content-Type: message/rfc822\r\n\r\n" + inner), 1800 // 64)
+
+    def test_a_comment_has_a_limited_number_of_comments(self) -> None:
+        self.assertEqual(comment_end(b"(" + b"()" * 999 + b")x", 0), 2000)
+        self.assertEqual(comment_end(b"(" + b"()" * 1001 + b")x", 0), -1)
+        self.assertEqual(comment_end(b"(" * 9000 + b")" * 9000 + b")x", 0), 18_000)
+        self.assertEqual(comment_end(b"(" * 9000 + b")" * 8999, 0), -1)
+
+
+def _pauses(content: bytes) -> int:
+    return sum(1 for _ in summarise_steps(content, scan(content)))
 
 
 class MemoryTests(TestCase):

@@ -72,7 +72,7 @@ class SevenBitFormTests(SynchronousTestCase):
         form = self.assert_same(
             crlf(
                 "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
-                "Content-Transfer-Encoding: 8bit\n\nbefore é\n--b\n\nplain\n--b\n"
+                "Content-Transfer-Encoding: 8bit\n\nbefore é\u0000\n--b\n\nplain\n--b\n"
                 "Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 8bit\nX: y\n\n<p>é</p>\n"
                 "--b\nContent-Type: application/x\nContent-Transfer-Encoding: binary\n\n\u0001é\n"
                 "--b--\nafter é\n"
@@ -82,7 +82,7 @@ class SevenBitFormTests(SynchronousTestCase):
             form,
             crlf(
                 "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
-                "Content-Transfer-Encoding: 7bit\n\nbefore ??\n--b\n\nplain\n--b\n"
+                "Content-Transfer-Encoding: 7bit\n\nbefore ???\n--b\n\nplain\n--b\n"
                 "Content-Type: text/html; charset=utf-8\nX: y\n"
                 "Content-Transfer-Encoding: base64\n\nPHA+w6k8L3A+\n\n"
                 "--b\nContent-Type: application/x\nContent-Transfer-Encoding: base64\n\nAcOp\n\n"
@@ -157,9 +157,15 @@ class SevenBitFormTests(SynchronousTestCase):
             "MIME-Version: 1.0\nContent-Transfer-Encoding: x-uuencode\n\né\n",
             "MIME-Version: 1.0\nContent-Type: message/partial\n\né\n",
             "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\né\n",
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n--b\n\né\n--b--\n",
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nno field\n\né\n--b--\n",
         ):
             with self.subTest(message=message), self.assertRaises(NotConvertible):
                 converted(crlf(message))
+
+    def test_bare_line_ends_in_a_header(self) -> None:
+        form = converted("Subject: x\nMIME-Version: 1.0\nContent-Type: text/plain\n\né and words".encode())
+        self.assertTrue(form.endswith(b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9 and words"))
 
     def test_international_messages_are_encoded_as_a_whole(self) -> None:
         form = converted(

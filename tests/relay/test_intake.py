@@ -200,6 +200,7 @@ class DeliverTests(IntakeCase):
     def test_mail_for_others_is_queued(self) -> None:
         outcomes = self.deliver("x@remote.example", "y@a.hub.example", "z@b.hub.example")
         self.assertEqual([outcome.text for outcome in outcomes], ["Queued"] * 3)
+        self.assertEqual([outcome.detail for outcome in outcomes], ["queued"] * 3)  # for the log
         [new] = self.queue.added
         self.assertEqual(new.destinations, ("remote.example", "smtp://10.0.0.1:25", "smtp://10.0.0.1:25"))
         self.assertEqual((bytes(new.content), new.skip, new.placements), (MESSAGE, 0, ()))
@@ -237,6 +238,7 @@ class DeliverTests(IntakeCase):
             self.deliver("x@remote.example", session=session, **parameters)
             new = self.queue.added.pop()
             self.assertEqual((new.due, new.priority), (due, priority), parameters)
+            self.assertEqual(new.expires, due + 5 * 86_400)
             self.assertEqual(new.envelope.parameters, {k.replace("_", "-"): v for k, v in parameters.items()})
 
     def test_shares(self) -> None:

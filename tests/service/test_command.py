@@ -7,6 +7,7 @@ import getpass
 import os
 import sqlite3
 import stat
+import subprocess
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mailproto.service import _command as command
 from mailproto.service import _user_command
 from tests.auth.fakes import Directory
 from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
-from tests.processes import ProgramCase
+from tests.processes import CHECKOUT, COMMAND, PATIENCE, ProgramCase
 
 
 class CommandTests(ProgramCase):
@@ -45,6 +46,23 @@ class CommandTests(ProgramCase):
         self.assert_says(
             1, "mailproto: alice@example.org: No such account\n", "user", "delete", "alice@example.org"
         )
+
+    def test_who_reads_has_enough(self) -> None:
+        """As in ``mailproto queue list | head``."""
+        self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="secret\n")
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        done = subprocess.run(
+            [*COMMAND, "user", "list"],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
 
     def test_disabled_and_enabled(self) -> None:
         self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="secret\n")

@@ -274,7 +274,7 @@ class PartsTests(MailServiceCase):
     def test_names(self) -> None:
         service = self.service(imap=[ANY, ANY], smtp=[ANY])
         names = [part.name for part in service]
-        parts = ["data", "tls", "store", "accounts", "servers", "relay"]
+        parts = ["data", "tls", "store", "accounts", "aliases", "servers", "relay"]
         self.assertEqual(names, [*parts, "imap", "imap-2", "smtp"])
         for name in names:
             self.assertIs(service.getServiceNamed(name).parent, service)

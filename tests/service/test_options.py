@@ -8,6 +8,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth.sasl import DEFAULT_MECHANISMS
+from mailproto.relay.limits import RelayLimits
 from mailproto.service import Options, ServiceLimits, Settings, SMTPSettings, TLSSettings
 from mailproto.smtp.limits import SMTPLimits
 
@@ -117,6 +118,10 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual((limits.smtp.greeting_wait, limits.pop3.connections_per_peer), (1.5, 3))
         self.assertEqual(parse().limits, ServiceLimits())
 
+    def test_limits_of_the_relay(self) -> None:
+        limits = parse("--limit=relay.lease=30", "--limit=relay.connections=400").limits
+        self.assertEqual(limits.relay, RelayLimits(lease=30, connections=400))
+
     def test_limits_of_imap_and_pop3(self) -> None:
         limits = parse(
             *("--limit=imap.failed_logins=3", "--limit=imap.bad_commands=4", "--limit=imap.login=0.5"),
@@ -174,6 +179,8 @@ class ErrorTests(SynchronousTestCase):
             ("--limit", "smtp=500"),
             ("--limit", "smtp.recipient=500"),
             ("--limit", "smtp.wire=500"),
+            ("--limit", "relay.connections=0"),
+            ("--limit", "relay.rates=5"),
             ("--limit", "smtp.recipients.more=500"),
             ("--limit", "smtps.recipients=500"),
             ("--limit", "smtp.recipients="),

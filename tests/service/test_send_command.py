@@ -88,9 +88,18 @@ class SendTests(ProgramCase):
         return found
 
     def test_into_the_queue_of_a_running_server(self) -> None:
-        program = self.server("--relay", "off", "--route", "b.example=smtp://127.0.0.1:1")
-        self.send("--data", "data", "-i", "-F", "Cron Daemon", "-f", "root", "alice", "x@b.example")
-        program.wait_for(r"unreached destination=b\.example ")
+        aliases = Path(self.folder, "aliases")
+        aliases.write_text("root: alice
+")
+        aliases.chmod(0o644)
+        program = self.server(
+            *("--relay", "off", "--route", "b.example=smtp://127.0.0.1:1", "--aliases", str(aliases))
+        )
+        self.send("--data", "data", "-i", "-F", "Cron Daemon", "-f", "root", "root", "x@b.example")
+        program.wait_for(r"unreached destination=smtp://127\.0\.0\.1:1 ")
+        said = self.send("--data", "data", "y@d.example", status=os.EX_NOUSER)
+        self.assertIn("y@d.example: 550 5.7.1 This server sends no mail to that domain
+", said)
         [message] = self.messages(program)
         self.assertTrue(message.startswith("Return-Path: <root@a.example>\r\nReceived: by "), message)
         self.assertIn("\r\nFrom: Cron Daemon <root@a.example>\r\n", message)
@@ -119,6 +128,8 @@ class SendTests(ProgramCase):
         )
         self.assertIn("eve@a.example: 550 5.1.1", said)
         self.assertEqual(len(self.messages(program)), 1)
+        said = self.send("--server", url, "a@b.example", status=os.EX_NOUSER)
+        self.assertIn("530 5.7.0 Authentication required; see --credentials\n", said)
         said = self.send("--server", "smtp://127.0.0.1:1", "a@b.example", status=os.EX_TEMPFAIL)
         self.assertIn("127.0.0.1:1", said)
 
@@ -127,10 +138,20 @@ class SendTests(ProgramCase):
         self.command("user", "list", "--data", "data")
         for arguments, text in (
             (("-N", "sometimes", "a@b.example"), "-N: never, or some of"),
-            (("-f", "a b@c", "a@b.example"), ""),
+            (
+                ("-f", "a b@c.example", "a@b.example"),
+                "mailproto: the sender 'a b@c.example' is no address: the part before the @ needs quotes",
+            ),
+            (("a@b..example",), "the recipient 'a@b..example' is no address: its domain is not valid"),
             ((), "no recipient"),
         ):
             said = self.send("--server", "smtp://127.0.0.1:1", *arguments, status=os.EX_DATAERR)
             self.assertIn(text, said)
         said = self.send("--server", "mx", "a@b.example", status=os.EX_CONFIG)
-        self.assertIn("--server must be smtp://HOST:PORT", said)
+        self.assertIn("mailproto: --server: must be smtp://HOST:PORT", said)
+        said = self.send("--server", "http://a.example", "a@b.example", status=os.EX_CONFIG)
+        self.assertIn("mailproto: --server: a next hop must be", said)
+        said = self.send(
+            *("--server", "smtp://a.example", "--credentials", "nothing", "a@b.example"), status=os.EX_CONFIG
+        )
+        self.assertIn("mailproto: --credentials nothing: No such file", said)

@@ -17,6 +17,7 @@ from mailproto.auth.sasl import ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import add_ons_of
 from mailproto.connection import ServerFactory
 from mailproto.connection.commands import Commands, check_capabilities
+from mailproto.imap.server._fetch_room import FetchRoom
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
 from mailproto.imap.server._places import Places
@@ -99,6 +100,7 @@ class IMAPServerFactory(ServerFactory):
         self.max_message_size = max_message_size
         self.spool_room = SpoolRoom(limits.spooled)
         self.places = Places(self.clock)
+        self.fetch_room = FetchRoom()
         self.search_places = SearchPlaces(limits.searches)
         self.spool_folder = folder_of("spool_folder", spool_folder)
         self.wire_limits = replace(limits.wire, append=max_message_size)

@@ -14,6 +14,7 @@ from mailproto.imap.server._errors import (
     ExpungeIssued,
     SessionOver,
 )
+from mailproto.imap.server._fetch_room import FetchClaim
 from mailproto.imap.server._reading import FEW, MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._rows import Batch, RowPlan, compile_items
 from mailproto.imap.server._sections import STREAMED, SectionLost, sections_of
@@ -44,7 +45,10 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     plan = compile_items(arguments.items, uid=command.uid)
     indexes = view.indexes(arguments.sequence, uid=command.uid)
     response = _Response(server, view, plan)
-    await response.answer(indexes)
+    try:
+        await response.answer(indexes)
+    finally:
+        response.claim.release()
     if response.failed:
         raise ContentUnreadable
     if response.sent < len(indexes) and not command.uid:
@@ -64,6 +68,7 @@ class _Response:
         self.plan = plan
         self.sent = 0
         self.failed = 0
+        self.claim = FetchClaim(server.factory.fetch_room)
         self._held = 0  # octets that are not sent yet
 
     async def answer(self, indexes: Sequence[int]) -> None:
@@ -81,7 +86,7 @@ class _Response:
         uids = self.view.present(indexes)
         if not uids:
             await self.server.yield_turn()
-        async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts):
+        async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts, self.claim.renew):
             known = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             await self._answer(Batch(self.view, known, infos))
 
@@ -132,7 +137,7 @@ class _Response:
 
     async def _respond(self, octets: bytes) -> None:
         """Add to what is sent next; before, what is there is sent if it is much."""
-        if self._held >= OCTETS_AT_ONCE:
+        if self._held >= (self.claim.octets or OCTETS_AT_ONCE):
             await self._flush()
         self._held += len(octets)
         self.server.respond(octets)

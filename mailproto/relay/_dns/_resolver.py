@@ -9,7 +9,7 @@ from typing import Any, Final
 import dns.exception
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 
-from mailproto._arguments import check_bool, check_type, wrong_value
+from mailproto._arguments import check_bool, check_places, wrong_value
 from mailproto._ip import ip_address
 from mailproto._twisted_arguments import check_clock
 from mailproto.domains import canonical_domain
@@ -59,7 +59,7 @@ class DNSResolver:
         check_clock("reactor", reactor)
         if is_trusted is not None:
             check_bool("is_trusted", is_trusted)
-        check_type("servers", servers, (list, tuple), "a list such as [('127.0.0.1', 53)]")
+        check_places("servers", servers)
         for address, port in servers:
             if ip_address(address) is None or not 0 < port < 1 << 16:
                 raise wrong_value("each of servers", (address, port), "an IP address and a port")

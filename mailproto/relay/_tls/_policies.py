@@ -7,6 +7,7 @@ from typing import Protocol
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 
+from mailproto._arguments import check_methods
 from mailproto.errors import MailError, Refused
 from mailproto.printable import printable
 from mailproto.relay._dns import DNSFailure, Lookup
@@ -33,11 +34,15 @@ class TLSPolicies:
     :param resolver: what asks the DNS; DANE needs answers that are secure.
     :param sts: the policies of MTA-STS; None not to look for any.
     :param counts: where servers are counted that a policy does not allow, for reports.
+    :raises TypeError: an argument is of the wrong type.
     """
 
     def __init__(
         self, resolver: Lookup, sts: STSSource | None = None, counts: FaultCounter | None = None
     ) -> None:
+        check_methods("resolver", resolver, "a DNSResolver", "look_up")
+        if sts is not None:
+            check_methods("sts", sts, "an MTASTS or None", "policy")
         self._resolver = resolver
         self._sts = sts
         self._counts = counts

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from mailproto._arguments import check_call, text_path
+from mailproto._arguments import check_call, check_methods, text_path
 from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_clock
 from mailproto.printable import printable
@@ -69,6 +69,7 @@ class MTASTS:
     ) -> None:
         check_clock("reactor", reactor)
         check_call("now", now, "a function that returns the time", 0)
+        check_methods("resolver", resolver, "a DNSResolver", "look_up")
         self._reactor: Any = reactor
         self._resolver = resolver
         self._store = STSStore(text_path("folder", folder, "the path of a folder"))

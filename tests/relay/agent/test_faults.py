@@ -184,15 +184,15 @@ class StopTests(World):
         self.assertEqual((counts.messages, counts.leased), (1, 0))
         self.assertEqual(self.network.getDelayedCalls(), [])
 
-    def test_a_full_disk_does_not_hold_it_up(self) -> None:
+    def test_a_full_disk_does_not_hold_it_up_for_ever(self) -> None:
         self.queue.failures = [StorageFull()] * 50
         self.send("bob@there.example")
         self.agent.start()
         self.run_for(5)
         done = self.agent.stop()
-        self.run_for(1)
+        self.assertNoResult(done)
+        self.run_for(10)
         self.successResultOf(done)
-        self.assertEqual(len(self.flushLoggedErrors()), 0)
 
     def test_before_the_start_there_is_nothing_to_stop(self) -> None:
         self.successResultOf(self.agent.stop())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mailproto.client.errors import TLSUnavailable
+from mailproto.errors import Refused
 from mailproto.model import Address, QueueState, Recipient
 from tests.relay.agent.world import World
 from tests.smtp.client.network import serving
@@ -171,6 +173,27 @@ class WantedTLSTests(World):
             {(domain, wanted) for domain, wanted in self.asked_for if domain != "home.example"},
             {("one.example", True), ("two.example", False), ("three.example", None)},
         )
+
+    def test_a_server_without_tls_sends_it_back(self) -> None:
+        self.domains["there.example"] = TLSUnavailable("mx.there.example offers no STARTTLS")
+        self.agent.start()
+        self.send("bob@there.example", parameters={"REQUIRETLS": None})
+        self.run_for(5)
+        [(state, outcome)] = self.states("bob@there.example")
+        self.assertEqual((state, outcome.enhanced), (FAILED, "5.7.10"))
+
+    def test_its_report_is_protected_and_is_not_lost(self) -> None:
+        self.servers["10.0.0.1"] = serving(RCPT="550 5.1.1 No such user")
+        self.domains["there.example"] = Refused(550, "5.7.10", "no TLS")
+        self.agent.start()
+        self.send(
+            "bob@there.example", parameters={"REQUIRETLS": None}, content=b"Subject: x\r\n\r\nsecret\r\n"
+        )
+        self.run_for(5)
+        [report] = self.queue.reports
+        self.assertIn("REQUIRETLS", report.envelope.parameters)
+        self.assertNotIn("secret", self.reports()[0])
+        self.assertEqual(self.arrived, ["alice@home.example"])
 
     def test_without_tls_it_does_not_leave(self) -> None:
         self.agent.start()

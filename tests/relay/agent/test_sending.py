@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
+from mailproto.relay import _worker
 from mailproto.relay.limits import RelayLimits
 from tests.relay.agent.world import CONTENT, World
 from tests.smtp.client.network import serving
@@ -45,6 +46,20 @@ class SendingTests(World):
         )
         transactions = [sum("MAIL" in line for line in each.heard) for each in self.network.connections]
         self.assertEqual(transactions, [1, 1])
+
+    def test_what_is_urgent_goes_first(self) -> None:
+        self.limits = RelayLimits(destination_connections=1)
+        self.servers["10.0.0.1"] = serving(final="1.00|250 OK")
+        for number in range(10):
+            self.send(f"user{number}@there.example")
+        self.make_agent().start()
+        self.run_for(2)
+        self.send("urgent@there.example", priority=6)
+        self.send("bulk@there.example", priority=-6)
+        self.send("later@there.example")
+        self.run_for(30)
+        self.assertLess(self.arrived.index("urgent@there.example"), 6)
+        self.assertEqual(self.arrived[-2:], ["later@there.example", "bulk@there.example"])
 
     def test_a_transaction_has_fifty_recipients_at_most(self) -> None:
         self.agent.start()
@@ -205,6 +220,30 @@ class ConcurrencyTests(World):
         quick = [each for each in self.arrived if "quick" in each]
         self.assertEqual(len(quick), 20)
 
+    def test_servers_that_never_finish_do_not_take_all_connections(self) -> None:
+        self.limits = RelayLimits(connections=30)
+        for number in range(10):
+            self.domains[f"tar{number}.example"] = [f"10.0.0.{number + 10}"]
+            self.servers[f"10.0.0.{number + 10}"] = serving(final="silent")
+        for number in range(500):
+            self.send(f"user{number}@tar{number % 10}.example")
+        self.make_agent().start()
+        self.run_for(60)
+        for number in range(10):
+            self.send(f"user{number}@well.example")
+        self.run_for(10)
+        self.assertEqual(sum("well" in each for each in self.arrived), 10)
+
+    def test_connections_do_not_get_old(self) -> None:
+        self.limits = RelayLimits(connection_age=10, destination_connections=1)
+        self.servers["10.0.0.1"] = serving(final="1.00|250 OK")
+        for number in range(30):
+            self.send(f"user{number}@there.example")
+        self.make_agent().start()
+        self.run_for(60)
+        self.assertEqual(len(self.arrived), 30)
+        self.assertIn(len(self.network.connections), (3, 4))
+
     def test_a_rate_is_kept(self) -> None:
         self.limits = RelayLimits(rates={"slow.example": 0.5})
         for number in range(10):
@@ -231,6 +270,17 @@ class ConcurrencyTests(World):
 
 
 class ManyDestinationsTests(World):
+    def test_few_are_remembered(self) -> None:
+        self.limits = RelayLimits(leased=40)
+        self.patch(_worker, "REMEMBERED", 20)
+        agent = self.make_agent()
+        for number in range(300):
+            self.send(f"user@domain{number}.example")
+        agent.start()
+        self.run_for(100)
+        self.assertEqual(len(self.arrived), 300)
+        self.assertLessEqual(len(agent._worker._destinations), 20)
+
     def test_all_have_their_turn(self) -> None:
         """More destinations are due than are looked at together, and than messages may be leased."""
         self.limits = RelayLimits(leased=40)

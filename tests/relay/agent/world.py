@@ -140,6 +140,7 @@ class World(SynchronousTestCase):
         parameters: Parameters | None = None,
         id: str = "M1",
         due: float = 0.0,
+        priority: int = 0,
     ) -> None:
         """Put a message on the queue."""
         taken = tuple(
@@ -156,6 +157,7 @@ class World(SynchronousTestCase):
             now,
             now + self.schedule.lifetime,
             due=due,
+            priority=priority,
         )
         self.successResultOf(ensureDeferred(self.queue.add([new])))
 

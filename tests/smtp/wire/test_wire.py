@@ -270,13 +270,14 @@ class PathTests(EveryWay):
         label = b"d" * 60
         domain = b".".join([label] * 3)
         self.assert_path(b"<" + b"a" * 64 + b"@" + domain + b">", "a" * 64, domain.decode())
-        self.assert_error(b"RCPT TO:<" + b"a" * 65 + b"@b>", "501 5.1.3")
+        self.assert_path(b"<" + b"a" * 128 + b"@b>", "a" * 128, "b")
+        self.assert_error(b"RCPT TO:<" + b"a" * 129 + b"@b>", "501 5.1.3")
         self.assert_error(b"RCPT TO:<a@" + b".".join([b"d" * 63] * 4) + b".d>", "501 5.1.3")
         self.assert_error(b"RCPT TO:<" + b"a" * 60 + b"@" + domain + b".ddddddddddd>", "501 5.1.3")
         self.assert_events(
-            b"RCPT TO:<" + b"a" * 65 + b"@b>\r\n",
-            Rcpt(Address("a" * 65, "b"), {}),
-            limits=SMTPWireLimits(local_part=65),
+            b"RCPT TO:<" + b"a" * 129 + b"@b>\r\n",
+            Rcpt(Address("a" * 129, "b"), {}),
+            limits=SMTPWireLimits(local_part=129),
         )
 
     def test_labels_have_63_octets_at_most(self) -> None:

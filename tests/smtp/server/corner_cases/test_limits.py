@@ -55,14 +55,14 @@ class LengthTests(TranscriptTestCase):
             self.assertEqual(heard, b"421 4.7.0 A line without end, closing connection\r\n")
 
     def test_29_addresses(self) -> None:
-        """RFC 5321 4.5.3.1.1 to 4.5.3.1.3: 64, 255 and 256 octets are taken, one more is not."""
+        """RFC 5321 4.5.3.1.1 to 4.5.3.1.3: twice its 64, 255 and 256 octets are taken, one more is not."""
         label = "d" * 63
         domain = f"{label}.{label}.{label}"
         for path, code in (
-            (f"<{'a' * 64}@b>", 250),
-            (f"<{'a' * 65}@b>", 501),
-            (f"<{'ü' * 32}@b>", 250),
-            (f"<{'ü' * 32}x@b>", 501),  # octets count, not characters
+            (f"<{'a' * 128}@b>", 250),
+            (f"<{'a' * 129}@b>", 501),
+            (f"<{'ü' * 64}@b>", 250),
+            (f"<{'ü' * 64}x@b>", 501),  # octets count, not characters
             (f"<a@{domain}.{'d' * 60}>", 250),
             (f"<{'a' * 62}@{domain}>", 250),
             (f"<{'a' * 63}@{domain}>", 501),

@@ -1,0 +1,39 @@
+"""Who may send anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailproto._arguments import wrong_value
+from mailproto.connection.proxy import Networks
+from mailproto.model import Session
+
+__all__ = ["Permission", "check_relay_from"]
+
+
+def check_relay_from(name: str, networks: Networks) -> None:
+    """Check the networks whose clients may send anywhere.
+
+    :raises ValueError: Unix sockets are among them: their clients look like those whose address a proxy does
+        not know (`Session.peer`).
+    """
+    if "" in networks:
+        hint = "let clients of Unix sockets use submission"
+        raise wrong_value(name, "unix", "networks and addresses", hint)
+
+
+class Permission:
+    """Accounts may send anywhere, and clients of some networks.
+
+    :raises TypeError, ValueError: they are no networks.
+    """
+
+    def __init__(self, name: str, networks: Networks | Iterable[str]) -> None:
+        self._networks = Networks.of(name, networks)
+        check_relay_from(name, self._networks)
+
+    def may_send_anywhere(self, session: Session) -> bool:
+        """Whether this client may send to other domains."""
+        if session.protocol == "LMTP":  # for final delivery (RFC 2033 1)
+            return False
+        return session.account is not None or session.peer in self._networks

@@ -1,0 +1,237 @@
+"""The addresses of the private hosts, and what the DNS says of their domains."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.names import dns
+from twisted.names.authority import FileAuthority
+from twisted.names.server import DNSServerFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from mailproto.content import Content
+from mailproto.delivery import FunctionDelivery
+from mailproto.model import Envelope
+from mailproto.smtp import SMTPServerFactory
+from mailproto.tls import server_tls
+from tests.interop.daemons import Daemon, postfix_on
+from tests.interop.relay_bed.hosts import (
+    BrokenTLS,
+    Dropping,
+    Greylisting,
+    Host,
+    HostFactory,
+    OtherName,
+    Record,
+    Refusing,
+    Slow,
+    Tired,
+    Trusted,
+)
+from tests.interop.sink import unused_port
+from tests.tls.certificates import Pair, make_certificate, write_pair
+from tests.tls.test_dane import record as tlsa_record
+
+__all__ = ["BOUNCES", "KINDS", "ZONE", "Network"]
+
+ZONE = "bed.example"
+
+KINDS = (
+    "own", "plain", "postfix", "slow", "greylisting", "tired", "dropping", "brokentls", "othername", "backup",
+    "dane", "sts", "refusing", "dead", "daneother", "stsother", "null", "unknown",
+)  # fmt: skip
+"""Kinds of domains; their hosts are made in `Network.start`."""
+
+BOUNCES = frozenset({"dead", "daneother", "stsother", "null", "unknown"})
+"""Kinds of domains from which every message comes back."""
+
+_STS = ("sts", "stsother")
+_MX = {"backup": ("dead", "plain"), "sts": ("stshost",), "stsother": ("othername",)}
+"""The hosts of a kind's domains, the best one first, if they are not one host of the kind's name."""
+
+
+class _TLSA(dns.UnknownRecord):
+    """twisted.names has none of its own."""
+
+    TYPE = 52
+
+    def __init__(self, record: tuple[int, int, int, bytes]) -> None:
+        super().__init__(bytes(record[:3]) + record[3], ttl=600)
+
+
+class _Zone(FileAuthority):
+    """The zone, in memory."""
+
+    def __init__(self, records: dict[str, list[Any]]) -> None:
+        self._found = records
+        super().__init__("")
+
+    def loadFile(self, filename: str) -> None:
+        soa = dns.Record_SOA(mname=f"ns.{ZONE}", rname=f"root.{ZONE}", minimum=600, ttl=600)
+        self.soa = (ZONE.encode(), soa)
+        self.records: Any = {name.encode(): found for name, found in self._found.items()}
+        self.records[ZONE.encode()] = [soa]
+
+
+class _Validating(DNSServerFactory):
+    """Says of all its answers that they are authentic, as a resolver does that has validated them."""
+
+    noisy = False
+
+    def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
+        message.authenticData = 1
+        super().sendReply(protocol, message, address)
+
+
+class _Policies(Protocol):
+    """A web server with one policy for each domain of MTA-STS."""
+
+    heard = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+        if self.heard.endswith(b"\r\n\r\n"):
+            name = self.heard.lower().partition(b"host: mta-sts.")[2].partition(b"\r\n")[0].decode()
+            host = _MX[name.partition("-")[0]][0]
+            text = f"version: STSv1\r\nmode: enforce\r\nmx: {host}.{ZONE}\r\nmax_age: 86400\r\n"
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n"
+            transport: Any = self.transport
+            transport.write((head + text).encode())
+            transport.loseConnection()
+
+
+@dataclass
+class Network:
+    """Listens on addresses in 127.0.0.0/8, all on one port.
+
+    :param domains: how many of them there are, of all kinds in turns.
+    :ivar kinds: of the domains.
+    :ivar authority: the file of the authority that hosts with policies trust.
+    """
+
+    reactor: Any
+    record: Record
+    domains: int
+    kinds: list[str] = field(default_factory=lambda: list(KINDS))
+    port: int = 0
+    dns_port: int = 0
+    authority: str = ""
+    postfix: Daemon | None = None
+    _ends: list[Callable[[], Any]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Listen everywhere."""
+        self.port, self.dns_port = unused_port(), unused_port()
+        folder = Path(tempfile.mkdtemp(prefix="mailproto-test-"))
+        ca = make_certificate(name="authority of the bed")
+        self.authority = str(write_pair(folder, "ca", ca)[0])
+        own = self._certificate(ca, f"dane.{ZONE}", f"own.{ZONE}")
+        trusted = self._certificate(ca, f"stshost.{ZONE}")
+        other = self._certificate(ca, "other.example")
+        addresses = {"dead": self._address(2)}  # where nothing listens
+        tls = server_tls(*write_pair(folder, "own", own))
+        hosts: dict[str, tuple[type[Host], Any]] = {
+            "plain": (Host, None),
+            "slow": (Slow, None),
+            "greylisting": (Greylisting, None),
+            "tired": (Tired, None),
+            "dropping": (Dropping, None),
+            "brokentls": (BrokenTLS, tls),
+            "othername": (OtherName, server_tls(*write_pair(folder, "other", other))),
+            "dane": (Trusted, tls),
+            "daneother": (Trusted, tls),
+            "stshost": (Trusted, server_tls(*write_pair(folder, "trusted", trusted))),
+            "refusing": (Refusing, None),
+        }
+        for name, (kind, context) in hosts.items():
+            addresses[name] = self._listen(
+                HostFactory(kind, self.record, self.reactor, context), len(addresses)
+            )
+        addresses["own"] = self._listen(self._own_server(tls), len(addresses))
+        self._start_postfix(addresses)
+        self._start_web(ca, folder, addresses)
+        self._start_dns(addresses, own)
+
+    @staticmethod
+    def _certificate(ca: Pair, *names: str) -> Pair:
+        return make_certificate(names=[x509.DNSName(name) for name in names], issuer=ca)
+
+    @staticmethod
+    def _address(number: int) -> str:
+        return f"127.66.0.{number}"
+
+    def _listen(self, factory: Any, number: int) -> str:
+        address = self._address(number + 10)
+        port = self.reactor.listenTCP(self.port, factory, backlog=1000, interface=address)
+        self._ends.append(port.stopListening)
+        return address
+
+    def _own_server(self, tls: Any) -> SMTPServerFactory:
+        def take(envelope: Envelope, content: Content) -> None:
+            self.record.in_tls["own"] += envelope.session.tls is not None
+            self.record.arrived(bytes(content), [str(each.address) for each in envelope.recipients])
+
+        factory = SMTPServerFactory(
+            FunctionDelivery(take), clock=self.reactor, hostname=f"own.{ZONE}", tls=tls
+        )
+        self._ends.append(factory.shut_down)
+        return factory
+
+    def _start_postfix(self, addresses: dict[str, str]) -> None:
+        """Postfix brings what it gets to a host that never fails."""
+        addresses["postfix"] = address = self._address(3)
+        self.postfix = postfix_on(address, self.port, addresses["plain"])
+        self._ends.append(self.postfix.stop)
+
+    def _start_web(self, ca: Pair, folder: Path, addresses: dict[str, str]) -> None:
+        names = [f"mta-sts.{domain}" for domain in self.names() if domain.startswith(_STS)]
+        pair = self._certificate(ca, *names) if names else ca
+        factory = Factory.forProtocol(_Policies)
+        factory.noisy = False
+        secure = TLSMemoryBIOFactory(server_tls(*write_pair(folder, "web", pair)), False, factory)
+        secure.noisy = False
+        addresses["web"] = self._address(1)
+        port = self.reactor.listenTCP(443, secure, interface=addresses["web"])
+        self._ends.append(port.stopListening)
+
+    def _start_dns(self, addresses: dict[str, str], dane: Pair) -> None:
+        records: dict[str, list[Any]] = {
+            f"{name}.{ZONE}": [dns.Record_A(address, ttl=600)] for name, address in addresses.items()
+        }
+        tlsa = f"_{self.port}._tcp"
+        records[f"{tlsa}.dane.{ZONE}"] = [_TLSA(tlsa_record(dane, 3))]
+        records[f"{tlsa}.daneother.{ZONE}"] = [_TLSA(tlsa_record(make_certificate(), 3))]
+        for domain in self.names():
+            kind = domain.partition("-")[0]
+            if kind == "null":
+                records[domain] = [dns.Record_MX(0, "", ttl=600)]
+            elif kind != "unknown":
+                hosts = _MX.get(kind, (kind,))
+                records[domain] = [
+                    dns.Record_MX(10 + 10 * at, f"{host}.{ZONE}", ttl=600) for at, host in enumerate(hosts)
+                ]
+            if kind in _STS:
+                records[f"_mta-sts.{domain}"] = [dns.Record_TXT(b"v=STSv1; id=1;", ttl=600)]
+                records[f"mta-sts.{domain}"] = [dns.Record_A(addresses["web"], ttl=600)]
+        factory = _Validating(authorities=[_Zone(records)])
+        stream = self.reactor.listenTCP(self.dns_port, factory, interface="127.0.0.1")
+        datagrams = self.reactor.listenUDP(
+            self.dns_port, dns.DNSDatagramProtocol(factory), interface="127.0.0.1"
+        )
+        self._ends += [stream.stopListening, datagrams.stopListening]
+
+    def names(self) -> Sequence[str]:
+        """The domains: ``KIND-NUMBER.bed.example``."""
+        return [f"{self.kinds[n % len(self.kinds)]}-{n}.{ZONE}" for n in range(self.domains)]
+
+    async def stop(self) -> None:
+        """Listen nowhere."""
+        for end in reversed(self._ends):
+            await maybeDeferred(end)

@@ -18,6 +18,7 @@ connections at once to a new server (initial_destination_concurrency), no chroot
 
 from __future__ import annotations
 
+import json
 import smtplib
 import statistics
 import subprocess
@@ -150,16 +151,30 @@ def fill(folder: Path, messages: int, domains: int) -> float:
     return messages / (time.perf_counter() - began)
 
 
+def queued(data: Path) -> object:
+    """How many messages are in the queue of a server."""
+    command = [
+        str(Path(sys.executable).parent / "mailproto"),
+        "queue",
+        "stats",
+        "--json",
+        "--data",
+        str(data),
+    ]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["messages"]
+
+
 def full_queue(folder: Path, names: Names, messages: int, table: Table) -> None:
     """Start a server whose queue is full, and read what it takes."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         data = Path(own, "data")
-        rate = fill(data, messages, 1000)
+        rate = fill(data / "mail", messages, 1000)
         began = time.perf_counter()
         with mailproto(data, names, free_port(), wait=120) as server:
             started = time.perf_counter() - began
-            time.sleep(1 if messages < 10_000 else 20)
+            time.sleep(0.3 if messages < 10_000 else 20)
             octets = memory(server.pid) * 1024
+            expect("messages in the queue", queued(data), messages)
         name = f"{messages:,} queued for 1,000 dead domains"
         table.row(name, f"{started:.2f} s", f"{octets / 1e6:,.0f} MB", f"{rate:,.0f}/s")
 
@@ -171,7 +186,7 @@ def main() -> None:
     options.add_number("sessions", 20, quick=20, help="connections of smtp-source")
     options.add_number("domains", 200, quick=20, help="where there are many")
     options.add_number("single", 20, quick=3, help="messages that are sent alone")
-    options.add_number("queued", 1_000_000, quick=2000, help="messages in the full queue")
+    options.add_number("queued", 1_000_000, quick=500, help="messages in the full queue")
     options.add_argument("--folder", type=Path, help="on the disk for both queues [default: the system's]")
     given = options.parse()
     relays = RELAYS[:1] if (why := why_no_postfix()) else RELAYS

@@ -46,6 +46,11 @@ class KeyFolder:
         self._seconds = seconds
         self._known: dict[str, tuple[float, Mapping[str, SigningKey]]] = {}
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such folder, so that no domain has keys; it takes microseconds."""
+        return not os.path.exists(self._path)
+
     def find(self, domain: str) -> Mapping[str, SigningKey]:
         """The keys that sign for a domain, by their selectors; none if it has none.
 

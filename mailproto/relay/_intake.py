@@ -349,7 +349,7 @@ class QueueDelivery(Delivery):
 
     async def _signed(self, content: Content) -> Content:
         """The message with signatures, if its author's domain has keys; without them if a key is broken."""
-        if self._keys is None:
+        if self._keys is None or self._keys.is_missing:  # without keys, a thread would be much of the work
             return content
         try:
             fields = await self._in_thread(_signatures, self._keys, content)

@@ -60,38 +60,51 @@ class Pausing:
         """Pause a destination; returns until when, in seconds since the epoch."""
         destination.failures += 1
         now, waiting = self._now(), list(destination.take_all())
-        until = now + self._schedule.pause(destination.failures, self._random)
+        planned = until = now + self._schedule.pause(destination.failures, self._random)
         for held in waiting:
             until = min(until, max(self._due(held), now + SHORTEST))
         text = f"{why.host}: {why.outcome.text}" if why.host else why.outcome.text
         self._observers.unreached(
             Unreached(destination.name, why.outcome, why.host, destination.failures, until)
         )
+        if until < planned:
+            # A message's time ends the pause, not the destination's: the next one is not longer for that.
+            destination.failures = max(destination.failures - 1, 1)
+        await self._note(destination, until, text)
+        first = max(await self._hand_back(destination, waiting, why, until), self._now() + SHORTEST)
+        if first < until:  # behind those that are given up now was one whose time ends before the pause
+            await self._note(destination, first, text)
+        return min(first, until)
+
+    async def _note(self, destination: Destination, until: float, text: str) -> None:
         try:
             await settle(self._queue.pause(destination.name, until, destination.failures, text))
         except Exception:
             self.log.failure("cannot pause {destination}", destination=destination.name)
-        await self._hand_back(destination, waiting, why, until)
-        return until
 
     async def _hand_back(
         self, destination: Destination, waiting: list[Held], why: Unreachable, until: float
-    ) -> None:
+    ) -> float:
+        """Returns when something must be done about the first of those that are left, as far as is known."""
+        first = until
         result = Result(why.outcome, why.host, is_attempt=False)
         while waiting:
             now = self._now()
             old = [held for held in waiting if self._is_old(held, now)]
-            await self._leases.release(held for held in waiting if not self._is_old(held, now))
+            young = [held for held in waiting if not self._is_old(held, now)]
+            first = min([first, *map(self._due, young)])
+            await self._leases.release(young)
             for held in old:
                 held.fill(result)
             await gatherResults([self._finish(held, until) for held in old])
             if not old:
-                return
+                break
             try:
                 waiting = await self._leases.lease(destination, max(self._leases.free // 2, 1))
             except Exception:
                 self.log.failure("cannot lease old messages of {destination}", destination=destination.name)
-                return
+                break
+        return first
 
     def _due(self, held: Held) -> float:
         """When something must be done about a message; if that is now, it is done now, and counts no more."""

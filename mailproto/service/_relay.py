@@ -18,6 +18,7 @@ from mailproto.relay.limits import Schedule
 from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
+from mailproto.service._grouping import Grouping
 from mailproto.service._remembered_routes import remember_routes
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
@@ -86,7 +87,7 @@ class RelayService(Service):
         if routes.sends_nothing:
             await self._warn_of_the_queue(queue)
             return
-        await settle(queue.regroup(routes.key))
+        await Grouping(self._data.folder, settings, routes).group(queue)
         self._agent = self._make_agent(queue, delivery, routes)
         self._agent.start()
 

@@ -330,6 +330,20 @@ class SigningTests(IntakeCase):
         self.assertEqual(bytes(new.content).count(b"d=example.org;"), 2)
         self.assertTrue(bytes(new.content).endswith(self.FROM_ALICE))
 
+    def test_without_keys_there_is_no_thread_until_there_are_some(self) -> None:
+        keys, used = KeyFolder(self.mktemp()), list[object]()
+
+        async def in_thread(work: Any, *arguments: Any) -> Any:
+            used.append(work)
+            return await execute(work, *arguments)
+
+        self.delivery = self.make(signing_keys=keys, in_thread=in_thread)
+        self.assertEqual(bytes(self.sent(self.FROM_ALICE).content), self.FROM_ALICE)
+        self.assertEqual(used, [])
+        keys.add("example.org", "mail")
+        self.assertEqual(bytes(self.sent(self.FROM_ALICE).content).count(b"d=example.org;"), 2)
+        self.assertEqual(len(used), 1)
+
     def test_the_copy_here_has_it_too(self) -> None:
         new = self.sent(self.FROM_ALICE, SUBMISSION, "bob@example.org")
         self.assertTrue(bytes(new.content)[new.skip :].startswith(b"DKIM-Signature: v=1;"))

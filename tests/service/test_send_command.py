@@ -89,8 +89,7 @@ class SendTests(ProgramCase):
 
     def test_into_the_queue_of_a_running_server(self) -> None:
         aliases = Path(self.folder, "aliases")
-        aliases.write_text("root: alice
-")
+        aliases.write_text("root: alice\n")
         aliases.chmod(0o644)
         program = self.server(
             *("--relay", "off", "--route", "b.example=smtp://127.0.0.1:1", "--aliases", str(aliases))
@@ -98,8 +97,7 @@ class SendTests(ProgramCase):
         self.send("--data", "data", "-i", "-F", "Cron Daemon", "-f", "root", "root", "x@b.example")
         program.wait_for(r"unreached destination=smtp://127\.0\.0\.1:1 ")
         said = self.send("--data", "data", "y@d.example", status=os.EX_NOUSER)
-        self.assertIn("y@d.example: 550 5.7.1 This server sends no mail to that domain
-", said)
+        self.assertIn("y@d.example: 550 5.7.1 This server sends no mail to that domain\n", said)
         [message] = self.messages(program)
         self.assertTrue(message.startswith("Return-Path: <root@a.example>\r\nReceived: by "), message)
         self.assertIn("\r\nFrom: Cron Daemon <root@a.example>\r\n", message)

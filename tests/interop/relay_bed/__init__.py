@@ -7,7 +7,7 @@ the reply to a whole message was lost, it may arrive once more; nothing else is 
 ``tests.interop.test_relay_bed`` runs a short form.  The long one is the same program with other numbers, and
 prints what it found::
 
-    python -m tests.interop.relay_bed --messages 100000 --domains 1000 --kills 100 --lifetime 600
+    python -m tests.interop.relay_bed --messages 100000 --domains 1000 --kills 100
 
 - `hosts`: the servers of others, and what arrives there.
 - `network`: which addresses, and what the DNS says.

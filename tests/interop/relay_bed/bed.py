@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.interop.relay_bed.hosts import Record
 from tests.interop.relay_bed.judging import Verdict, judge
-from tests.interop.relay_bed.network import ZONE, Network
+from tests.interop.relay_bed.network import WAITS, ZONE, Network
 from tests.interop.relay_bed.sending import Message, Senders
 from tests.interop.server import CHECKOUT, HOST, PASSWORD, PATIENCE
 from tests.interop.sink import unused_port
@@ -40,6 +40,7 @@ class Plan:
     :ivar kills: how often the server is killed while it works.
     :ivar between: the mean time from when it is ready to the next kill.
     :ivar lifetime: after which a message comes back; longer than it takes to send all, with every kill.
+    :ivar hopeless: the same for messages that nobody will ever take.
     :ivar patience: after which the run ends in any case.
     """
 
@@ -47,10 +48,11 @@ class Plan:
     domains: int
     kills: int
     between: float = 1.0
-    lifetime: int = 10
+    lifetime: int = 100
+    hopeless: int = 8
     retry: int = 1
     sessions: int = 20
-    patience: float = 60
+    patience: float = 120
     seed: int = 0
 
 
@@ -163,17 +165,26 @@ class ServerUnderTest:
 
 
 def _messages(
-    plan: Plan, domains: list[str], chance: random.Random, made: list[Message]
+    plan: Plan, domains: Sequence[str], chance: random.Random, made: list[Message]
 ) -> Iterator[Message]:
     """Each domain gets about as many; one in eight messages has three recipients, and one in 50 is large."""
     for number in range(plan.messages):
+        first = domains[number % len(domains)]
+        is_hopeless = _kind(first) in WAITS
+        alike = [each for each in domains if (_kind(each) in WAITS) is is_hopeless]
+        others = [alike[(number + at * 7) % len(alike)] for at in (1, 2)] if number % 8 == 0 else []
         recipients = []
-        for at in range(3 if number % 8 == 0 else 1):
-            domain = domains[(number + at * 7) % len(domains)]
-            is_refused = domain.startswith("refusing") and chance.random() < 0.5
+        for at, domain in enumerate([first, *others]):
+            is_refused = _kind(domain) == "refusing" and chance.random() < 0.5
             recipients.append(f"{'no' if is_refused else 'r'}{at}.{number}@{domain}")
-        made.append(Message(f"{number}.{plan.seed}@bed", recipients, 100_000 if number % 50 == 0 else 500))
+        size = 100_000 if number % 50 == 0 else 500
+        by = plan.hopeless if is_hopeless else 0
+        made.append(Message(f"{number}.{plan.seed}@bed", recipients, size, by))
         yield made[-1]
+
+
+def _kind(domain: str) -> str:
+    return domain.partition("-")[0]
 
 
 async def _kill_and_start(
@@ -203,9 +214,7 @@ async def run_bed(reactor: Any, plan: Plan) -> Result:
         server = ServerUnderTest(reactor, network, plan)
         await server.start()
         started = reactor.seconds()
-        senders = Senders(
-            reactor, server.smtp, _messages(plan, list(network.names()), chance, made), plan.sessions
-        )
+        senders = Senders(reactor, server.smtp, _messages(plan, network.names(), chance, made), plan.sessions)
         sending = gatherResults(senders.start(), consumeErrors=True)
         killing = Deferred.fromCoroutine(_kill_and_start(reactor, server, plan, chance, kills))
         await sending

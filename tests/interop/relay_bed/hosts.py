@@ -84,7 +84,6 @@ class Host(LineReceiver):
         self.reactor = reactor
         self.tls = tls
         self.is_in_tls = False
-        self.messages = 0  # over this connection
         self.content: list[bytes] | None = None
         self.reset()
 
@@ -108,7 +107,7 @@ class Host(LineReceiver):
         if self.content is not None:
             if line == b".":
                 content, self.content = b"\r\n".join(self.content), None
-                self.messages += 1
+                self.factory.messages += 1
                 self.whole(content)
                 self.reset()
             else:
@@ -202,12 +201,13 @@ class Greylisting(Host):
 
 
 class Tired(Host):
-    """Closes each connection after ten messages, with a 421."""
+    """After each ten messages, whatever their connections, it closes one with a 421."""
 
     name = "tired"
 
     def on_mail(self, argument: str) -> None:
-        if self.messages >= 10:
+        if self.factory.messages >= 10:
+            self.factory.messages = 0
             self.fault()
             self.reply("421 4.7.0 that is enough")
             self.transport.loseConnection()
@@ -281,6 +281,7 @@ class HostFactory(Factory):
     :param kind: its class.
     :param tls: Twisted's context factory, or None for no STARTTLS.
     :ivar seen: what the host remembers.
+    :ivar messages: how many it got, over all connections.
     """
 
     noisy = False
@@ -288,6 +289,7 @@ class HostFactory(Factory):
     def __init__(self, kind: type[Host], record: Record, reactor: Any, tls: Any = None) -> None:
         self.kind, self.record, self.reactor, self.tls = kind, record, reactor, tls
         self.seen: dict[Any, Any] = {}
+        self.messages = 0
 
     def buildProtocol(self, address: Any) -> Host:
         host = self.kind(self.record, self.reactor, self.tls)

@@ -39,7 +39,7 @@ from tests.interop.sink import unused_port
 from tests.tls.certificates import Pair, make_certificate, write_pair
 from tests.tls.test_dane import record as tlsa_record
 
-__all__ = ["BOUNCES", "KINDS", "ZONE", "Network"]
+__all__ = ["BOUNCES", "KINDS", "WAITS", "ZONE", "Network"]
 
 ZONE = "bed.example"
 
@@ -51,6 +51,9 @@ KINDS = (
 
 BOUNCES = frozenset({"dead", "daneother", "stsother", "null", "unknown"})
 """Kinds of domains from which every message comes back."""
+
+WAITS = frozenset({"dead", "daneother", "stsother"})
+"""Those of them whose messages wait until their time is over."""
 
 _STS = ("sts", "stsother")
 _MX = {"backup": ("dead", "plain"), "sts": ("stshost",), "stsother": ("othername",)}

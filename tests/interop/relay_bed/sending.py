@@ -21,12 +21,14 @@ __all__ = ["Message", "Senders"]
 class Message:
     """A message to submit.
 
+    :ivar by: seconds after which it is to come back (RFC 2852); 0 for the server's lifetime.
     :ivar is_accepted: True after the server's 250; None if it began and nobody knows; False before that.
     """
 
     id: str
     recipients: list[str]
     size: int = 500
+    by: int = 0
     is_accepted: bool | None = False
 
     @property
@@ -72,7 +74,8 @@ class _Session(LineOnlyReceiver):
 
     async def send(self, message: Message) -> None:
         """:raises _Gone: it was not accepted, as far as we know."""
-        await self.say(b"MAIL FROM:<alice@bed.example>\r\n", "250")
+        by = f" BY={message.by};R" if message.by else ""
+        await self.say(f"MAIL FROM:<alice@bed.example>{by}\r\n".encode(), "250")
         for recipient in message.recipients:
             await self.say(f"RCPT TO:<{recipient}>\r\n".encode(), "250")
         await self.say(b"DATA\r\n", "354")

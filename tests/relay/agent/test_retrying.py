@@ -233,6 +233,19 @@ class DeadDestinationTests(World):
             outcome.text,
         )
 
+    def test_deadlines_that_follow_one_another_are_all_kept(self) -> None:
+        """They end the pause early: that makes the next one no longer."""
+        given_up = 0
+        for second in range(0, 5000, 100):
+            if second < 2000:
+                self.send(f"user{second}@there.example", parameters={"BY": "2000;R"}, id=f"M{second}")
+            self.run_for(100)
+            given_up = sum(result.state is FAILED for _, result in self.queue.done)
+            over = max(min(second - 2000, 2000) // 100, 0)  # the deadlines of 100 seconds ago and before
+            self.assertGreaterEqual(given_up, over)
+        self.assertEqual(given_up, 20)
+        self.assertLess(max(event.failures for event in self.witness.unreached_), 9)
+
     def test_their_senders_are_told_that_they_are_late(self) -> None:
         self.send("bob@there.example")
         self.run_for(4 * 3600 - 60)

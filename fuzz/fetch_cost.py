@@ -67,7 +67,7 @@ class ThreadClock(Clock):
 
     def step(self) -> bool:
         """Make the first call that is due; whether there was one."""
-        self._sortCalls()  # type: ignore[no-untyped-call]
+        self._sortCalls()
         if not self.calls or self.calls[0].getTime() > self.seconds():
             return False
         call: Any = self.calls.pop(0)

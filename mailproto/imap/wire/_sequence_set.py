@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,35 +45,6 @@ class SequenceSet:
         if max((high or low or 0) for low, high in ranges) > _MAX_NUMBER:
             raise IMAPWireError("Number too large in sequence set")
         return cls(tuple(ranges))
-
-    def resolve_uids(self, uids: Sequence[int]) -> list[int]:
-        """Return those of ``uids`` that are in the set, in ascending order, none twice.
-
-        ``*`` is the last UID.  UIDs of no message are left out (RFC 9051 6.4.9).
-
-        :param uids: the UIDs of a mailbox in ascending order.
-        """
-        if not uids:
-            return []
-        chosen: list[int] = []
-        for low, high in self.merged(uids[-1]):
-            chosen += uids[bisect_left(uids, low) : bisect_right(uids, high)]
-        return chosen
-
-    def resolve_numbers(self, count: int) -> list[int]:
-        """Return the numbers in the set, in ascending order, none twice.
-
-        :param count: how many messages the mailbox has.
-        :raises IMAPWireError: for a number above ``count``, and for ``*`` in an empty mailbox
-            (RFC 9051 9, seq-number).
-        """
-        merged = self.merged(count)
-        if merged[-1][1] > count or merged[0][0] < 1:
-            raise IMAPWireError("No such message")
-        chosen: list[int] = []
-        for low, high in merged:
-            chosen += range(low, high + 1)
-        return chosen
 
     def merged(self, last: int) -> list[tuple[int, int]]:
         """The ranges in ascending order and without overlaps.

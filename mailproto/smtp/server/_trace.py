@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from mailproto.model import Recipient, Session
+from mailproto.domains import ascii_domain
+from mailproto.model import Address, Recipient, Session
 from mailproto.smtp.wire import is_host
 
 __all__ = ["TraceWriter", "count_received", "date_time", "lowered", "protocol_name", "shown_message_id"]
@@ -81,7 +82,7 @@ class TraceWriter:
         second = int(now)
         if second != self._second:
             self._second, self._date = second, date_time(second)
-        recipient = f"\r\n\tfor <{recipients[0].address}>" if len(recipients) == 1 else ""
+        recipient = f"\r\n\tfor <{_for(recipients[0].address)}>" if len(recipients) == 1 else ""
         if priority:
             recipient += f"\r\n\tpriority {priority}"
         return f"{self._start[utf8]}{id}{recipient};\r\n\t{self._date}\r\n".encode()
@@ -108,6 +109,17 @@ def _from(session: Session) -> str:
         return f"{name} ({peer})" if peer else name
     escaped = quote(session.helo.encode(errors="replace")[:_MAX_HELLO], safe=_PLAIN)
     return f"{peer or 'unknown'} (helo={escaped})"
+
+
+def _for(address: Address) -> str:
+    """The address with A-labels, unless its local part makes the header international anyway."""
+    text = str(address)
+    if text.isascii() or not address.local.isascii():
+        return text
+    try:
+        return str(Address(address.local, ascii_domain(address.domain)))
+    except ValueError:
+        return text
 
 
 def _comment(text: str, utf8: bool) -> str:

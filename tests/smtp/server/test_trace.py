@@ -55,6 +55,19 @@ class ProtocolNameTests(SynchronousTestCase):
                 )
 
 
+class RecipientTests(SynchronousTestCase):
+    def test_an_international_domain_does_not_make_the_header_international(self) -> None:
+        """Otherwise the next server would have to offer SMTPUTF8 for a message that needs it nowhere else."""
+        writer = TraceWriter(Session("ESMTP", "mx.example", helo="a"))
+        for address, text in (
+            (Address("c", "bücher.example"), "for <c@xn--bcher-kva.example>"),
+            (Address("josé", "bücher.example"), "for <josé@bücher.example>"),
+            (Address("c", "a..ü"), "for <c@a..ü>"),
+        ):
+            field = writer.received("id1", (Recipient(address),), 0, utf8=True).decode()
+            self.assertIn(text, field)
+
+
 class HelloTests(SynchronousTestCase):
     """RFC 5321 4.4: what a client calls itself is opaque, and the field can be parsed all the same."""
 

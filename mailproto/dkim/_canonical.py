@@ -68,8 +68,10 @@ def _whole_lines(content: Content, start: int) -> Iterator[bytes]:
             yield piece[:cut]
         rest = piece[cut:]
         if len(rest) > _LONGEST:  # such a line is nobody's: it is only not to be quadratic
-            yield rest
-            rest = b""
+            text = rest.rstrip(b" \t\r")
+            yield text
+            # The white space counts as one space, or as none: what follows decides.
+            rest = _SPACES.sub(b" ", rest[len(text) :])
     if rest:
         yield rest.rstrip(b" \t")
 

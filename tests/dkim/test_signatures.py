@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -13,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
 from mailproto.dkim import SigningKey, author_domain, signatures
-from mailproto.dkim._canonical import _relaxed_body
+from mailproto.dkim._canonical import _LONGEST, _relaxed_body, body_hash
 from mailproto.message import HEADER_LIMIT
 
 RSA, ED25519 = (SigningKey.generate(algorithm) for algorithm in SigningKey.ALGORITHMS)
@@ -54,6 +55,14 @@ class VerifyTests(SynchronousTestCase):
 
     def test_both_signatures_are_valid(self) -> None:
         self.assert_valid(signed(MESSAGE))
+
+    def test_white_space_in_a_line_that_is_read_in_pieces(self) -> None:
+        for at in range(-3, 3):
+            for spaces, end in ((2, b"x"), (2, b""), (1 << 20, b"x"), (3 << 20, b"")):
+                body = b"a" * (_LONGEST + at) + b" " * spaces + end + b"\r\n"
+                digest = body_hash(Content(body), 0)
+                text = b"a" * (_LONGEST + at) + (b" x" if end else b"") + b"\r\n"
+                self.assertEqual(digest, hashlib.sha256(text).digest(), (at, spaces, end))
 
     def test_small_and_odd_messages(self) -> None:
         header, _, _ = MESSAGE.partition(b"\r\n\r\n")

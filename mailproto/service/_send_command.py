@@ -27,7 +27,7 @@ from mailproto.dkim import KeyFolder
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError
 from mailproto.interfaces import IQueueStore, IStore
-from mailproto.message import date_text, encode_header, fold, header_fields
+from mailproto.message import date_text, fold, header_fields
 from mailproto.model import Address, Envelope, Parameters, Recipient, Session
 from mailproto.relay import NextHop, QueueDelivery
 from mailproto.service._accounts import remembered_domains
@@ -39,6 +39,7 @@ from mailproto.service._remembered_routes import remembered_routes
 from mailproto.service._setting_error import SettingError
 from mailproto.smtp import send_mail
 from mailproto.smtp.client._composing import Composed, compose
+from mailproto.smtp.client._header import write_fields
 from mailproto.smtp.errors import AllRefused
 from mailproto.smtp.wire import encode_xtext
 
@@ -51,6 +52,9 @@ SERVER_VARIABLE: Final = "MAILPROTO_SERVER"
 """The environment variable for ``--server``."""
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_PHRASE = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*")
+"""A name that needs no quotes (RFC 5322 3.2.5)."""
+
 _IGNORED = ("-B", "-O", "-L", "-p", "-X")
 """Options of sendmail that take a value and mean nothing here."""
 
@@ -169,13 +173,23 @@ def with_header(octets: bytes, *, sender: str, name: str, now: float, host: str)
         (b"Received", f"by {host} (mailproto, from userid {os.getuid()});\t{date}".encode())
     ]
     if b"from" not in there:
-        address = f"<{sender}>".encode()
-        made.append((b"From", encode_header(name, "From") + b" " + address if name else sender.encode()))
+        made.append((b"From", _from(name, sender)))
     if b"date" not in there:
         made.append((b"Date", date.encode()))
     if b"message-id" not in there:
         made.append((b"Message-ID", f"<{uuid.uuid4().hex}@{host}>".encode()))
     return b"".join([fold(field, value) for field, value in made]) + octets
+
+
+def _from(name: str, sender: str) -> bytes:
+    """The value of From: whatever the name has, it is the name of the one author."""
+    words = " ".join(name.encode("utf-8", "replace").decode().split())  # a surrogate is no character
+    if not words:
+        return sender.encode()
+    quoted = re.sub(r'[\\"]', r"\\\g<0>", words)
+    phrase = words if _PHRASE.fullmatch(words) else f'"{quoted}"'
+    [field] = write_fields("From", f"{phrase} <{sender}>", utf8=not sender.isascii())
+    return b"".join(field.split(b"\r\n"))[len("From: ") :]
 
 
 def _with_wishes(composed: Composed, options: Namespace) -> tuple[Composed, Parameters]:

@@ -57,6 +57,17 @@ class HeaderTests(SynchronousTestCase):
         self.assertIn(("From", "Cron Daemon <root@a.example>"), self.header(b"\r\nx\r\n", "Cron Daemon"))
         self.assertIn(("From", "=?utf-8?q?J=C3=B6?= <root@a.example>"), self.header(b"\r\nx\r\n", "J\u00f6"))
 
+    def test_a_name_with_characters_of_addresses(self) -> None:
+        for name, field in (
+            ("Doe, John", '"Doe, John"'),
+            ('J "o" <x@y>', r'"J \"o\" <x@y>"'),
+            ("back\\slash", r'"back\\slash"'),
+            ("two\r\nBcc: eve@d.example", '"two Bcc: eve@d.example"'),
+            ("J\u00f6, x", "=?utf-8?q?J=C3=B6=2C_x?="),
+            ("J\udce9", "J?"),
+        ):
+            self.assertIn(("From", f"{field} <root@a.example>"), self.header(b"\r\nx\r\n", name))
+
     def test_a_text_without_a_header(self) -> None:
         for octets in (b"It works: yes\r\n", b"hello\r\n", b""):
             made = with_header(octets, sender="a@b", name="", now=0, host="h")

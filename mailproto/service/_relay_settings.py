@@ -65,7 +65,7 @@ class RelaySettings:
 
     def __post_init__(self) -> None:
         check_setting("relay.way", check_type, self.way, (str, type(None)), "a str or None")
-        _checked("relay.way", lambda: Routes(self.way or "off"))
+        _checked("relay.way", lambda: Routes("off" if self.way is None else self.way))
         check_setting("relay.routes", check_mapping, self.routes)
         _checked("relay.routes", lambda: Routes("off", self.routes))
         check_setting("relay.credentials", check_mapping, self.credentials)

@@ -77,6 +77,7 @@ class RelaySettingsTests(SynchronousTestCase):
             (("--retry", "0"), "--retry: not a number of at least 1"),
             (("--relay-credentials", "/nowhere/at/all"), "--relay-credentials /nowhere/at/all: No such file"),
             (("--relay-credentials", ""), "--relay-credentials: a path is missing"),
+            (("--relay", ""), "--relay: a next hop must be "),
         ):
             with self.assertRaises(UsageError) as caught:
                 parse(*arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias
@@ -22,6 +22,7 @@ from mailproto.delivery import Delivery
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder, author_domain, signatures
+from mailproto.domains import canonical_domain
 from mailproto.errors import MailError, Refused, RelayDenied
 from mailproto.interfaces import IAliases, IDelivery, IOwnership, IPlacing, IQueueRunner, IQueueStore
 from mailproto.maillog import MailLog
@@ -62,9 +63,12 @@ _QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 InThread: TypeAlias = Callable[..., Awaitable[bytes]]
 
 
-def _signatures(keys: KeyFolder, content: Content) -> bytes:
+def _signatures(keys: KeyFolder, content: Content, allowed: Collection[str] | None) -> bytes:
+    """:param allowed: the domains that may sign; None for all."""
     domain = author_domain(content)
-    return signatures(content, domain, keys.find(domain)) if domain else b""
+    if not domain or (allowed is not None and domain not in allowed):
+        return b""
+    return signatures(content, domain, keys.find(domain))
 
 
 @implementer(IOwnership, IQueueRunner)
@@ -92,7 +96,8 @@ class QueueDelivery(Delivery):
     :param srs: makes the reverse-paths of what aliases send to other servers, and takes mail that comes back;
         None to keep the senders'.
     :param signing_keys: sign what enters the queue from clients that may send anywhere, if the author's
-        domain has keys (DKIM).
+        domain has keys (DKIM); what an account sends, only if that is the domain of the account, or of the
+        address from which it sends.
     :param hostname: this server's name in reports; by default that of the session.
     :param observer: who is told of each alias (`mailproto.observing`), besides the mail log.
     :param clock: gives the seconds since the epoch.
@@ -260,7 +265,7 @@ class QueueDelivery(Delivery):
     ) -> Sequence[Outcome]:
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
         if self._permission.may_send_anywhere(envelope.session):
-            content = await self._signed(content)
+            content = await self._signed(content, await self._domains_of(envelope))
         now, may_hurry = self._clock(), self._permission.may_send_anywhere(envelope.session)
         new = self._maker.make(envelope, content, places, now=now, may_hurry=may_hurry)
         outcomes = [DELIVERED if destination is None else _QUEUED for destination in new.destinations]
@@ -317,7 +322,7 @@ class QueueDelivery(Delivery):
     ) -> list[list[Outcome]]:
         """Store a message for mailboxes here and for other servers: all of it, or nothing."""
         if self._permission.may_send_anywhere(envelope.session):
-            content = await self._signed(content)
+            content = await self._signed(content, await self._domains_of(envelope))
         outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
         new = await self._groups(envelope, content, expansions)
         report = self._reports.of_expansions(envelope, expansions, outcomes, content)
@@ -347,12 +352,22 @@ class QueueDelivery(Delivery):
 
     # -- signatures and reports
 
-    async def _signed(self, content: Content) -> Content:
+    async def _domains_of(self, envelope: Envelope) -> Collection[str] | None:
+        """The domains that may sign what an account sends: no account signs for others'.  None for all."""
+        account = envelope.session.account
+        if account is None or self._keys is None or self._keys.is_missing:
+            return None
+        domains = {canonical_domain(account.rpartition("@")[2])}
+        if envelope.sender.domain and await self.owns(account, envelope.sender):
+            domains.add(canonical_domain(envelope.sender.domain))
+        return domains
+
+    async def _signed(self, content: Content, allowed: Collection[str] | None = None) -> Content:
         """The message with signatures, if its author's domain has keys; without them if a key is broken."""
         if self._keys is None or self._keys.is_missing:  # without keys, a thread would be much of the work
             return content
         try:
-            fields = await self._in_thread(_signatures, self._keys, content)
+            fields = await self._in_thread(_signatures, self._keys, content, allowed)
         except (OSError, ValueError) as error:
             self.log.error("A message is not signed: {error}", error=error)
             return content

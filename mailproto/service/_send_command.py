@@ -23,7 +23,7 @@ from mailproto.client.errors import ClientError
 from mailproto.connection import own_hostname
 from mailproto.content import Content
 from mailproto.delivery import MailboxDelivery
-from mailproto.dkim import KeyFolder
+from mailproto.dkim import KeyFolder, author_domain
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError
 from mailproto.interfaces import IQueueStore, IStore
@@ -236,7 +236,10 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
         signing_keys=KeyFolder(folder / DKIM_FOLDER),
         hostname=own_hostname(),
     )
-    session = Session("ESMTP", own_hostname(), submission=True, account=f"{options.user}@{own_hostname()}")
+    content = Content(composed.content)
+    # Who may write to the store may sign for all of its domains.
+    account = f"{options.user}@{author_domain(content) or own_hostname()}"
+    session = Session("ESMTP", own_hostname(), submission=True, account=account)
     taken: list[Recipient] = []
     status = os.EX_OK
     for recipient in composed.recipients:
@@ -249,9 +252,7 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
     if not taken:
         return status
     envelope = Envelope(uuid.uuid4().hex, composed.sender, tuple(taken), session, parameters)
-    for recipient, outcome in zip(
-        taken, await delivery.deliver(envelope, Content(composed.content)), strict=True
-    ):
+    for recipient, outcome in zip(taken, await delivery.deliver(envelope, content), strict=True):
         if not outcome.accepted:
             status = _say(str(recipient.address), outcome)
     return status

@@ -352,6 +352,24 @@ class SigningTests(IntakeCase):
         for content in (MESSAGE, b"From: x@remote.example\r\n" + MESSAGE):
             self.assertEqual(bytes(self.sent(content).content), content)
 
+    def test_no_account_signs_for_another_domain_here(self) -> None:
+        """Receivers would believe that the other domain's account wrote it."""
+        assert self.delivery._keys is not None
+        self.delivery._keys.add("other.example", "mail")
+        content = b"From: boss@other.example\r\n" + MESSAGE
+        self.assertEqual(bytes(self.sent(content).content), content)
+        other = replace(SUBMISSION, account="boss@Other.example")
+        for session in (other, TRUSTED):
+            self.assertEqual(bytes(self.sent(content, session).content).count(b"d=other.example;"), 2)
+
+    def test_the_domain_of_an_address_that_the_account_owns(self) -> None:
+        async def owns(account: str, path: Address) -> bool:
+            return True
+
+        self.patch(self.delivery, "owns", owns)
+        session = replace(SUBMISSION, account="carol@alias.example")
+        self.assertEqual(bytes(self.sent(self.FROM_ALICE, session).content).count(b"d=example.org;"), 2)
+
     def test_a_report_is_from_the_hosts_name(self) -> None:
         assert self.delivery._keys is not None
         self.delivery._keys.add("mx.example.org", "mail")

@@ -32,9 +32,6 @@ from mailproto.model import (
     NewQueued,
     Outcome,
     Parameters,
-    QueueChange,
-    QueueFilter,
-    QueueState,
     Recipient,
     ServiceExtensions,
     Session,
@@ -47,6 +44,7 @@ from mailproto.relay._intake_reports import IntakeReports, outcome_of, outcome_o
 from mailproto.relay._making import Maker, grouped
 from mailproto.relay._permission import Permission
 from mailproto.relay._places import Place, Places
+from mailproto.relay._queue_run import run_queue
 from mailproto.relay._routes import Routes
 from mailproto.relay._srs import SRS
 
@@ -206,19 +204,14 @@ class QueueDelivery(Delivery):
         return await settle(owner.owns(account, copies[0].recipient.address))
 
     async def run_queue(self, session: Session, node: str) -> int | None:
-        """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only.
+        """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only, with those
+        below them.
 
         :raises MailError: as there.
         """
         if not self._permission.may_send_anywhere(session):
             raise Refused(459, "4.7.1", "You may not start the queue")
-        if node.startswith("#"):
-            raise Refused(458, "4.3.0", "There is no such queue")
-        wanted, started, after = QueueFilter(domain=node, state=QueueState.WAITING), 0, 0
-        while page := await settle(self._queue.find(wanted, after=after)):
-            after = page[-1].id
-            started += len(await settle(self._queue.change([each.id for each in page], QueueChange.RETRY)))
-        return started
+        return await run_queue(self._queue, node)
 
     # -- messages
 

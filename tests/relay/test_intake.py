@@ -397,6 +397,26 @@ class QueueRunTests(IntakeCase):
         error = self.refused(self.delivery.run_queue(PORT_25, "remote.example"), MailError)
         self.assertEqual((error.code, error.enhanced), (459, "4.7.1"))
 
+    def test_a_domain_and_those_below_it(self) -> None:
+        """RFC 1985 5.3."""
+        store = MemoryStore()
+        self.settled(store.directory.add("alice@example.org", ""))
+        delivery = QueueDelivery(
+            store, MailboxDelivery(store, ["example.org"]), Routes("mx"), relay_from=["198.51.100.0/24"]
+        )
+        for each in (
+            "remote.example",
+            "A.remote.example",
+            "b.a.remote.example",
+            "notremote.example",
+            "remote.example.net",
+        ):
+            envelope = make_envelope(address("alice@example.org"), [f"x@{each}"], session=SUBMISSION)
+            self.settled(delivery.deliver(envelope, Content(MESSAGE)))
+        self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "remote.example")), 1)
+        self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "@Remote.example")), 3)
+        self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "@other.example")), 0)
+
     def test_a_domain(self) -> None:
         class Found:
             def __init__(self, id: int) -> None:

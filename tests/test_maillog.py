@@ -308,6 +308,13 @@ class QueueTests(SynchronousTestCase):
             ),
             (
                 QueueState.WAITING,
+                Outcome(451, "4.3.2", "Their disk is full"),
+                60.0,
+                'delayed {}"451 4.3.2 Their disk is full"{} next=1970-01-01T00:01:00Z',
+                LogLevel.info,
+            ),
+            (
+                QueueState.WAITING,
                 Outcome(451, "4.4.2", "Lost"),
                 60.0,
                 'delayed {}"451 4.4.2 Lost"{} next=1970-01-01T00:01:00Z',

@@ -211,7 +211,9 @@ class MailLog(Observer):
             "next": _time(event.due),
             "detail": outcome.detail,
         }
-        _emit(_level(outcome.enhanced), _RELAYED[state], None, fields, event.id)
+        is_theirs = event.host and outcome.enhanced.startswith("4.3.")  # then it is no fault of this server
+        level = LogLevel.info if is_theirs else _level(outcome.enhanced)
+        _emit(level, _RELAYED[state], None, fields, event.id)
 
     def unreached(self, event: Unreached) -> None:
         """Log ``unreached``, with the level warning."""

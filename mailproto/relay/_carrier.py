@@ -35,6 +35,9 @@ TURN = 20
 TURN_SECONDS = 5.0
 """... and seconds, whichever comes first."""
 
+SLOW_OPENING = 5.0
+"""Seconds after which a connection that is still being opened leaves its place to others."""
+
 MOST_LOSSES = 2
 """How many new connections may be lost before any reply about a message, before that counts as an attempt."""
 
@@ -72,13 +75,16 @@ class Carrier:
         lane.carriers += 1
         lane.opening += 1
         failure: Unreachable | None = None
+        slow = self._clock.callLater(SLOW_OPENING, dispatcher.is_slow, self)
         try:
             try:
                 connection = await self._connect()
             finally:
                 lane.opening -= 1
+                if slow.active():
+                    slow.cancel()
             self.connection = connection
-            dispatcher.connected(destination)
+            dispatcher.connected(self, destination)
             try:
                 await self._carry(connection)
             finally:
@@ -207,7 +213,9 @@ class Carrier:
         held, transmission = sending.held, sending.transmission
         connection.answered += 1
         for index, outcome in zip(sending.indexes, outcomes, strict=True):
-            held.results[index] = connection.result(outcome)
+            result = connection.result(outcome)
+            # Without a reply the message did not go, because the server does not offer what it needs.
+            held.results[index] = result if transmission.is_answered else result._replace(host="")
         refusal, error = transmission.refusal, transmission.error
         if error is not None:
             self._dispatcher.failed(self._destination, outcome_of(error), connection.host)

@@ -66,7 +66,8 @@ class Dispatcher:
         self._office = office
         self._line: dict[Destination, None] = {}  # those that want a connection
         self._carriers: dict[Carrier, Deferred[None]] = {}
-        self._number = 0  # of carriers
+        self._number = 0  # of carriers that count among the connections
+        self._slow: set[Carrier] = set()  # those that have been opening for long, and do not count
         self._timers: dict[Destination, IDelayedCall] = {}  # until the rate allows the next message
         self._is_to_serve = False
         self._stopped: Callable[[], None] | None = None
@@ -81,7 +82,7 @@ class Dispatcher:
     @property
     def is_idle(self) -> bool:
         """Whether no connection is in use."""
-        return not self._number
+        return not (self._number or self._slow)
 
     # -- connections for destinations
 
@@ -123,8 +124,22 @@ class Dispatcher:
         if not running.called:
             self._carriers[carrier] = running
 
-    def connected(self, destination: Destination) -> None:
+    def is_slow(self, carrier: Carrier) -> None:
+        """A carrier has been opening its connection for long: another destination may have its place.
+
+        Otherwise some servers that accept connections and never answer would have all places.
+        """
+        if len(self._slow) < self._limits.slow_connections:
+            self._slow.add(carrier)
+            self._number -= 1
+            if self._line:
+                self._serve_soon()
+
+    def connected(self, carrier: Carrier, destination: Destination) -> None:
         """A carrier has a connection."""
+        if carrier in self._slow:  # there may be more than the limit for a while
+            self._slow.discard(carrier)
+            self._number += 1
         if not destination.is_proven:
             destination.is_proven = True
             self.clock.callLater(0, self.start, destination)
@@ -137,7 +152,10 @@ class Dispatcher:
         :param failure: why it had no connection.
         """
         self._carriers.pop(carrier, None)
-        self._number -= 1
+        if carrier in self._slow:
+            self._slow.discard(carrier)
+        else:
+            self._number -= 1
         if failure is not None:
             self._not_reached(destination, lane, failure)
         destination.tidy()
@@ -147,7 +165,7 @@ class Dispatcher:
             self._line.setdefault(destination)
         if self._line:
             self._serve_soon()
-        if self._stopped is not None and not self._number:
+        if self._stopped is not None and self.is_idle:
             self._stopped()
 
     def _serve(self) -> None:
@@ -272,7 +290,7 @@ class Dispatcher:
         for carrier, running in list(self._carriers.items()):
             if carrier.connection is None:
                 running.cancel()
-        if not self._number:
+        if self.is_idle:
             self._stopped()
         return done
 

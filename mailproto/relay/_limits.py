@@ -20,6 +20,8 @@ class RelayLimits:
     :ivar destination_leased: the most of these for one destination; it never gets more than half of what is
         left for all.
     :ivar connections: the most connections, including unused ones that are kept.
+    :ivar slow_connections: the most connections that have been opened for over 5 seconds without success;
+        they do not count among ``connections``, so that servers that never answer keep nobody waiting.
     :ivar destination_connections: the most of these for one destination at a time.
     :ivar first_connections: how many a destination gets at first; the number grows while messages are taken,
         and shrinks when they are not.
@@ -54,6 +56,7 @@ class RelayLimits:
     leased: int = 2000
     destination_leased: int = 250
     connections: int = 100
+    slow_connections: int = 400
     destination_connections: int = 20
     first_connections: int = 5
     recipients: int = 50

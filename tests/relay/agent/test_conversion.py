@@ -76,6 +76,8 @@ class ConversionTests(World):
         self.offers("8BITMIME")
         self.send("bob@there.example", content=b"Subject: \xc3\xa9\r\n\r\nHi.\r\n")
         self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
+        [report] = self.reports()
+        self.assertNotIn("Remote-MTA", report)  # the server has not said so
 
     def test_also_where_there_is_no_8bitmime(self) -> None:
         self.send("bob@there.example", content=b"Subject: \xc3\xa9\r\n\r\nHi.\r\n")

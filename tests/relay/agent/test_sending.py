@@ -289,3 +289,34 @@ class ManyDestinationsTests(World):
         self.make_agent().start()
         self.run_for(20)
         self.assertEqual(len(self.arrived), 500)
+
+    def test_servers_that_never_answer_do_not_keep_the_others_waiting(self) -> None:
+        self.limits = RelayLimits(connections=10, slow_connections=30)
+        for number in range(25):
+            domain = f"tarpit{number}.example"
+            self.domains[domain] = [f"10.1.0.{number}"]
+            self.servers[f"10.1.0.{number}"] = serving(greeting="silent")
+            self.send(f"user@{domain}")
+        self.make_agent().start()
+        self.run_for(1)
+        self.send("user@well.example")
+        self.run_for(20)
+        self.assertEqual(self.arrived, ["user@well.example"])
+        for number in range(25):
+            self.servers[f"10.1.0.{number}"] = serving()
+        self.run_for(4000)
+        self.assertEqual(len(self.arrived), 26)
+
+    def test_those_have_a_limit_too(self) -> None:
+        self.limits = RelayLimits(connections=3, slow_connections=4)
+        for number in range(9):
+            self.domains[f"tarpit{number}.example"] = [f"10.1.0.{number}"]
+            self.servers[f"10.1.0.{number}"] = serving(greeting="silent")
+            self.send(f"user@tarpit{number}.example")
+        agent = self.make_agent()
+        agent.start()
+        self.run_for(60)
+        self.assertEqual(agent._worker._connections.number, 7)
+        done = agent.stop()
+        self.run_for(30)
+        self.successResultOf(done)

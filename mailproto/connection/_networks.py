@@ -69,6 +69,16 @@ class Networks:
         address = ip_address(host)
         return address is not None and any(_is_in(address, network) for network in self._networks)
 
+    def overlaps(self, other: Networks) -> bool:
+        """Whether a peer can be in both lists; zones do not count."""
+        if self._unix and other._unix:
+            return True
+        return any(
+            one.version == two.version and one.overlaps(two)
+            for one in self._networks
+            for two in other._networks
+        )
+
 
 def _words(name: str, networks: Any) -> list[Any]:
     if isinstance(networks, (str, bytes)):

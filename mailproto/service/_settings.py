@@ -279,6 +279,9 @@ class Settings:
         check_setting(
             "catch_all", check_type, self.catch_all, (str, type(None)), "an account's name, or None"
         )
+        if self.proxy.networks.overlaps(Networks.of("", self.relay.clients)):
+            # What it sends of its own, or for clients that it does not name, would be taken for theirs.
+            raise SettingError("relay.clients", "a proxy is among them, which brings anybody's connections")
         check_setting("catch_all_anywhere", check_bool, self.catch_all_anywhere)
         if self.catch_all is not None:
             object.__setattr__(self, "catch_all", self._own_catch_all(self.catch_all))

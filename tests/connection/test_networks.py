@@ -88,6 +88,20 @@ class NetworksTests(SynchronousTestCase):
         self.assertRaises(TypeError, Networks.of, "xclient", None)
 
 
+class OverlapTests(SynchronousTestCase):
+    def test_overlaps(self) -> None:
+        for one, other, overlap in (
+            (["10.0.0.0/8"], ["10.1.2.3"], True),
+            (["10.1.2.3"], ["192.0.2.1", "10.0.0.0/8"], True),
+            (["::ffff:10.1.2.3"], ["10.0.0.0/8"], True),
+            (["unix"], ["unix", "10.0.0.1"], True),
+            (["10.0.0.0/8"], ["11.0.0.0/8", "unix"], False),
+            (["::/0"], ["10.0.0.1"], False),
+            ([], ["10.0.0.1"], False),
+        ):
+            self.assertIs(Networks(one).overlaps(Networks(other)), overlap, (one, other))
+
+
 class NetworkOfTests(SynchronousTestCase):
     def test_one_client(self) -> None:
         for host, network in (

@@ -74,6 +74,7 @@ class RelaySettingsTests(SynchronousTestCase):
             (("--mx-port", "0"), "--mx-port: not a number"),
             (("--mx-port", "65536"), "--mx-port 65536: no port"),
             (("--relay-from", "unix"), "--relay-from: "),
+            (("--relay-from", "10.0.0.0/8", "--proxy", "10.1.2.3"), "--relay-from: a proxy is among them"),
             (("--retry", "0"), "--retry: not a number of at least 1"),
             (("--relay-credentials", "/nowhere/at/all"), "--relay-credentials /nowhere/at/all: No such file"),
             (("--relay-credentials", ""), "--relay-credentials: a path is missing"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from _parts.fuzzing import instrumented, run
+from _parts.fuzzing import instrumented, is_instrumented, run
 
 with instrumented():
     from _parts.mailbox import portal
@@ -21,7 +21,7 @@ with instrumented():
     from mailproto.imap.wire import IMAPWireLimits
     from mailproto.testing import MemoryTransport
 
-PAUSE = 0.05
+PAUSE = 0.5 if is_instrumented() else 0.05
 """Seconds; several times what others may have to wait, because other programs use the processor, too."""
 
 UNREAD = 3 << 20
@@ -101,7 +101,13 @@ factory = IMAPServerFactory(
 
 
 def one_input(data: bytes) -> None:
-    """What the fuzzer calls."""
+    """What the fuzzer calls; a machine that is busy with something else has three tries."""
+    longest = min(answered(data) for _ in range(3)) if answered(data) >= PAUSE else 0.0
+    assert longest < PAUSE, (longest, items_of(data)[:100])
+
+
+def answered(data: bytes) -> float:
+    """The processor time of the longest step of a FETCH, in seconds."""
     session = factory.buildProtocol(None)
     transport = MemoryTransport(session, capacity=1 << 16)
     longest = 0.0
@@ -125,8 +131,8 @@ def one_input(data: bytes) -> None:
         if said.endswith(b"FETCH completed\r\n"):
             break
         assert timed(clock.step), (said, line[:100])
-    assert longest < PAUSE, (longest, line[:100])
     transport.drop()
+    return longest
 
 
 SEEDS = (*(bytes((kind,)) for kind in range(58)), b"\x06\x0c", b"\x0c\x3d", bytes(range(40, 80)))

@@ -27,15 +27,20 @@ try:
 except ImportError:
     atheris = None
 
-__all__ = ["instrumented", "run"]
+__all__ = ["instrumented", "is_instrumented", "run"]
 
 SLOW = 5
 """Seconds after which an input counts as a failure: they are small, and so should be the time."""
 
 
+def is_instrumented() -> bool:
+    """Whether atheris watches the branches, which makes everything several times slower."""
+    return atheris is not None and not {"--plain", "--help", "-h"} & {*sys.argv}
+
+
 def instrumented() -> AbstractContextManager[object]:
     """Around the imports of what is fuzzed: atheris then sees which branches were taken."""
-    if atheris is None or {"--plain", "--help", "-h"} & {*sys.argv}:
+    if not is_instrumented():
         return nullcontext()
     return cast(AbstractContextManager[object], atheris.instrument_imports())
 

@@ -257,10 +257,10 @@ class QueueDelivery(Delivery):
         self, envelope: Envelope, content: Content, places: Sequence[Place]
     ) -> Sequence[Outcome]:
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
-        if self._permission.may_send_anywhere(envelope.session):
+        may_send = self._permission.may_send_anywhere(envelope.session)
+        if may_send:
             content = await self._signed(content, await self._domains_of(envelope))
-        now, may_hurry = self._clock(), self._permission.may_send_anywhere(envelope.session)
-        new = self._maker.make(envelope, content, places, now=now, may_hurry=may_hurry)
+        new = self._maker.make(envelope, content, places, now=self._clock(), may_hurry=may_send)
         outcomes = [DELIVERED if destination is None else _QUEUED for destination in new.destinations]
         here = [place for place, to in enumerate(new.destinations) if to is None]
         reports = await self._prepared([self._reports.of_success(envelope, outcomes, here, content)])

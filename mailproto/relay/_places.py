@@ -40,7 +40,7 @@ class Places:
     async def find(self, path: Address) -> Place:
         """Mailboxes or a destination."""
         try:
-            return tuple(await settle(self._placing.place(path)))
+            return await self.mailboxes(path)
         except RelayDenied as error:
             return self.destination(path) or error
         except MailError as error:  # such as an account that was deleted since RCPT
@@ -49,7 +49,7 @@ class Places:
     async def is_ours(self, path: Address) -> bool:
         """Whether an address belongs here, in use or not."""
         try:
-            await settle(self._placing.place(path))
+            await self.mailboxes(path)
         except RelayDenied:
             return False
         except MailError:

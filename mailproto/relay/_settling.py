@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias, cast
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -152,12 +153,9 @@ class Settling:
     async def _sleep(self, seconds: float) -> None:
         waiting: Deferred[None] = deferLater(self._reactor, seconds)  # type: ignore[arg-type]
         self._waits.add(waiting)
-        try:
+        with suppress(CancelledError):  # the agent stops: it is tried at once
             await waiting
-        except Exception:  # noqa: S110 - stopping: try a last time
-            pass
-        finally:
-            self._waits.discard(waiting)
+        self._waits.discard(waiting)
 
     def stop(self) -> None:
         """Try what the queue has not taken a few times more, and then give up."""

@@ -76,7 +76,8 @@ class QueueValueTests(SynchronousTestCase):
             {"arrived": 0, "due": 10**9, "priority": -9},
             {"share": "caf\u00e9 \U0001f600"},
         ):
-            replace(NEW, **right)  # type: ignore[arg-type]
+            made = replace(NEW, **right)  # type: ignore[arg-type]
+            self.assertEqual({name: getattr(made, name) for name in right}, right)
 
     def test_results(self) -> None:
         states = "QueueState.WAITING, QueueState.SENT or QueueState.FAILED"

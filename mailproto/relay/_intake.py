@@ -46,12 +46,12 @@ from mailproto.relay._permission import Permission
 from mailproto.relay._places import Place, Places
 from mailproto.relay._queue_run import run_queue
 from mailproto.relay._routes import Routes
+from mailproto.relay._schedule import Schedule
 from mailproto.relay._srs import SRS
 
-__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery"]
+__all__ = ["MAX_HOLD", "QueueDelivery"]
 
-LIFETIME = 5 * 86_400.0
-"""Seconds for which a message is tried."""
+_DEFAULT = Schedule()
 
 MAX_HOLD = 30 * 86_400
 """The most seconds for which a client may have a message held (FUTURERELEASE)."""
@@ -116,7 +116,7 @@ class QueueDelivery(Delivery):
         routes: Routes,
         *,
         relay_from: Networks | Iterable[str] = (),
-        lifetime: float = LIFETIME,
+        lifetime: float = _DEFAULT.lifetime,
         aliases: IAliases | None = None,
         alias_limits: AliasLimits | None = None,
         srs: SRS | None = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -26,6 +25,7 @@ from mailproto.model import (
 )
 from mailproto.printable import printable
 from mailproto.service._command_error import CommandError
+from mailproto.service._durations import read_duration
 from mailproto.service._queue_text import (
     Paused,
     all_lines,
@@ -45,7 +45,6 @@ _PAGE = 500
 _TOP = 20
 """Destinations that ``stats`` shows."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _STATES = ("waiting", "deferred", "held")
 
 
@@ -96,10 +95,10 @@ def _add_filters(options: ArgumentParser, *, has_all: bool) -> None:
 
 
 def _seconds(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
-    if match is None:
-        raise ArgumentTypeError(f"not an age: {text!r}; one is 90, 5m, 2h or 1d")
-    return int(match[1]) * _UNITS[match[2] or "s"]
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def _queue_of(store: IStore) -> IQueue:

@@ -96,6 +96,7 @@ class ServersService(Service):
             observer=self.observers,
             signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
             hostname=settings.hostname,
+            spool_folder=self.spool_folder,
         )
 
     @property

@@ -65,9 +65,11 @@ async def connect_client(reactor: Reactor, endpoint: ClientEndpoint, client: Cli
     except CancelledError:
         raise
     except TooLate:
-        raise ConnectFailed(f"Cannot connect to {name}: no answer within {seconds:g} s") from None
+        reason = f"no answer within {seconds:g} s"
+        raise ConnectFailed(f"Cannot connect to {name}: {reason}", reason=reason) from None
     except Exception as error:
-        raise ConnectFailed(f"Cannot connect to {name}: {_reason(error)}") from error
+        reason = _reason(error)
+        raise ConnectFailed(f"Cannot connect to {name}: {reason}", reason=reason) from error
     with aborting(client):
         await client.greeted()
     return client

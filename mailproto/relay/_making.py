@@ -119,7 +119,7 @@ class Maker:
         if group.alias is not None:
             forms = forms.prepended(delivered_to(group.alias))
             if self._srs is not None and not is_from_here:
-                sender = self._srs.rewrite(sender)
+                sender = self._srs.rewrite(sender, group.alias.domain)
         envelope = replace(envelope, sender=sender, recipients=recipients)
         return self._make(envelope, shown, forms, [copy.place for copy in group.copies], now, may_hurry)
 

@@ -142,14 +142,15 @@ def remembered_aliases(folder: Path, domains: Sequence[str]) -> AliasFile | None
     return None
 
 
-def srs_of(folder: Path, domain: str) -> SRS:
-    """The reverse-paths of this data folder's server.
+def srs_of(folder: Path, domains: Sequence[str]) -> SRS:
+    """The reverse-paths of this data folder's server, in each of its domains.
 
     They have a secret of their own, so that an address tells nothing of other uses of the server's secret.
 
     :raises OSError: the secret cannot be read or made.
     """
-    return SRS(domain, hmac.digest(ensure_secret(folder), b"mailproto SRS", "sha256"))
+    secret = hmac.digest(ensure_secret(folder), b"mailproto SRS", "sha256")
+    return SRS(domains[0], secret, domains=domains)
 
 
 def _state_of(file: Path) -> tuple[int, ...] | None:

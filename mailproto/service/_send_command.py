@@ -224,7 +224,7 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
     try:
         aliases = remembered_aliases(folder, options.domains)
         # Only what an alias sends on has a reverse-path of ours.
-        srs = srs_of(folder, options.domains[0]) if aliases is not None else None
+        srs = srs_of(folder, options.domains) if aliases is not None else None
     except (OSError, ValueError) as error:
         raise CommandError(f"the aliases cannot be used: {error}", status=os.EX_TEMPFAIL) from None
     delivery = QueueDelivery(

@@ -85,6 +85,13 @@ class RelayService(Service):
         routes = settings.relay.routes_for(settings.domains)
         way = settings.relay.way_for(settings.domains)
         self._reporter.relaying(str(routes))
+        for hop in settings.relay.unverified(settings.domains):
+            self.log.warn(
+                "{hop}: only SCRAM is used to sign in there, because no certificate says whose server it is: "
+                "other ways would show it the password; without ?tls={tls} they are used, too",
+                hop=hop,
+                tls=hop.tls,
+            )
         queue = self._store.store.queue
         if routes.sends_nothing:
             self._remember(way, settings.relay.routes)

@@ -19,7 +19,7 @@ from mailproto._arguments import (
 from mailproto._ip import ip_address
 from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
-from mailproto.relay import Routes
+from mailproto.relay import NextHop, Routes
 from mailproto.relay._permission import check_relay_from
 from mailproto.relay._tls import check_reporter
 from mailproto.relay.limits import Schedule
@@ -29,6 +29,7 @@ from mailproto.service._setting_error import SettingError, check_setting
 __all__ = ["RelaySettings", "credentials_of"]
 
 _DEFAULT = Schedule()
+_WEAK = ("none", "opportunistic", "required")
 _RESOLVER = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
 
 
@@ -102,6 +103,12 @@ class RelaySettings:
     def routes_for(self, domains: Sequence[str]) -> Routes:
         """The routes of a server that takes mail for ``domains``."""
         return Routes(self.way_for(domains), self.routes, self.credentials)
+
+    def unverified(self, domains: Sequence[str]) -> list[NextHop]:
+        """The next hops with credentials whose URLs do not demand a verified certificate."""
+        hosts = {NextHop("smtp", host).host for host in self.credentials}
+        hops = [NextHop.parse(way) for way in (self.way_for(domains), *self.routes.values()) if way != "off"]
+        return [hop for hop in hops if hop.host in hosts and hop.tls in _WEAK and not hop.is_on_loopback]
 
     def way_for(self, domains: Sequence[str]) -> str:
         """``way``, or its default for a server that takes mail for ``domains``."""

@@ -143,6 +143,23 @@ class CredentialsTests(SynchronousTestCase):
         self.assertEqual(next_hop.credentials, Password("alice", "top secret "))
         self.assertNotIn("top secret", repr(settings))
 
+    def test_where_no_certificate_is_demanded(self) -> None:
+        file = self.file("Mail.example.net alice x\n127.0.0.1 bob x\nother.example carol x\n")
+        for arguments, found in (
+            (("--relay", "smtp://mail.example.net"), []),
+            (("--relay", "smtp://mail.example.net?tls=verified"), []),
+            (("--relay", "smtp://127.0.0.1?tls=none"), []),
+            (("--relay", "smtp://third.example?tls=none"), []),
+            (("--relay", "mx"), []),
+            (("--relay", "smtp://mail.example.net?tls=none"), ["smtp://mail.example.net:25?tls=none"]),
+            (
+                ("--relay", "off", "--route", "a.example=smtp://OTHER.example?tls=required"),
+                ["smtp://other.example:25?tls=required"],
+            ),
+        ):
+            settings = parse(*arguments, "--relay-credentials", file)
+            self.assertEqual([str(hop) for hop in settings.relay.unverified(settings.domains)], found)
+
     def test_what_is_wrong_shows_no_password(self) -> None:
         for text, mode, reason in (
             ("mail.example.net secret\n", 0o600, "line 1: must be HOST USER PASSWORD"),

@@ -12,8 +12,6 @@ from cryptography import x509
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.names import dns
-from twisted.names.authority import FileAuthority
-from twisted.names.server import DNSServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.content import Content
@@ -22,6 +20,7 @@ from mailproto.model import Envelope
 from mailproto.smtp import SMTPServerFactory
 from mailproto.tls import server_tls
 from tests.interop.daemons import Daemon, postfix_on
+from tests.interop.dns_server import TLSA, serve_dns
 from tests.interop.relay_bed.hosts import (
     BrokenTLS,
     Dropping,
@@ -58,39 +57,6 @@ WAITS = frozenset({"dead", "daneother", "stsother"})
 _STS = ("sts", "stsother")
 _MX = {"backup": ("dead", "plain"), "sts": ("stshost",), "stsother": ("othername",)}
 """The hosts of a kind's domains, the best one first, if they are not one host of the kind's name."""
-
-
-class _TLSA(dns.UnknownRecord):
-    """twisted.names has none of its own."""
-
-    TYPE = 52
-
-    def __init__(self, record: tuple[int, int, int, bytes]) -> None:
-        super().__init__(bytes(record[:3]) + record[3], ttl=600)
-
-
-class _Zone(FileAuthority):
-    """The zone, in memory."""
-
-    def __init__(self, records: dict[str, list[Any]]) -> None:
-        self._found = records
-        super().__init__("")
-
-    def loadFile(self, filename: str) -> None:
-        soa = dns.Record_SOA(mname=f"ns.{ZONE}", rname=f"root.{ZONE}", minimum=600, ttl=600)
-        self.soa = (ZONE.encode(), soa)
-        self.records: Any = {name.encode(): found for name, found in self._found.items()}
-        self.records[ZONE.encode()] = [soa]
-
-
-class _Validating(DNSServerFactory):
-    """Says of all its answers that they are authentic, as a resolver does that has validated them."""
-
-    noisy = False
-
-    def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
-        message.authenticData = 1
-        super().sendReply(protocol, message, address)
 
 
 class _Policies(Protocol):
@@ -209,8 +175,8 @@ class Network:
             f"{name}.{ZONE}": [dns.Record_A(address, ttl=600)] for name, address in addresses.items()
         }
         tlsa = f"_{self.port}._tcp"
-        records[f"{tlsa}.dane.{ZONE}"] = [_TLSA(tlsa_record(dane, 3))]
-        records[f"{tlsa}.daneother.{ZONE}"] = [_TLSA(tlsa_record(make_certificate(), 3))]
+        records[f"{tlsa}.dane.{ZONE}"] = [TLSA(tlsa_record(dane, 3))]
+        records[f"{tlsa}.daneother.{ZONE}"] = [TLSA(tlsa_record(make_certificate(), 3))]
         for domain in self.names():
             kind = domain.partition("-")[0]
             if kind == "null":
@@ -223,12 +189,8 @@ class Network:
             if kind in _STS:
                 records[f"_mta-sts.{domain}"] = [dns.Record_TXT(b"v=STSv1; id=1;", ttl=600)]
                 records[f"mta-sts.{domain}"] = [dns.Record_A(addresses["web"], ttl=600)]
-        factory = _Validating(authorities=[_Zone(records)])
-        stream = self.reactor.listenTCP(self.dns_port, factory, interface="127.0.0.1")
-        datagrams = self.reactor.listenUDP(
-            self.dns_port, dns.DNSDatagramProtocol(factory), interface="127.0.0.1"
-        )
-        self._ends += [stream.stopListening, datagrams.stopListening]
+        _, ends = serve_dns(self.reactor, ZONE, records, port=self.dns_port)
+        self._ends += ends
 
     def names(self) -> Sequence[str]:
         """The domains: ``KIND-NUMBER.bed.example``."""

@@ -42,7 +42,7 @@ def started(name: str) -> Daemon:
 
     :raises SkipTest: it is not.
     """
-    return {"exim": exim, "opensmtpd": opensmtpd}[name]()
+    return exim() if name == "exim" else opensmtpd()
 
 
 @cache

@@ -24,6 +24,7 @@ from tests.interop.daemons._postfix import (
     postfix_with_users,
     postfix_with_xclient,
 )
+from tests.interop.daemons._unbound import plain_zone, signed_zone, unbound
 
 __all__ = [
     "PASSWORD",
@@ -34,10 +35,13 @@ __all__ = [
     "exim",
     "new_folder",
     "opensmtpd",
+    "plain_zone",
     "postfix",
     "postfix_of_kinds",
     "postfix_on",
     "postfix_with_chain",
     "postfix_with_users",
     "postfix_with_xclient",
+    "signed_zone",
+    "unbound",
 ]

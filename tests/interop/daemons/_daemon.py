@@ -30,6 +30,7 @@ class Daemon:
     :ivar folder: all that it writes is below.
     :ivar log: what it says of itself.
     :param hello: what clients must say before it greets them.
+    :param greeting: how what it says first begins; b"" if it says nothing.
     :param address: where it listens.
     :param stop_command: the command that ends it, where a signal to what ``command`` started does not.
     """
@@ -43,6 +44,7 @@ class Daemon:
         *,
         stop_command: Sequence[str | Path] = (),
         hello: bytes = b"",
+        greeting: bytes = b"220",
         address: str = HOST,
     ) -> None:
         self.folder = folder
@@ -60,7 +62,7 @@ class Daemon:
             )
         atexit.register(self.stop)
         deadline = time.monotonic() + PATIENCE
-        while not _greets(address, port, hello):
+        while not _greets(address, port, hello, greeting):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise AssertionError(f"{command[0]} did not start:\n{self.printed()}")
@@ -84,12 +86,12 @@ class Daemon:
         self._process.wait()
 
 
-def _greets(address: str, port: int, hello: bytes) -> bool:
+def _greets(address: str, port: int, hello: bytes, greeting: bytes) -> bool:
     try:
         with socket.create_connection((address, port), 5) as client:
             client.settimeout(5)
             client.sendall(hello)
-            return client.recv(3) == b"220"
+            return not greeting or client.recv(len(greeting)) == greeting
     except OSError:
         return False
 

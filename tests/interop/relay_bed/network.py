@@ -10,9 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.protocol import Factory, Protocol
 from twisted.names import dns
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.content import Content
 from mailproto.delivery import FunctionDelivery
@@ -21,6 +19,7 @@ from mailproto.smtp import SMTPServerFactory
 from mailproto.tls import server_tls
 from tests.interop.daemons import Daemon, postfix_on
 from tests.interop.dns_server import TLSA, serve_dns
+from tests.interop.policy_host import policy_text, serve_policies
 from tests.interop.relay_bed.hosts import (
     BrokenTLS,
     Dropping,
@@ -57,23 +56,6 @@ WAITS = frozenset({"dead", "daneother", "stsother"})
 _STS = ("sts", "stsother")
 _MX = {"backup": ("dead", "plain"), "sts": ("stshost",), "stsother": ("othername",)}
 """The hosts of a kind's domains, the best one first, if they are not one host of the kind's name."""
-
-
-class _Policies(Protocol):
-    """A web server with one policy for each domain of MTA-STS."""
-
-    heard = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-        if self.heard.endswith(b"\r\n\r\n"):
-            name = self.heard.lower().partition(b"host: mta-sts.")[2].partition(b"\r\n")[0].decode()
-            host = _MX[name.partition("-")[0]][0]
-            text = f"version: STSv1\r\nmode: enforce\r\nmx: {host}.{ZONE}\r\nmax_age: 86400\r\n"
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n"
-            transport: Any = self.transport
-            transport.write((head + text).encode())
-            transport.loseConnection()
 
 
 @dataclass
@@ -162,13 +144,15 @@ class Network:
     def _start_web(self, ca: Pair, folder: Path, addresses: dict[str, str]) -> None:
         names = [f"mta-sts.{domain}" for domain in self.names() if domain.startswith(_STS)]
         pair = self._certificate(ca, *names) if names else ca
-        factory = Factory.forProtocol(_Policies)
-        factory.noisy = False
-        secure = TLSMemoryBIOFactory(server_tls(*write_pair(folder, "web", pair)), False, factory)
-        secure.noisy = False
+        tls = server_tls(*write_pair(folder, "web", pair))
+        policies = {
+            domain: policy_text("enforce", f"{_MX[domain.partition('-')[0]][0]}.{ZONE}")
+            for domain in self.names()
+            if domain.startswith(_STS)
+        }
         addresses["web"] = self._address(1)
-        port = self.reactor.listenTCP(443, secure, interface=addresses["web"])
-        self._ends.append(port.stopListening)
+        _, end = serve_policies(self.reactor, addresses["web"], tls, policies)
+        self._ends.append(end)
 
     def _start_dns(self, addresses: dict[str, str], dane: Pair) -> None:
         records: dict[str, list[Any]] = {

@@ -87,9 +87,12 @@ def postfix_of_kinds() -> tuple[Daemon, dict[str, int]]:
     return _postfix(users, services=services), ports
 
 
-def postfix_on(address: str, port: int, next_address: str) -> Daemon:
-    """Postfix on an address and a port; it takes all mail on to the same port of another address."""
-    return _postfix(f"default_transport = smtp:[{next_address}]:{port}\n", address, port)
+def postfix_on(address: str, port: int, next_address: str, more: str = "") -> Daemon:
+    """Postfix on an address and a port; it takes all mail on to the same port of another address.
+
+    :param more: lines of its configuration.
+    """
+    return _postfix(f"default_transport = smtp:[{next_address}]:{port}\n{more}", address, port)
 
 
 def postfix_with_chain(pem: str, key: str, port: int) -> Daemon:

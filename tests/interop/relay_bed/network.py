@@ -16,8 +16,9 @@ from mailproto.content import Content
 from mailproto.delivery import FunctionDelivery
 from mailproto.model import Envelope
 from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.tls import server_tls
-from tests.interop.daemons import Daemon, postfix_on
+from tests.interop.daemons import postfix_on
 from tests.interop.dns_server import TLSA, serve_dns
 from tests.interop.policy_host import policy_text, serve_policies
 from tests.interop.relay_bed.hosts import (
@@ -42,8 +43,9 @@ __all__ = ["BOUNCES", "KINDS", "WAITS", "ZONE", "Network"]
 ZONE = "bed.example"
 
 KINDS = (
-    "own", "plain", "postfix", "slow", "greylisting", "tired", "dropping", "brokentls", "othername", "backup",
-    "dane", "sts", "refusing", "dead", "daneother", "stsother", "null", "unknown",
+    "own", "limitedown", "plain", "postfix", "strictpostfix", "slow", "greylisting", "tired", "dropping",
+    "brokentls", "othername", "backup", "dane", "sts", "refusing", "dead", "daneother", "stsother", "null",
+    "unknown",
 )  # fmt: skip
 """Kinds of domains; their hosts are made in `Network.start`."""
 
@@ -56,6 +58,15 @@ WAITS = frozenset({"dead", "daneother", "stsother"})
 _STS = ("sts", "stsother")
 _MX = {"backup": ("dead", "plain"), "sts": ("stshost",), "stsother": ("othername",)}
 """The hosts of a kind's domains, the best one first, if they are not one host of the kind's name."""
+
+
+_STRICT = """
+smtpd_tls_security_level = encrypt
+smtpd_client_connection_count_limit = 2
+smtpd_client_event_limit_exceptions =
+smtpd_hard_error_limit = 1
+"""
+"""A Postfix that takes nothing without TLS, and only a few connections at a time."""
 
 
 @dataclass
@@ -74,7 +85,6 @@ class Network:
     port: int = 0
     dns_port: int = 0
     authority: str = ""
-    postfix: Daemon | None = None
     _ends: list[Callable[[], Any]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -106,6 +116,7 @@ class Network:
                 HostFactory(kind, self.record, self.reactor, context), len(addresses)
             )
         addresses["own"] = self._listen(self._own_server(tls), len(addresses))
+        addresses["limitedown"] = self._listen(self._own_server(tls, transactions=3), len(addresses))
         self._start_postfix(addresses)
         self._start_web(ca, folder, addresses)
         self._start_dns(addresses, own)
@@ -124,22 +135,27 @@ class Network:
         self._ends.append(port.stopListening)
         return address
 
-    def _own_server(self, tls: Any) -> SMTPServerFactory:
+    def _own_server(self, tls: Any, transactions: int = 1000) -> SMTPServerFactory:
         def take(envelope: Envelope, content: Content) -> None:
             self.record.in_tls["own"] += envelope.session.tls is not None
             self.record.arrived(bytes(content), [str(each.address) for each in envelope.recipients])
 
         factory = SMTPServerFactory(
-            FunctionDelivery(take), clock=self.reactor, hostname=f"own.{ZONE}", tls=tls
+            FunctionDelivery(take),
+            clock=self.reactor,
+            hostname=f"own.{ZONE}",
+            tls=tls,
+            limits=SMTPLimits(transactions=transactions),
         )
         self._ends.append(factory.shut_down)
         return factory
 
     def _start_postfix(self, addresses: dict[str, str]) -> None:
-        """Postfix brings what it gets to a host that never fails."""
-        addresses["postfix"] = address = self._address(3)
-        self.postfix = postfix_on(address, self.port, addresses["plain"])
-        self._ends.append(self.postfix.stop)
+        """They bring what they get to a host that never fails."""
+        for number, (name, more) in enumerate({"postfix": "", "strictpostfix": _STRICT}.items()):
+            addresses[name] = address = self._address(3 + number)
+            daemon = postfix_on(address, self.port, addresses["plain"], more)
+            self._ends.append(daemon.stop)
 
     def _start_web(self, ca: Pair, folder: Path, addresses: dict[str, str]) -> None:
         names = [f"mta-sts.{domain}" for domain in self.names() if domain.startswith(_STS)]

@@ -27,9 +27,11 @@ __all__ = [
     "MailboxInUse",
     "MalformedAuthentication",
     "MessageTooLarge",
+    "NoPermission",
     "NoSuchAccount",
     "NoSuchMailbox",
     "NoSuchQueued",
+    "NoSuchQuotaRoot",
     "OverQuota",
     "ReadOnly",
     "RecipientUnknown",
@@ -297,6 +299,21 @@ class LimitReached(MailError):
 
     imap = "LIMIT"
     default_text = "Too many mailboxes"
+
+
+class NoSuchQuotaRoot(MailError):
+    """The account has no quota root of that name (RFC 9208 4.1.2, RFC 5530 NONEXISTENT)."""
+
+    imap = "NONEXISTENT"
+    default_text = "No such quota root"
+
+
+class NoPermission(MailError):
+    """This account may not do that (RFC 5530 NOPERM)."""
+
+    code, enhanced = 550, "5.7.1"
+    imap = "NOPERM"
+    default_text = "Permission denied"
 
 
 class MailboxInUse(MailError):

@@ -78,9 +78,10 @@ PUBLIC_NAMES = {
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
         InvalidMailboxName LeaseLost LimitReached MailError MailboxExists MailboxInUse
-        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly
-        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure
-        Unavailable UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
+        MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount NoSuchMailbox NoSuchQueued
+        NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
+        TemporaryAuthenticationFailure Unavailable UnknownMechanism UnsupportedSpecialUse
+        UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -101,6 +102,7 @@ PUBLIC_NAMES = {
         IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
         IVerifier
     """,
+    "mailproto.interfaces.add_ons": "IQuota IQuotas",
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
@@ -121,10 +123,10 @@ PUBLIC_NAMES = {
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
         Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry MailboxStatus
-        MessageFlags MessageInfo Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued
-        Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
-        QueuedMessage QueuedRecipient Recipient RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session
-        StoreResult TLSInfo VerifiedName canonical_mailbox_name
+        MessageFlags MessageInfo Metadata NO_LIMIT NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage
+        NewQueued Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter
+        QueueState QueuedMessage QueuedRecipient Quota QuotaLimits QuotaUse Recipient RecipientResult SEEN
+        SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver
@@ -145,8 +147,9 @@ PUBLIC_NAMES = {
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
-        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings QuotaSettings
+        RelaySettings Reporter SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService
+        make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",

@@ -259,6 +259,12 @@ class SimpleMailbox:
         )
         return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
 
+    def _check_room(self, octets: int, messages: int) -> None:
+        """Check whether the account may get so much more.
+
+        :raises OverQuota: this mailbox has a quota, and there is no room.
+        """
+
     def _identified(self, info: MessageInfo) -> MessageInfo:
         """A new message's ``info``, with ids if this mailbox has them."""
         return info
@@ -278,6 +284,7 @@ class SimpleMailbox:
             for message in messages
         ]
         self._state.check_keywords({flags for _, _, flags in new})
+        self._check_room(sum(len(octets) for octets, _, _ in new), len(new))
         # Nothing can fail from here on, so all messages are appended or none.
         return self._put(
             Message(self._identified(_info(octets, date)), octets, flags, 0) for octets, date, flags in new

@@ -45,6 +45,7 @@ from mailproto.model._queue import (
     QueueState,
     RecipientResult,
 )
+from mailproto.model._quotas import NO_LIMIT, Quota, QuotaLimits, QuotaUse
 from mailproto.model._transactions import (
     NO_PARAMETERS,
     NO_SERVICE_EXTENSIONS,
@@ -67,6 +68,7 @@ __all__ = [
     "DRAFT",
     "FLAGGED",
     "INBOX",
+    "NO_LIMIT",
     "NO_PARAMETERS",
     "NO_SERVICE_EXTENSIONS",
     "NULL_PATH",
@@ -100,6 +102,9 @@ __all__ = [
     "QueueState",
     "QueuedMessage",
     "QueuedRecipient",
+    "Quota",
+    "QuotaLimits",
+    "QuotaUse",
     "Recipient",
     "RecipientResult",
     "ServiceExtensions",

@@ -10,14 +10,24 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailproto.backends._names import entries
-from mailproto.backends.sqlite import _reading, _tree
+from mailproto.backends._usage import ROOT
+from mailproto.backends.sqlite import _quotas, _reading, _tree
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._long_changes import moving
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
-from mailproto.errors import NoSuchAccount, NoSuchMailbox
+from mailproto.errors import NoPermission, NoSuchAccount, NoSuchMailbox, NoSuchQuotaRoot
 from mailproto.interfaces import IAccount
-from mailproto.model import DELIMITER, INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
+from mailproto.interfaces.add_ons import IQuota
+from mailproto.model import (
+    DELIMITER,
+    INBOX,
+    MailboxEntry,
+    MailboxStatus,
+    Quota,
+    QuotaLimits,
+    canonical_mailbox_name,
+)
 
 __all__ = ["SQLiteAccount"]
 
@@ -35,7 +45,7 @@ _RENAME = 500
 _NAMES = "SELECT group_concat(name, char(10)) FROM (SELECT name FROM TABLE WHERE account = ? ORDER BY name)"
 
 
-@implementer(IAccount)
+@implementer(IAccount, IQuota)
 class SQLiteAccount:
     """An account by its id: a new account under the same name is another one."""
 
@@ -103,6 +113,28 @@ class SQLiteAccount:
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IAccount.watch`."""
         return self._database.hints.watch_account(self._id, listener)
+
+    # IQuota
+
+    async def quota_roots(self, mailbox: str) -> Sequence[str]:
+        """See `IQuota.quota_roots`."""
+        self._database.read(_find, self._id, canonical_mailbox_name(mailbox))
+        return (ROOT,)
+
+    async def quota(self, root: str) -> Quota:
+        """See `IQuota.quota`."""
+        if root != ROOT:
+            raise NoSuchQuotaRoot
+        return self._database.read(_quotas.quota_of, self._id)
+
+    async def set_quota(self, root: str, limits: QuotaLimits) -> Quota:
+        """See `IQuota.set_quota`."""
+        raise NoPermission
+
+    async def deleted_storage(self, mailbox: str) -> int:
+        """See `IQuota.deleted_storage`."""
+        id_, _ = self._database.read(_find, self._id, canonical_mailbox_name(mailbox))
+        return self._database.read(_quotas.deleted_storage, id_)
 
 
 def _list(connection: sqlite3.Connection, account: int) -> tuple[dict[str, str | None], set[str]]:

@@ -13,7 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mailproto.backends.sqlite._check_counts import account_counts, counters, mailbox_counts, name_counts
+from mailproto.backends.sqlite._check_counts import (
+    account_counts,
+    counters,
+    mailbox_counts,
+    name_counts,
+    usage_counts,
+)
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._faults import Fault, Look
 from mailproto.backends.sqlite._queue_check import QUEUE_COUNTERS, QUEUE_ROWS
@@ -271,6 +277,7 @@ _LOOKS: Sequence[Look] = (
     _bodies,  # first: one that is counted wrongly would be cleared away after any other repair
     mailbox_counts,
     account_counts,
+    usage_counts,
     name_counts,
     counters,
     _strays,

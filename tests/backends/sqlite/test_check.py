@@ -39,6 +39,8 @@ MENDED = (
     ("UPDATE mailboxes SET uid_next = 2 WHERE name = 'INBOX'", "uid_next is 2, and must be 6 at least"),
     ("UPDATE mailboxes SET modseq = 1 WHERE name = 'INBOX'", "INBOX: modseq is 1, and must be "),
     ("UPDATE accounts SET modseq = 1", "account alice@example.org: modseq is 1, and must be "),
+    ("UPDATE accounts SET messages = 9", "alice@example.org: messages of its quota is 9, and must be 5"),
+    ("UPDATE accounts SET octets = 9", "alice@example.org: octets of its quota is 9, and must be "),
     ("UPDATE names SET number = 9 WHERE kind = 'mailboxes'", "the number of mailboxes is wrong by 3"),
     ("UPDATE names SET octets = octets - 5 WHERE kind = 'subscriptions'", "and their octets by -5"),
     ("DELETE FROM names WHERE kind = 'subscriptions'", "the number of subscriptions is wrong by -6"),

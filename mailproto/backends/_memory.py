@@ -40,7 +40,7 @@ from mailproto.interfaces import (
     IQueueStore,
     IRecent,
 )
-from mailproto.interfaces.add_ons import IQuota, IQuotas
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
 from mailproto.model import (
     NULL_PATH,
     AppendedMessage,
@@ -52,6 +52,9 @@ from mailproto.model import (
 )
 
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
+
+
+_ADD_ONS = frozenset({IAnnotations, IMailboxChanges, IObjectIds, IQuota, IRecent, ISaveDates})
 
 
 @dataclass(slots=True)
@@ -164,7 +167,11 @@ class MemoryStore:
         """See `IAddOns.add_ons`; if you override `make_account`, it is empty unless you override this,
         too."""
         is_mine = type(self).make_account is MemoryStore.make_account
-        return frozenset({IRecent, IObjectIds, IQuota}) if is_mine else frozenset()
+        return (
+            frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
+            if is_mine
+            else frozenset()
+        )
 
     async def start(self) -> None:
         """See `IStore.start`: there is nothing to open."""

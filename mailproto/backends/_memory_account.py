@@ -6,6 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from zope.interface import implementer
 
+from mailproto.backends._annotations import (
+    SERVER,
+    Annotations,
+    are_below,
+    asked_entries,
+    changed_entries,
+)
 from mailproto.backends._memory_mailbox import MemoryMailbox, Numbers
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
@@ -30,9 +37,10 @@ from mailproto.errors import (
     NoSuchQuotaRoot,
 )
 from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IQuota
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
 from mailproto.model import (
     INBOX,
+    AccountChanges,
     MailboxEntry,
     MailboxStatus,
     Quota,
@@ -43,7 +51,7 @@ from mailproto.model import (
 __all__ = ["MemoryAccount"]
 
 
-@implementer(IAccount, IQuota)
+@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
 class MemoryAccount:
     """The mailboxes of one account, by name, and its subscribed names.
 
@@ -55,6 +63,7 @@ class MemoryAccount:
         self.usage = Usage() if usage is None else usage
         self._numbers = numbers
         self._modseqs = ModSeqs()
+        self._annotations = Annotations()
         self._threads = AccountThreads(numbers.next_id)
         self._mailboxes: dict[str, MemoryMailbox] = {}
         self._names = SortedNames()  # of them
@@ -63,10 +72,12 @@ class MemoryAccount:
         self._retired: dict[str, int] = {}
         self._forgotten = 0
         self._deleted = False
+        self._listed = 0  # the modseq of the last change of the list or of the subscriptions
         for default, special_use in DEFAULT_MAILBOXES:
             self._make(default, special_use)
         self._subscribed = {default for default, _ in DEFAULT_MAILBOXES}
         self._subscribed_octets = sum(len(name.encode()) for name in self._subscribed)
+        self._listed = self._modseqs.last
 
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
@@ -91,7 +102,7 @@ class MemoryAccount:
         self._check_room([*superiors(name), name])
         self._make_superiors(name)
         self._make(name, special_use)
-        self._modseqs.notify()
+        self._list_changed()
 
     async def delete(self, name: str) -> None:
         """See `IAccount.delete`."""
@@ -100,6 +111,8 @@ class MemoryAccount:
             raise InvalidMailboxName("INBOX cannot be deleted")
         mailbox = await self.open(name)
         self._leave(name)
+        self._annotations.forget(mailbox.mailbox_id)
+        self._listed = self._modseqs.next()
         mailbox.retire()
 
     async def rename(self, old: str, new: str) -> None:
@@ -124,7 +137,7 @@ class MemoryAccount:
             validity = self._numbers.next_validity() if is_reused else None
             self._make(target, special_use, mailbox.renamed(target, validity))
         self._modseqs.next()
-        self._modseqs.notify()
+        self._list_changed()
 
     async def subscribe(self, name: str) -> None:
         """See `IAccount.subscribe`."""
@@ -138,7 +151,7 @@ class MemoryAccount:
             self._subscribed.add(name)
             self._subscribed_octets = octets
             self._modseqs.next()
-            self._modseqs.notify()
+            self._list_changed()
 
     async def unsubscribe(self, name: str) -> None:
         """See `IAccount.unsubscribe`."""
@@ -147,7 +160,7 @@ class MemoryAccount:
             self._subscribed.discard(name)
             self._subscribed_octets -= len(name.encode())
             self._modseqs.next()
-            self._modseqs.notify()
+            self._list_changed()
 
     async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """See `IAccount.status`."""
@@ -182,11 +195,50 @@ class MemoryAccount:
         """See `IQuota.deleted_storage`."""
         return (await self.open(mailbox)).deleted_storage()
 
+    # IAnnotations
+
+    async def annotations(
+        self, mailbox: str, entries: Sequence[str], depth: int | None = 0
+    ) -> Mapping[str, bytes]:
+        """See `IAnnotations.annotations`."""
+        found = self._annotations.of(await self._annotated(mailbox), self.name)
+        return {entry: found[entry] for entry in sorted(are_below(found, asked_entries(entries), depth))}
+
+    async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
+        """See `IAnnotations.annotate`."""
+        where = await self._annotated(mailbox)
+        if changed := changed_entries(mailbox, values):
+            self._annotations.change(where, self.name, changed, self._modseqs.next())
+            self._modseqs.notify()
+
+    # IMailboxChanges
+
+    async def mailbox_changes(self, modseq: int) -> AccountChanges:
+        """See `IMailboxChanges.mailbox_changes`."""
+        self._there()
+        names = {mailbox.mailbox_id: name for name, mailbox in self._mailboxes.items()} | {SERVER: SERVER}
+        statuses = await self.status(list(self._names))
+        return AccountChanges(
+            {name: status for name, status in statuses.items() if status.modseq > modseq},
+            self._listed > modseq,
+            {names[id_]: entries for id_, entries in self._annotations.since(modseq, self.name).items()},
+            self._modseqs.last,
+        )
+
+    async def _annotated(self, mailbox: str) -> str:
+        self._there()
+        return SERVER if mailbox == SERVER else (await self.open(mailbox)).mailbox_id
+
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`."""
         self._deleted = True
         for mailbox in self._mailboxes.values():
             mailbox.retire()
+
+    def _list_changed(self) -> None:
+        """Note that the latest change was one of the list or of the subscriptions."""
+        self._listed = self._modseqs.last
+        self._modseqs.notify()
 
     def _there(self) -> None:
         if self._deleted:
@@ -236,7 +288,7 @@ class MemoryAccount:
         self._check_room([*superiors(new), new])
         self._make_superiors(new)
         self._make(new, None)
-        self._modseqs.notify()
+        self._list_changed()
         inbox = self._mailboxes[INBOX]
         uids = [message.uid for message in (await inbox.changes_since(0)).changed]
         await inbox.move(uids, self._mailboxes[new])

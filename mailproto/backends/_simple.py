@@ -36,6 +36,7 @@ from mailproto.backends._watch import ModSeqs
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IMailbox, IMetadata, IRecent
+from mailproto.interfaces.add_ons import ISaveDates
 from mailproto.message import Working, summarise_steps
 from mailproto.model import (
     DELETED,
@@ -69,7 +70,7 @@ MODSEQS = ModSeqs()
 ordered."""
 
 
-@implementer(IMailbox, IMetadata, IRecent)
+@implementer(IMailbox, IMetadata, IRecent, ISaveDates)
 class SimpleMailbox:
     """A mailbox in memory; also a base class for an application's own mailboxes.
 
@@ -294,7 +295,9 @@ class SimpleMailbox:
         """Append messages; the mailbox owns the objects now."""
         state = self._state
         appended = []
+        now = int(time.time())
         for message in messages:
+            message.info = message.info._replace(save_date=now)
             state.add(message)
             appended.append(AppendedMessage(message.info.uid, message.modseq))
         if appended:

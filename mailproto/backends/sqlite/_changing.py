@@ -9,12 +9,14 @@ message uses it.
 from __future__ import annotations
 
 import json
+import time
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends._uid_runs import UidPairs
+from mailproto.backends.sqlite._annotations import remove_annotations
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
 from mailproto.backends.sqlite._quotas import check_room
 from mailproto.backends.sqlite._threads import join_threads, leave_threads
@@ -130,11 +132,12 @@ def _copy(
     )
     join_threads(transaction.connection, _THESE, asked)
     transaction.execute(
-        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
-        " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered,"
+        "INSERT INTO messages"
+        " (mailbox, uid, flags, keywords, modseq, saved, internal_date, size, body, thread)"
+        " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered, ?,"
         f" internal_date, size, body, thread FROM messages WHERE {_THESE}"
         " WINDOW numbered AS (ORDER BY uid)",
-        (target, uid_next - 1, modseq, *asked),
+        (target, uid_next - 1, modseq, int(time.time()), *asked),
     )
     modseq += len(these)
     transaction.execute("UPDATE mailboxes SET uid_next = ? WHERE id = ?", (uid_next + len(these), target))
@@ -183,6 +186,7 @@ def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
 
 def discard_mailboxes(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:
     """Delete the mailboxes that match the condition ``which``; `discard_some` removes their messages."""
+    remove_annotations(transaction, which, those)
     transaction.execute(f"INSERT INTO discarded (mailbox) SELECT id FROM mailboxes WHERE {which}", those)
     transaction.execute(f"DELETE FROM mailboxes WHERE {which}", those)
     transaction.leaves_work = True

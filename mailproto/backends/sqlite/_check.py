@@ -143,6 +143,21 @@ def _strays(connection: sqlite3.Connection) -> Iterator[Fault]:
             )
 
 
+def _stray_annotations(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for account, mailbox, count in connection.execute(
+        "SELECT annotations.account, mailbox, count(*) FROM annotations LEFT JOIN mailboxes"
+        " ON mailboxes.id = mailbox AND mailboxes.account = annotations.account"
+        " LEFT JOIN accounts ON accounts.id = annotations.account"
+        " WHERE accounts.id IS NULL OR (mailbox > 0 AND mailboxes.id IS NULL)"
+        " GROUP BY annotations.account, mailbox"
+    ):
+        yield Fault(
+            "strays",
+            f"{count} annotations belong to mailbox {mailbox} of account {account}, which is not there",
+            ("DELETE FROM annotations WHERE account = ? AND mailbox = ?", (account, mailbox)),
+        )
+
+
 def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
     for id_, refs, count in connection.execute(
         "SELECT id, refs, coalesce(count, 0) FROM bodies LEFT JOIN"
@@ -281,6 +296,7 @@ _LOOKS: Sequence[Look] = (
     name_counts,
     counters,
     _strays,
+    _stray_annotations,
     _threads,
     *QUEUE_COUNTERS,
 )

@@ -98,6 +98,8 @@ def usage_counts(connection: sqlite3.Connection) -> Iterator[Fault]:
 _NAMES = " UNION ALL ".join(
     f"SELECT account, '{table}' AS kind, 1 AS number, length(CAST(name AS BLOB)) AS octets FROM {table}"
     for table in ("mailboxes", "subscriptions", "retired")
+) + (
+    " UNION ALL SELECT account, 'annotations', 1, length(entry) + coalesce(length(value), 0) FROM annotations"
 )
 
 

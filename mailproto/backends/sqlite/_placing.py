@@ -12,6 +12,7 @@ SMTP, this gives 4,200 deliveries a second instead of 3,200, and saves 60 us of 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -170,6 +171,7 @@ class Placing:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self._now = int(time.time())
         self._threads = Threads(transaction.connection)
         self._accounts: dict[int, _Account] = {}
         self._mailboxes: dict[Place, Mailbox | None] = {}
@@ -236,7 +238,7 @@ class Placing:
         mailbox.unseen += not bits & SEEN_BIT
         mailbox.deleted += bool(bits & DELETED_BIT)
         mailbox.size += body.size
-        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, body.size, new.row[0], 0]
+        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, body.size, new.row[0], self._now, 0]
         self._messages.append((mailbox, new, row))
         return AppendedMessage(uid, mailbox.modseq)
 
@@ -263,7 +265,8 @@ class Placing:
         )
         insert(
             execute,
-            "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)",
+            "INSERT INTO messages"
+            " (mailbox, uid, flags, keywords, modseq, internal_date, size, body, saved, thread)",
             [row for _, _, row in self._messages],
         )
         transaction = self._transaction

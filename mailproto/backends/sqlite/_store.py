@@ -28,7 +28,7 @@ from mailproto.backends.sqlite._queue import SQLiteQueue
 from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
-from mailproto.interfaces.add_ons import IQuota, IQuotas
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
 from mailproto.model import (
     AppendedMessage,
     CheckResult,
@@ -52,7 +52,7 @@ class SQLiteStore:
     :ivar path: the path of the database.
     """
 
-    add_ons = frozenset({IRecent, IObjectIds, IQuota})
+    add_ons = frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
         path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")

@@ -56,13 +56,22 @@ MENDED = (
     ("UPDATE bodies SET refs = refs - 1 WHERE refs = 2", "is counted 1 times, but 2 messages have it"),
     ("INSERT INTO contents VALUES (999, 'x')", "the octets of body 999 belong to nothing"),
     (
-        "INSERT INTO messages SELECT 99, 1, flags, keywords, modseq, 0, size, body, thread"
+        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
+        " SELECT 99, 1, flags, keywords, modseq, 0, size, body, thread"
         " FROM messages WHERE uid = 1 LIMIT 1",
         "1 rows of messages belong to mailbox 99, which is not there",
     ),
     (
         "INSERT INTO vanished VALUES (98, 1, 1, 1)",
         "1 rows of vanished belong to mailbox 98, which is not there",
+    ),
+    (
+        "INSERT INTO annotations VALUES (1, 98, 0, '/shared/x', 1, x'')",
+        "1 annotations belong to mailbox 98 of account 1, which is not there",
+    ),
+    (
+        "UPDATE names SET octets = 5 WHERE kind = 'annotations'",
+        "the number of annotations is wrong by 0, and their octets by ",
     ),
     ("UPDATE threads SET messages = 0", "is counted 0 times, but "),
     ("DELETE FROM threads WHERE id = (SELECT min(id) FROM threads)", "messages are in thread "),
@@ -101,6 +110,7 @@ class CheckTests(TestCase):
         await self.inbox.append([NewMessage(SMALL, frozenset({"\\Deleted"}))])
         await self.inbox.expunge()
         await self.inbox.copy([2], await self.account.open("Sent"))
+        await self.account.annotate("Sent", {"/private/comment": b"mine", "/shared/comment": b"ours"})
         while self.store._database.long_changes._clearing is not None:
             await self.store._database.pause()
         await self.check()

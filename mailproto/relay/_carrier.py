@@ -76,14 +76,11 @@ class Carrier:
         lane.carriers += 1
         lane.opening += 1
         failure: Unreachable | None = None
-        slow = self._clock.callLater(SLOW_OPENING, dispatcher.is_slow, self)
         try:
             try:
-                connection = await self._connect()
+                connection = self._kept() or await self._connect()
             finally:
                 lane.opening -= 1
-                if slow.active():
-                    slow.cancel()
             self.connection = connection
             dispatcher.connected(self, destination)
             try:
@@ -102,11 +99,24 @@ class Carrier:
             lane.carriers -= 1
             dispatcher.ended(self, destination, lane, failure)
 
+    @property
+    def _domain(self) -> str:
+        """A domain of the destination."""
+        return self._lane.waiting[0].recipients[0].recipient.address.domain
+
+    def _kept(self) -> Connection | None:
+        key = self._lane.key
+        return None if key.tried else self._dispatcher.connections.kept(self._domain, key.require_tls)
+
     async def _connect(self) -> Connection:
         """:raises Unreachable:"""
-        key, first = self._lane.key, self._lane.waiting[0]
-        domain = first.recipients[0].recipient.address.domain
-        return await self._dispatcher.connections.get(domain, key.require_tls, key.tried)
+        key = self._lane.key
+        slow = self._clock.callLater(SLOW_OPENING, self._dispatcher.is_slow, self)
+        try:
+            return await self._dispatcher.connections.get(self._domain, key.require_tls, key.tried)
+        finally:
+            if slow.active():
+                slow.cancel()
 
     async def _carry(self, connection: Connection) -> None:
         pending: deque[_Sending] = deque()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Hashable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
@@ -31,6 +31,13 @@ DEAD_FOR_AT_MOST = 1800.0
 
 MOST_DEAD = 10_000
 """The most servers that are remembered for that."""
+
+FOUND_FOR = 2.0
+"""Seconds for which a kept connection to the first server of a domain is used without finding the servers
+again, which takes several questions to caches."""
+
+MOST_FOUND = 10_000
+"""The most domains of which the first server is remembered for that."""
 
 
 NO_MAIL = 521
@@ -84,6 +91,18 @@ class Unreachable(Exception):
         super().__init__(outcome.text)
         self.outcome = outcome
         self.host = host
+
+
+class _Found(NamedTuple):
+    """The first server of a domain.
+
+    :ivar others: as in `Connection`.
+    :ivar until: when the servers are to be found again.
+    """
+
+    identity: Hashable
+    others: bool
+    until: float
 
 
 class Connection:
@@ -148,6 +167,7 @@ class Connections:
         self._idle: dict[Hashable, list[Connection]] = {}
         self._timer: IDelayedCall | None = None
         self._dead: dict[Hashable, tuple[float, float]] = {}  # until when, and for how long
+        self._found: dict[tuple[str, bool | None], _Found] = {}  # by what is asked of `Ways.find`
         self._is_closed = False
         self.number = 0
 
@@ -169,6 +189,16 @@ class Connections:
 
     # -- use
 
+    def kept(self, domain: str, require_tls: bool | None) -> Connection | None:
+        """A kept connection to the first server of a domain, if it was found a moment ago."""
+        found = self._found.get((domain, require_tls))
+        if found is None or self._clock.seconds() >= found.until:
+            return None
+        connection = self._take(found.identity)
+        if connection is not None:
+            connection.others = found.others
+        return connection
+
     async def get(self, domain: str, require_tls: bool | None, tried: Collection[Hashable]) -> Connection:
         """A connection to the first server of a domain that can be used.
 
@@ -187,10 +217,19 @@ class Connections:
             connection = self._take(exchange.identity) or await self._open(exchange, failures)
             if connection is not None:
                 connection.others = at + 1 < len(left)
+                if not at and not tried:
+                    self._note_found(domain, require_tls, connection)
                 return connection
         if not failures:
             raise Unreachable(Outcome(451, "4.4.4", "There is no other server to try"))
         raise min(failures, key=lambda each: each.outcome.code >= 500)
+
+    def _note_found(self, domain: str, require_tls: bool | None, first: Connection) -> None:
+        self._found.pop((domain, require_tls), None)
+        if len(self._found) >= MOST_FOUND:
+            del self._found[next(iter(self._found))]
+        until = self._clock.seconds() + FOUND_FOR
+        self._found[domain, require_tls] = _Found(first.identity, first.others, until)
 
     def _take(self, identity: Hashable) -> Connection | None:
         kept = self._idle.get(identity)

@@ -152,7 +152,7 @@ class QueueDelivery(Delivery):
         check_call("in_thread", in_thread, "a function such as Twisted's deferToThread", 2)
         self._queue = store.queue
         self._local = local
-        self._places = Places(placing, routes)
+        self._places = Places(placing, routes, clock)
         self._permission = Permission("relay_from", relay_from)
         self._expander = Expander(self._places, aliases, srs, alias_limits or AliasLimits())
         self._maker = Maker(lifetime, srs)
@@ -189,6 +189,7 @@ class QueueDelivery(Delivery):
                 raise
             if self._places.destination(path) is None:
                 raise RelayDenied("This server sends no mail to that domain") from None
+            self._places.note_elsewhere(path)
         else:
             await settle(self._local.recipient(session, path, parameters))
 

@@ -27,11 +27,13 @@ from mailproto.service._settings import (
     AuthSettings,
     LogSettings,
     ProxySettings,
+    QuotaSettings,
     Settings,
     SMTPSettings,
     TLSSettings,
     User,
 )
+from mailproto.service._sizes import number, octets
 
 __all__ = ["Options", "option_of"]
 
@@ -43,6 +45,9 @@ _OPTIONS = {
     "log.level": "--log-level",
     "proxy.networks": "--proxy",
     "proxy.xclient": "--xclient",
+    "quota": "--quota",
+    "quota.messages": "--quota-messages",
+    "quota.storage": "--quota",
     "smtp.any_sender": "--any-sender",
     "smtp.bare_newlines": "--bare-newlines",
     "smtp.strict_envelopes": "--strict-envelopes",
@@ -74,6 +79,22 @@ def _octets(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
         raise ValueError(f"must be a number of octets, such as {DEFAULT_MAX_MESSAGE_SIZE}")
     return int(text)
+
+
+def _storage(text: str) -> int:
+    """:raises ValueError: not a size; the text has the option's name."""
+    try:
+        return octets(text)
+    except ValueError as error:
+        raise ValueError(f"--quota: {error}") from None
+
+
+def _messages(text: str) -> int:
+    """:raises ValueError: not a number; the text has the option's name."""
+    try:
+        return number(text)
+    except ValueError as error:
+        raise ValueError(f"--quota-messages: {error}") from None
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
@@ -138,6 +159,21 @@ class Options(RelayOptions):
             DEFAULT_MAX_MESSAGE_SIZE,
             "The largest message, in octets.",
             read_option("max-message-size", _octets),
+        ],
+        [
+            "quota",
+            None,
+            None,
+            "The most octets that an account may store, such as 500M or 1G; for an account of its own limit: "
+            "mailproto user quota. [default: no limit]",
+            _storage,
+        ],
+        [
+            "quota-messages",
+            None,
+            None,
+            "The most messages that an account may store. [default: no limit]",
+            _messages,
         ],
         [
             "catch-all",
@@ -307,6 +343,7 @@ class Options(RelayOptions):
             data=Path(given["data"]),
             store=given["store"],
             max_message_size=given["max-message-size"],
+            quota=QuotaSettings(storage=given["quota"], messages=given["quota-messages"]),
             accounts=self._accounts,
             catch_all=given["catch-all"],
             catch_all_anywhere=bool(given["catch-all-anywhere"]),

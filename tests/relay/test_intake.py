@@ -32,6 +32,7 @@ from mailproto.model import (
     Session,
 )
 from mailproto.relay import QueueDelivery, Routes
+from mailproto.relay._places import MOST_ELSEWHERE, TRUST
 from mailproto.testing import make_envelope
 
 PORT_25 = Session("ESMTP", "mx.example.org", peer="192.0.2.1", helo="client.example")
@@ -88,6 +89,7 @@ class IntakeCase(SynchronousTestCase):
     """A server of example.org with alice and bob, which sends everything but quiet.example by MX."""
 
     def setUp(self) -> None:
+        self.now = NOW
         self.store = QueueStore()
         self.queue: FakeQueue = self.store.queue
         for name in ("alice@example.org", "bob@example.org"):
@@ -101,7 +103,7 @@ class IntakeCase(SynchronousTestCase):
             Routes("mx", {"quiet.example": "off", "*.hub.example": "smtp://10.0.0.1"}),
             relay_from=["198.51.100.0/24"],
             hostname="mx.example.org",
-            clock=lambda: NOW,
+            clock=lambda: self.now,
             **settings,
         )
 
@@ -192,6 +194,27 @@ class RecipientTests(IntakeCase):
 
 
 class DeliverTests(IntakeCase):
+    def test_who_has_a_mailbox_is_asked_once_for_what_leaves(self) -> None:
+        asked: list[str] = []
+        find = self.store.directory.find
+
+        async def counted(name: str) -> str:
+            asked.append(name)
+            return await find(name)
+
+        self.patch(self.store.directory, "find", counted)
+        self.settled(self.delivery.recipient(SUBMISSION, address("x@remote.example"), {}))
+        self.deliver("x@remote.example")
+        self.assertEqual(asked, ["x@remote.example"])
+        self.now += TRUST
+        self.deliver("x@remote.example")
+        self.assertEqual(asked, ["x@remote.example"] * 2)
+
+    def test_recipients_of_which_that_is_remembered_are_few(self) -> None:
+        for number in range(MOST_ELSEWHERE + 5):
+            self.settled(self.delivery.recipient(SUBMISSION, address(f"u{number}@remote.example"), {}))
+        self.assertEqual(len(self.delivery._places._elsewhere), MOST_ELSEWHERE)
+
     def test_local_mail_does_not_touch_the_queue(self) -> None:
         [outcome] = self.deliver("bob@example.org", session=PORT_25, sender="x@remote.example")
         self.assertTrue(outcome.accepted)

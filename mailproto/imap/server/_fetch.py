@@ -31,7 +31,7 @@ __all__ = ["FETCH"]
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
 
-async def fetch(server: Session, command: Command[Fetch]) -> None:
+async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     """Answer in batches, one write for each.
 
     Messages that another session has removed are left out.  The answer is NO if the client could
@@ -46,6 +46,8 @@ async def fetch(server: Session, command: Command[Fetch]) -> None:
     request = FetchRequest(arguments.items, indexes, command.uid)
     for name, value in arguments.modifiers.items():
         await tables.fetch_modifiers[name].apply(server, request, value)
+    for prepare in tables.on_fetch:
+        await prepare(server, request)
     plan = compile_items(request.items, tables.fetch_columns, tables.fetch_pieces, uid=command.uid)
     response = _Response(server, view, plan)
     try:
@@ -56,6 +58,7 @@ async def fetch(server: Session, command: Command[Fetch]) -> None:
         raise ContentUnreadable
     if response.sent < len(request.indexes) and not command.uid:
         raise ExpungeIssued
+    return None if request.finish is None else await request.finish()
 
 
 class _Response:

@@ -38,6 +38,8 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     request = StoreRequest(indexes, command.uid, arguments.change, arguments.silent)
     for name, value in arguments.modifiers.items():
         await tables_of(server).store_modifiers[name].apply(server, request, value)
+    for prepare in tables_of(server).on_store:
+        await prepare(server, request)
     indexes = request.indexes
     uids = view.present(indexes)
     await server.yield_turn()

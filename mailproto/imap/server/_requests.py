@@ -19,11 +19,13 @@ class FetchRequest:
     :ivar items: what is told of each message.
     :ivar indexes: which messages, by their indexes in the view, in ascending order.
     :ivar uid: whether it is UID FETCH.
+    :ivar finish: gives the text of the tagged OK, or None, when all was answered.
     """
 
     items: tuple[FetchItem, ...]
     indexes: Sequence[int]
     uid: bool
+    finish: Callable[[], Awaitable[bytes | None]] | None = None
 
 
 @dataclass(slots=True)
@@ -52,8 +54,10 @@ class SearchFound:
 
     :ivar numbers: sequence numbers or UIDs, in ascending order.
     :ivar uid: whether they are UIDs.
+    :ivar extended: whether the answer is ESEARCH.
     """
 
     numbers: array[int]
     uid: bool
     tag: str
+    extended: bool

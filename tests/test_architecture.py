@@ -39,10 +39,11 @@ PUBLIC_NAMES = {
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle turn",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_COMBINED_KEYWORDS MAX_DEPTH MAX_KEYWORDS MAX_KEYWORDS_OCTETS MAX_KEYWORD_LENGTH
-        MAX_MAILBOXES MAX_MAILBOX_KEYWORDS MAX_NAMES_OCTETS MAX_NAME_OCTETS MemoryStore SQLiteStore STORES
-        SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_names check_rename
-        check_special_use kept_flags open_store store_schemes
+        DEFAULT_MAILBOXES MAX_ANNOTATIONS MAX_ANNOTATIONS_OCTETS MAX_ANNOTATION_NAME MAX_ANNOTATION_OCTETS
+        MAX_COMBINED_KEYWORDS MAX_DEPTH MAX_KEYWORDS MAX_KEYWORDS_OCTETS MAX_KEYWORD_LENGTH MAX_MAILBOXES
+        MAX_MAILBOX_KEYWORDS MAX_NAMES_OCTETS MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount
+        SimpleMailbox SingleStore check_keywords check_name check_names check_rename check_special_use
+        kept_flags open_store store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
     "mailproto.client.base": """
@@ -79,11 +80,12 @@ PUBLIC_NAMES = {
         literal_address normal_domain
     """,
     "mailproto.errors": """
-        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost LimitReached MailError MailboxExists MailboxInUse
-        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly
-        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure
-        Unavailable UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
+        AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
+        InvalidAccountName InvalidAnnotation InvalidMailboxName LeaseLost LimitReached MailError
+        MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
+        NoSuchMailbox NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused RelayDenied
+        StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
+        UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -113,6 +115,7 @@ PUBLIC_NAMES = {
         IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
         IVerifier
     """,
+    "mailproto.interfaces.add_ons": "IAnnotations IMailboxChanges IQuota IQuotas ISaveDates",
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
@@ -131,12 +134,13 @@ PUBLIC_NAMES = {
         unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
-        Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry MailboxStatus
-        MessageFlags MessageInfo Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued
-        Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
-        QueuedMessage QueuedRecipient Recipient RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session
-        StoreResult TLSInfo VerifiedName canonical_mailbox_name
+        ANSWERED AccountChanges Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT
+        DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry
+        MailboxStatus MessageFlags MessageInfo Metadata NO_LIMIT NO_PARAMETERS NO_SERVICE_EXTENSIONS
+        NULL_PATH NewMessage NewQueued Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange
+        QueueCounts QueueFilter QueueState QueuedMessage QueuedRecipient Quota QuotaLimits QuotaUse Recipient
+        RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
+        canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver
@@ -157,8 +161,9 @@ PUBLIC_NAMES = {
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
-        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings QuotaSettings
+        RelaySettings Reporter SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService
+        make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",

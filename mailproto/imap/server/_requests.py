@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from mailproto.imap.wire import FetchItem
 from mailproto.model import FlagChange, StoreResult
 
-__all__ = ["FetchRequest", "SearchFound", "StoreRequest"]
+__all__ = ["FetchRequest", "SearchFound", "StoreRequest", "one_by_one"]
+
+
+def one_by_one(indexes: Sequence[int]) -> Sequence[int]:
+    """The same indexes; the view takes a range to be of neighbours."""
+    return list(indexes) if isinstance(indexes, range) and indexes.step != 1 else indexes
 
 
 @dataclass(slots=True)

@@ -100,6 +100,8 @@ class IMAPServer(Session):
             reply = await spec.handler(self, command)
         except IMAPWireError as error:  # a sequence number of no message, which the wire could not know
             raise BadCommand(error.text) from None
+        if self.uploads:  # the handler has not taken them
+            self.drop_uploads()
         if self._waiting_command is None:
             await self._complete(command, spec, reply)
 

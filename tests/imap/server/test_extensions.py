@@ -90,6 +90,15 @@ async def render_first(message: FetchedMessage, item: First) -> bytes | Extract:
 
 
 @dataclass(frozen=True)
+class Nothing(FetchItem):
+    """XNOTHING: what needs nothing of a message."""
+
+
+async def render_nothing(message: FetchedMessage, item: Nothing) -> bytes:
+    return b"XNOTHING %d" % message.info.uid
+
+
+@dataclass(frozen=True)
 class Odd(SearchKey):
     """XODD: messages with odd UIDs."""
 
@@ -203,6 +212,7 @@ ALL = Extension(
     ),
     fetch_pieces=(
         FetchPiece(First, lambda item: Part.CONTENT, render_first, readers={b"XFIRST[": read_first}),
+        FetchPiece(Nothing, lambda item: Part(0), render_nothing, {b"XNOTHING": Nothing()}),
     ),
     fetch_modifiers=(FetchModifier("XEVERY", ArgumentReader.number, every),),
     store_modifiers=(StoreModifier("XEVEN", no_value, even_only),),
@@ -316,6 +326,10 @@ class ExtensionTests(DialogueTestCase):
             S: * 4 FETCH (UID 4 XFIRST[5] {5}
             S: From: XFIRST[999] NIL)
             S: a OK FETCH completed
+            C: b FETCH 2:3 XNOTHING
+            S: * 2 FETCH (XNOTHING 2)
+            S: * 3 FETCH (XNOTHING 3)
+            S: b OK FETCH completed
             C: b FETCH 1 XFIRST[x]
             S: b BAD Expected a number
             C: c STORE 1:4 (XEVEN) +FLAGS (\\Seen)

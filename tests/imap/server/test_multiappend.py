@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from mailproto._spool_room import SpoolRoom
@@ -137,6 +138,13 @@ class MultiAppendTests(DialogueTestCase):
         self.assertIn(b"a NO [LIMIT] Too many keywords", client.received())  # the store's limit
         client.send(b"a APPEND INBOX %b %b {1+}\r\n1\r\nb NOOP\r\n" % (flags, flags))
         self.assertIn(b"a BAD Command line too long\r\nb OK", client.received())
+
+    def test_what_is_kept_of_all_lines_is_limited(self) -> None:
+        self.factory.wire_limits = replace(self.factory.wire_limits, literal_total=100)
+        for count, answer in ((4, b"a OK"), (5, b"a BAD [TOOBIG] Arguments too long\r\nb OK")):
+            client = self.sign_in()
+            client.send(b"a APPEND INBOX {1+}\r\n1" + b" (flag0 flag1) {1+}\r\n1" * count + b"\r\nb NOOP\r\n")
+            self.assertTrue(client.received().startswith(answer))
 
     def test_many_messages_in_one_file(self) -> None:
         """Little is in memory, and a command has one descriptor."""

@@ -204,9 +204,8 @@ class Content:
         return content
 
     def part(self, start: int, size: int) -> Content:
-        """Some octets of a content that is a file, as a content that shares nothing but the file."""
-        if self.prefix or start < 0 or start + size > self._end():
-            raise ValueError("part: not within a file")
+        """Some octets of the file, as a content that shares nothing but the file, which may have grown."""
+        self._end()
         content = Content.of_file(self.path, size, start=self._start + start)
         content._descriptor = self._descriptor
         return content

@@ -32,7 +32,7 @@ from mailproto.imap.wire import (
 from mailproto.model import NewMessage
 from mailproto.observing import Appended
 
-__all__ = ["APPEND", "receive_octets", "spooled"]
+__all__ = ["APPEND", "EmptyMessage", "new_spool", "receive_octets", "spooled"]
 
 
 class EmptyMessage(MailError):
@@ -63,12 +63,17 @@ async def receive_octets(server: Session, literal: StreamedLiteral, mailbox: str
     room, account = server.factory.spool_room, account_key(server.signed_in.name)
     if not room.has(literal.size, account):
         raise no_room_now()
+    return new_spool(server, binary=literal.binary)
+
+
+def new_spool(server: Session, *, binary: bool = False) -> Spool:
+    """What takes one more message, or a part of one, of the command."""
     earlier = [upload for upload in server.uploads if isinstance(upload, Spool)]
     return Spool(
         earlier[-1].file if earlier else CommandFile(server.factory.spool_folder),
-        RoomClaim(room, account),
+        RoomClaim(server.factory.spool_room, account_key(server.signed_in.name)),
         in_memory=min(IN_MEMORY, max(IN_MEMORY_TOGETHER - sum(spool.in_memory for spool in earlier), 0)),
-        binary=literal.binary,
+        binary=binary,
     )
 
 
@@ -88,6 +93,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     finally:
         for upload in uploads:
             upload.close()
+        server.drop_uploads()  # what was made of them
     if server.view is not None:
         server.view.expect_changes(mailbox)
     for content, each in zip(contents, appended, strict=True):

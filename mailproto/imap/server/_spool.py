@@ -31,12 +31,11 @@ class CommandFile:
     :ivar size: octets so far.
     """
 
-    __slots__ = ("_content", "_file", "_folder", "size")
+    __slots__ = ("_file", "_folder", "size")
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._file: SpoolFile | None = None
-        self._content: Content | None = None
         self.size = 0
 
     def write(self, data: bytes) -> None:
@@ -50,16 +49,13 @@ class CommandFile:
         self.size += len(data)
 
     def part(self, start: int, size: int) -> Content:
-        """Some octets; nothing may be written after this."""
-        file, self._file = self._file, None
-        if file is not None:
-            self._content = file.content()
-        return (self._content or Content()).part(start, size)
+        """Some octets; more may be written."""
+        return Content() if self._file is None else self._file.part(start, size)
 
     def close(self) -> None:
-        """Drop everything that has not been taken."""
+        """Drop everything, but for parts that were taken."""
         file, self._file = self._file, None
-        self._content = None
+        self.size = 0
         if file is not None:
             file.close()
 

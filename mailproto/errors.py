@@ -32,6 +32,7 @@ __all__ = [
     "NoPermission",
     "NoSuchAccount",
     "NoSuchMailbox",
+    "NoSuchMessage",
     "NoSuchQueued",
     "NoSuchQuotaRoot",
     "OverQuota",
@@ -302,6 +303,13 @@ class LimitReached(MailError):
 
     imap = "LIMIT"
     default_text = "Too many mailboxes"
+
+
+class NoSuchMessage(MailError):
+    """The mailbox does not have the message any more (RFC 5530 EXPUNGEISSUED)."""
+
+    imap = "EXPUNGEISSUED"
+    default_text = "That message is gone"
 
 
 class NoSuchQuotaRoot(MailError):

@@ -40,7 +40,15 @@ from mailproto.interfaces import (
     IQueueStore,
     IRecent,
 )
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
+from mailproto.interfaces.add_ons import (
+    IAccessKeys,
+    IAnnotations,
+    IMailboxChanges,
+    IQuota,
+    IQuotas,
+    IReplacing,
+    ISaveDates,
+)
 from mailproto.model import (
     NULL_PATH,
     AppendedMessage,
@@ -54,7 +62,9 @@ from mailproto.model import (
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
 
 
-_ADD_ONS = frozenset({IAnnotations, IMailboxChanges, IObjectIds, IQuota, IRecent, ISaveDates})
+_ADD_ONS = frozenset(
+    {IAccessKeys, IAnnotations, IMailboxChanges, IObjectIds, IQuota, IRecent, IReplacing, ISaveDates}
+)
 
 
 @dataclass(slots=True)
@@ -160,7 +170,9 @@ class MemoryStore:
 
     def make_account(self, name: str) -> IAccount:
         """Make the mailboxes of a new account; override it to serve your own."""
-        return MemoryAccount(name, self._numbers, Usage(self._limits))
+        return MemoryAccount(
+            name, self._numbers, Usage(self._limits), lambda name: self.directory.entry(name).account
+        )
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 
 from zope.interface import implementer
@@ -36,8 +37,8 @@ from mailproto.errors import (
     NoSuchMailbox,
     NoSuchQuotaRoot,
 )
-from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
+from mailproto.interfaces import IAccount, IMailbox
+from mailproto.interfaces.add_ons import IAccessKeys, IAnnotations, IMailboxChanges, IQuota
 from mailproto.model import (
     INBOX,
     AccountChanges,
@@ -51,16 +52,19 @@ from mailproto.model import (
 __all__ = ["MemoryAccount"]
 
 
-@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
+@implementer(IAccount, IAccessKeys, IAnnotations, IMailboxChanges, IQuota)
 class MemoryAccount:
     """The mailboxes of one account, by name, and its subscribed names.
 
+    :param others: finds an account of the store by name.
     :ivar usage: what it stores, and what it may.
     """
 
-    def __init__(self, name: str, numbers: Numbers, usage: Usage | None = None) -> None:
+    def __init__(self, name: str, numbers: Numbers, usage: Usage, others: Callable[[str], IAccount]) -> None:
         self.name = name
-        self.usage = Usage() if usage is None else usage
+        self.usage = usage
+        self._others = others
+        self._access_keys: dict[str, bytes] = {}  # by the mailbox's id
         self._numbers = numbers
         self._modseqs = ModSeqs()
         self._annotations = Annotations()
@@ -112,6 +116,7 @@ class MemoryAccount:
         mailbox = await self.open(name)
         self._leave(name)
         self._annotations.forget(mailbox.mailbox_id)
+        self._access_keys.pop(mailbox.mailbox_id, None)
         self._listed = self._modseqs.next()
         mailbox.retire()
 
@@ -224,6 +229,31 @@ class MemoryAccount:
             {names[id_]: entries for id_, entries in self._annotations.since(modseq, self.name).items()},
             self._modseqs.last,
         )
+
+    # IAccessKeys
+
+    async def access_key(self, mailbox: str) -> bytes:
+        """See `IAccessKeys.access_key`."""
+        return self._access_keys.setdefault((await self.open(mailbox)).mailbox_id, secrets.token_bytes(32))
+
+    async def reset_access_keys(self, mailbox: str | None = None) -> None:
+        """See `IAccessKeys.reset_access_keys`."""
+        self._there()
+        if mailbox is None:
+            self._access_keys.clear()
+        else:
+            self._access_keys.pop((await self.open(mailbox)).mailbox_id, None)
+
+    async def shared_by_url(self, account: str, mailbox: str) -> tuple[bytes, IMailbox]:
+        """See `IAccessKeys.shared_by_url`."""
+        owner = self._others(account)
+        if not isinstance(owner, MemoryAccount):
+            raise NoSuchMailbox
+        found = await owner.open(mailbox)
+        key = owner._access_keys.get(found.mailbox_id)
+        if key is None:
+            raise NoSuchMailbox
+        return key, found
 
     async def _annotated(self, mailbox: str) -> str:
         self._there()

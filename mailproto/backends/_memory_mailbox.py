@@ -16,8 +16,9 @@ from mailproto.backends._threading import AccountThreads, thread_keys
 from mailproto.backends._usage import Usage
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
-from mailproto.errors import NoSuchMailbox
+from mailproto.errors import InvalidMailboxName, NoSuchMailbox, NoSuchMessage
 from mailproto.interfaces import IMailbox, IObjectIds
+from mailproto.interfaces.add_ons import IReplacing
 from mailproto.message import relations
 from mailproto.model import AppendedMessage, MailboxStatus, MessageInfo, NewMessage
 
@@ -55,7 +56,7 @@ class Delivered:
         return self._email
 
 
-@implementer(IObjectIds)
+@implementer(IObjectIds, IReplacing)
 class MemoryMailbox(SimpleMailbox):
     """A mailbox of an account of a `MemoryStore`."""
 
@@ -89,6 +90,23 @@ class MemoryMailbox(SimpleMailbox):
             copied = self._there().of(uids)
             target._check_room(sum(message.info.size or 0 for message in copied), len(copied))
         return await super().copy(uids, target)
+
+    async def replace(self, uid: int, message: NewMessage, target: IMailbox) -> AppendedMessage:
+        """See `IReplacing.replace`."""
+        replaced = self._changeable().of([uid])
+        if not isinstance(target, MemoryMailbox):
+            raise InvalidMailboxName("Messages cannot be put there")
+        if not replaced:
+            raise NoSuchMessage
+        target._changeable()
+        octets = len(message.content)
+        if target.usage is self._usage:
+            self._usage.check_growth(octets - (replaced[0].info.size or 0))
+        else:
+            target.usage.check(octets, 1)
+        appended = target.deliver(message, Delivered(self._numbers))
+        self.remove([uid])
+        return appended
 
     @property
     def usage(self) -> Usage:

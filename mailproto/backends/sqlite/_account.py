@@ -9,17 +9,18 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.backends._annotations import SERVER, asked_entries, changed_entries
 from mailproto.backends._names import entries
 from mailproto.backends._usage import ROOT
-from mailproto.backends.sqlite import _account_changes, _annotations, _quotas, _reading, _tree
+from mailproto.backends.sqlite import _access_keys, _account_changes, _annotations, _quotas, _reading, _tree
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._long_changes import moving
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import NoPermission, NoSuchAccount, NoSuchMailbox, NoSuchQuotaRoot
 from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
+from mailproto.interfaces.add_ons import IAccessKeys, IAnnotations, IMailboxChanges, IQuota
 from mailproto.model import (
     DELIMITER,
     INBOX,
@@ -47,7 +48,7 @@ _RENAME = 500
 _NAMES = "SELECT group_concat(name, char(10)) FROM (SELECT name FROM TABLE WHERE account = ? ORDER BY name)"
 
 
-@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
+@implementer(IAccount, IAccessKeys, IAnnotations, IMailboxChanges, IQuota)
 class SQLiteAccount:
     """An account by its id: a new account under the same name is another one."""
 
@@ -163,6 +164,34 @@ class SQLiteAccount:
         database = self._database
         return await _account_changes.changes_since(database.read, database.pause, self._id, modseq)
 
+    # IAccessKeys
+
+    async def access_key(self, mailbox: str) -> bytes:
+        """See `IAccessKeys.access_key`."""
+        read = self._database.read
+        id_, _ = read(_find, self._id, canonical_mailbox_name(mailbox))
+        key = read(_access_keys.key_of, id_)
+        if key is None:
+            key = await self._database.writer.run(_access_keys.make_key, id_, share=self._id)
+        return key
+
+    async def reset_access_keys(self, mailbox: str | None = None) -> None:
+        """See `IAccessKeys.reset_access_keys`."""
+        read = self._database.read
+        read(_check_exists, self._id)
+        id_ = None if mailbox is None else read(_find, self._id, canonical_mailbox_name(mailbox))[0]
+        await self._change(_access_keys.forget_keys, id_, weight=_RENAME if id_ is None else REQUEST)
+
+    async def shared_by_url(self, account: str, mailbox: str) -> tuple[bytes, SQLiteMailbox]:
+        """See `IAccessKeys.shared_by_url`."""
+        read, name = self._database.read, canonical_mailbox_name(mailbox)
+        owner = read(_account_id, account)
+        id_, uid_validity = read(_find, owner, name)
+        key = read(_access_keys.key_of, id_)
+        if key is None:
+            raise NoSuchMailbox
+        return key, SQLiteMailbox(self._database, owner, id_, name, uid_validity)
+
     def _annotated(self, mailbox: str) -> int:
         if mailbox != SERVER:
             return self._database.read(_find, self._id, canonical_mailbox_name(mailbox))[0]
@@ -212,6 +241,13 @@ def _statuses(connection: sqlite3.Connection, account: int, names: Sequence[str]
             ).values():
                 found[name] = status
     return found
+
+
+def _account_id(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute("SELECT id FROM accounts WHERE folded = ?", (account_key(name),)).fetchone()
+    if row is None:
+        raise NoSuchAccount
+    return int(row[0])
 
 
 def _check_exists(connection: sqlite3.Connection, account: int) -> None:

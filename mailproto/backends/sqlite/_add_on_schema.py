@@ -67,4 +67,8 @@ UPDATE accounts SET listed = modseq;
 CREATE INDEX mailboxes_changed ON mailboxes (account, modseq);
 """
 
-ADD_ONS = _QUOTAS + _SAVE_DATES + _ANNOTATIONS + _MAILBOX_CHANGES
+_ACCESS_KEYS = """
+ALTER TABLE mailboxes ADD COLUMN access_key BLOB;  -- NULL: nobody has asked for it yet
+"""
+
+ADD_ONS = _QUOTAS + _SAVE_DATES + _ANNOTATIONS + _MAILBOX_CHANGES + _ACCESS_KEYS

@@ -179,11 +179,7 @@ class MemoryStore:
         """See `IAddOns.add_ons`; if you override `make_account`, it is empty unless you override this,
         too."""
         is_mine = type(self).make_account is MemoryStore.make_account
-        return (
-            frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
-            if is_mine
-            else frozenset()
-        )
+        return _ADD_ONS if is_mine else frozenset()
 
     async def start(self) -> None:
         """See `IStore.start`: there is nothing to open."""

@@ -117,7 +117,7 @@ class MemoryAccount:
         self._leave(name)
         self._annotations.forget(mailbox.mailbox_id)
         self._access_keys.pop(mailbox.mailbox_id, None)
-        self._listed = self._modseqs.next()
+        self._listed = self._modseqs.last + 1
         mailbox.retire()
 
     async def rename(self, old: str, new: str) -> None:

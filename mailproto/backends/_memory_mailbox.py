@@ -10,6 +10,7 @@ from itertools import count
 from zope.interface import implementer
 
 from mailproto.awaiting import turn
+from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._simple import AT_ONCE, SimpleMailbox
 from mailproto.backends._simple_state import Message, State
 from mailproto.backends._threading import AccountThreads, thread_keys
@@ -104,9 +105,9 @@ class MemoryMailbox(SimpleMailbox):
             self._usage.check_growth(octets - (replaced[0].info.size or 0))
         else:
             target.usage.check(octets, 1)
-        appended = target.deliver(message, Delivered(self._numbers))
+        target._state.check_keywords({check_keywords(kept_flags(message.flags))})
         self.remove([uid])
-        return appended
+        return target.deliver(message, Delivered(self._numbers))
 
     @property
     def usage(self) -> Usage:

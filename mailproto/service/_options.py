@@ -17,7 +17,7 @@ from mailproto.printable import printable
 from mailproto.service._account_file import ACCOUNTS_VARIABLE
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
-from mailproto.service._relay_options import RELAY_OPTIONS, RelayOptions
+from mailproto.service._relay_options import RELAY_OPTIONS, RelayOptions, read_option
 from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import (
     DEFAULT_DATA,
@@ -75,9 +75,9 @@ def option_of(path: str) -> str:
 
 
 def _octets(text: str) -> int:
-    """:raises ValueError: not a number of octets; the text has the option's name."""
+    """:raises ValueError: not a number of octets."""
     if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
-        raise ValueError(f"--max-message-size: not a number of octets: {text!r}")
+        raise ValueError(f"must be a number of octets, such as {DEFAULT_MAX_MESSAGE_SIZE}")
     return int(text)
 
 
@@ -102,7 +102,7 @@ def _networks(option: str, words: Sequence[str]) -> Networks:
     try:
         return Networks.of(option, words)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{option}: {str(error).removeprefix(f'each of {option} ')}") from None
 
 
 def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
@@ -153,7 +153,13 @@ class Options(RelayOptions):
             "refuse",
             "What to do with a message that has a bare CR or LF: refuse or normalise.",
         ],
-        ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
+        [
+            "max-message-size",
+            None,
+            DEFAULT_MAX_MESSAGE_SIZE,
+            "The largest message, in octets.",
+            read_option("max-message-size", _octets),
+        ],
         [
             "quota",
             None,

@@ -227,7 +227,10 @@ class ErrorTests(SynchronousTestCase):
         self.assertIn("smtp.recipients: ", self.assert_wrong("--limit", "smtp.recipients=many"))
 
     def test_size_must_be_a_number(self) -> None:
-        self.assertIn("50MB", self.assert_wrong("--max-message-size", "50MB"))
+        self.assertEqual(
+            self.assert_wrong("--max-message-size", "50MB"),
+            "--max-message-size 50MB: must be a number of octets, such as 52428800",
+        )
 
     def test_no_password_in_an_error(self) -> None:
         for value in (

@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from mailproto.backends import SQLiteStore
@@ -19,9 +18,9 @@ from mailproto.backends.sqlite._check import SHOWN
 from mailproto.errors import StoreUnusable
 from mailproto.interfaces import ICheckable
 from mailproto.message import RENDER_VERSION, summarise
-from mailproto.model import CheckResult, FlagChange, FlagOperation, NewMessage, Part, Placement
+from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
+from tests.backends.sqlite.checked_store import ALICE, CheckCase
 
-ALICE = "alice@example.org"
 SMALL = b"Subject: small\r\nMessage-ID: <small@x>\r\n\r\ntext\r\n"
 BIG = b"Subject: big\r\n\r\n" + b"x" * 70_000
 
@@ -90,19 +89,11 @@ LEFT = (
 )
 
 
-class CheckTests(TestCase):
+class CheckTests(CheckCase):
     """A store with four messages in INBOX, one of them large, a copy, and a tombstone."""
 
-    async def setUp(self) -> None:
-        await self.begin()
-
     async def begin(self) -> None:
-        self.lines: list[str] = []
-        reactor: Any = installed
-        self.store = SQLiteStore(self.mktemp(), reactor=reactor)
-        await self.store.start()
-        self.addCleanup(lambda store=self.store: Deferred.fromCoroutine(store.stop()))
-        await self.store.directory.add(ALICE, "")
+        await super().begin()
         self.account = await self.store.account(ALICE)
         self.inbox = await self.account.open("INBOX")
         await self.inbox.append([NewMessage(SMALL, frozenset({"\\Seen"})), NewMessage(BIG)])
@@ -115,16 +106,6 @@ class CheckTests(TestCase):
             await self.store._database.pause()
         await self.check()
         self.lines.clear()
-
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.store.path, isolation_level=None, timeout=10)
-        try:
-            return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
-
-    async def check(self, *, repair: bool = False) -> CheckResult:
-        return await self.store.check(self.lines.append, repair=repair)
 
     async def test_nothing_is_wrong(self) -> None:
         verifyObject(ICheckable, self.store)

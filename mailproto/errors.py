@@ -22,6 +22,7 @@ __all__ = [
     "InvalidAccountName",
     "InvalidAnnotation",
     "InvalidMailboxName",
+    "InvalidRights",
     "LeaseLost",
     "LimitReached",
     "MailError",
@@ -325,6 +326,13 @@ class NoPermission(MailError):
     code, enhanced = 550, "5.7.1"
     imap = "NOPERM"
     default_text = "Permission denied"
+
+
+class InvalidRights(MailError):
+    """No such right, or an identifier that cannot be one (RFC 4314 3.1: IMAP answers BAD)."""
+
+    imap = "CANNOT"
+    default_text = "No such right"
 
 
 class InvalidAnnotation(MailError):

@@ -81,7 +81,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
-        InvalidAccountName InvalidAnnotation InvalidMailboxName LeaseLost LimitReached MailError
+        InvalidAccountName InvalidAnnotation InvalidMailboxName InvalidRights LeaseLost LimitReached MailError
         MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
         NoSuchMailbox NoSuchMessage NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused
         RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
@@ -116,7 +116,7 @@ PUBLIC_NAMES = {
         IVerifier
     """,
     "mailproto.interfaces.add_ons": """
-        IAccessKeys IAnnotations IMailboxChanges IQuota IQuotas IReplacing ISaveDates
+        IAccessControl IAccessKeys IAnnotations IMailboxChanges IQuota IQuotas IReplacing ISaveDates
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """

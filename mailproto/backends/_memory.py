@@ -41,6 +41,7 @@ from mailproto.interfaces import (
     IRecent,
 )
 from mailproto.interfaces.add_ons import (
+    IAccessControl,
     IAccessKeys,
     IAnnotations,
     IMailboxChanges,
@@ -63,7 +64,17 @@ __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
 
 
 _ADD_ONS = frozenset(
-    {IAccessKeys, IAnnotations, IMailboxChanges, IObjectIds, IQuota, IRecent, IReplacing, ISaveDates}
+    {
+        IAccessControl,
+        IAccessKeys,
+        IAnnotations,
+        IMailboxChanges,
+        IObjectIds,
+        IQuota,
+        IRecent,
+        IReplacing,
+        ISaveDates,
+    }
 )
 
 
@@ -101,6 +112,12 @@ class MemoryDirectory:
             return self._entries[account_key(name)]
         except KeyError:
             raise NoSuchAccount from None
+
+    def accounts(self, name: str | None) -> Sequence[IAccount]:
+        """The account of that name, or all.  :raises NoSuchAccount:"""
+        if name is None:
+            return [entry.account for entry in self._entries.values()]
+        return [self.entry(name).account]
 
     async def names(self) -> Sequence[str]:
         """See `IDirectory.names`."""
@@ -142,6 +159,9 @@ class MemoryDirectory:
         del self._entries[account_key(name)]
         if isinstance(account, RetiringAccount):
             account.retire()
+        for other in self.accounts(None):
+            if isinstance(other, MemoryAccount):
+                other.forget_viewer(account.name)
         self._watchers.notify(None, next(self._revisions))
 
     async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
@@ -170,9 +190,7 @@ class MemoryStore:
 
     def make_account(self, name: str) -> IAccount:
         """Make the mailboxes of a new account; override it to serve your own."""
-        return MemoryAccount(
-            name, self._numbers, Usage(self._limits), lambda name: self.directory.entry(name).account
-        )
+        return MemoryAccount(name, self._numbers, Usage(self._limits), self.directory.accounts)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:

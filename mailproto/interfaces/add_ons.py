@@ -5,6 +5,7 @@ CAPABILITY says is true before anybody signs in.  Where a method takes a mailbox
 `IAccount.open` takes it.
 """
 
+from mailproto.interfaces._access_control import IAccessControl
 from mailproto.interfaces._access_keys import IAccessKeys
 from mailproto.interfaces._annotations import IAnnotations
 from mailproto.interfaces._mailbox_changes import IMailboxChanges
@@ -13,6 +14,7 @@ from mailproto.interfaces._replacing import IReplacing
 from mailproto.interfaces._save_dates import ISaveDates
 
 __all__ = [
+    "IAccessControl",
     "IAccessKeys",
     "IAnnotations",
     "IMailboxChanges",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailproto.testing._access_control import AccessControlConformance
 from mailproto.testing._access_keys import AccessKeyConformance
 from mailproto.testing._account import AccountConformance
 from mailproto.testing._annotations import AnnotationConformance
@@ -33,6 +34,7 @@ class StoreConformance(
     MailboxChangesConformance,
     ReplacingConformance,
     AccessKeyConformance,
+    AccessControlConformance,
 ):
     """Tests a store: `IStore`, `IDirectory`, `IAccount`, `IMailbox`, and the add-ons of these that it has.
 

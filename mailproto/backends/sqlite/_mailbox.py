@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._shared_mailbox import SharedMailbox
 from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
 from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
@@ -110,6 +111,8 @@ class SQLiteMailbox:
 
     async def replace(self, uid: int, message: NewMessage, target: IMailbox) -> AppendedMessage:
         """See `IReplacing.replace`."""
+        if isinstance(target, SharedMailbox):
+            message, target = target.given(message)
         run, share = self._database.writer.run, self._account
         return await self._put(
             self._other(target),
@@ -134,11 +137,15 @@ class SQLiteMailbox:
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
+        if isinstance(target, SharedMailbox):
+            return await target.take(lambda mailbox: self.copy(uids, mailbox))
         copied = await self._change(_long_changes.copying(self._id, self._other(target)), uids)
         return UidPairs.join(copied)
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
+        if isinstance(target, SharedMailbox):
+            return await target.take(lambda mailbox: self.move(uids, mailbox))
         moved = await self._change(_long_changes.moving(self._id, self._other(target)), uids)
         return UidPairs.join(moved)
 

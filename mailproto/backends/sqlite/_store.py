@@ -29,6 +29,7 @@ from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
 from mailproto.interfaces.add_ons import (
+    IAccessControl,
     IAccessKeys,
     IAnnotations,
     IMailboxChanges,
@@ -61,7 +62,17 @@ class SQLiteStore:
     """
 
     add_ons = frozenset(
-        {IAccessKeys, IAnnotations, IMailboxChanges, IObjectIds, IQuota, IRecent, IReplacing, ISaveDates}
+        {
+            IAccessControl,
+            IAccessKeys,
+            IAnnotations,
+            IMailboxChanges,
+            IObjectIds,
+            IQuota,
+            IRecent,
+            IReplacing,
+            ISaveDates,
+        }
     )
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:

@@ -81,10 +81,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
-        InvalidAccountName InvalidAnnotation InvalidMailboxName LeaseLost LimitReached MailError
+        InvalidAccountName InvalidAnnotation InvalidMailboxName InvalidRights LeaseLost LimitReached MailError
         MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
-        NoSuchMailbox NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused RelayDenied
-        StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
+        NoSuchMailbox NoSuchMessage NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused
+        RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
@@ -115,7 +115,9 @@ PUBLIC_NAMES = {
         IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
         IVerifier
     """,
-    "mailproto.interfaces.add_ons": "IAnnotations IMailboxChanges IQuota IQuotas ISaveDates",
+    "mailproto.interfaces.add_ons": """
+        IAccessControl IAccessKeys IAnnotations IMailboxChanges IQuota IQuotas IReplacing ISaveDates
+    """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of

@@ -13,7 +13,7 @@ from mailproto.backends.sqlite._keywords import Keywords
 from mailproto.backends.sqlite._requests import Request, Work
 from mailproto.errors import MailError
 
-__all__ = ["Transaction", "do_each_kind", "do_one_kind"]
+__all__ = ["Transaction", "do_each_kind", "do_together"]
 
 
 class Transaction:
@@ -40,17 +40,20 @@ class Transaction:
         self.leaves_work = False
 
 
-def do_one_kind(
-    connection: sqlite3.Connection, keywords: Keywords, work: Work, requests: Sequence[Request]
+def do_together(
+    connection: sqlite3.Connection, keywords: Keywords, kinds: Sequence[tuple[Work, Sequence[Request]]]
 ) -> tuple[Sequence[Any], Transaction] | None:
-    """Do and commit a batch of one kind; None if it failed and was undone.
+    """Do and commit a batch; None if a kind of work failed and all was undone.
 
-    This is the usual case.  It needs no savepoint, for which SQLite would open another file.
+    This is the usual case.  It needs no savepoints, for which SQLite would open another file, and write there
+    each page that it changes.
     """
     transaction = Transaction(connection, keywords)
     connection.execute("BEGIN IMMEDIATE")
+    results: list[Any] = []
     try:
-        results = work(transaction, [request.argument for request in requests])
+        for work, requests in kinds:
+            results += work(transaction, [request.argument for request in requests])
     except Exception as error:
         if not connection.in_transaction or is_of_storage(error):
             raise  # the batch is given up: the disk is full or failing

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.awaiting import settle
-from mailproto.client.errors import ClientError
+from mailproto.client.errors import ClientError, GreetingRefused
 from mailproto.errors import MailError
 from mailproto.model import Outcome
 from mailproto.relay._destination import Result
@@ -40,6 +40,10 @@ MOST_FOUND = 10_000
 """The most domains of which the first server is remembered for that."""
 
 
+NO_MAIL = 521
+"""The greeting of a host that takes no mail (RFC 7504)."""
+
+
 class Ways(Protocol):
     """Where mail goes: what `Routes`, `Exchanges` and the opener do together."""
 
@@ -61,6 +65,19 @@ def outcome_for(error: MailError) -> Outcome:
     if isinstance(error, ClientError):
         return outcome_of(error)
     return Outcome(error.code, error.enhanced, error.text, error.detail)
+
+
+def outcome_of_opening(error: MailError) -> Outcome:
+    """The outcome of recipients because a server could not be used.
+
+    A refusal by the greeting is temporary, whatever its code: it is about this client, and often about its
+    address only (a list of blocked ones, a fault), not about any message.  So it is with Postfix
+    (smtp_skip_5xx_greeting).  521 is what it says: such a host never takes mail (RFC 7504 3).
+    """
+    outcome = outcome_for(error)
+    if not isinstance(error, GreetingRefused) or outcome.code < 500 or outcome.code == NO_MAIL:
+        return outcome
+    return Outcome(451, f"4{outcome.enhanced[1:]}", outcome.text, outcome.detail)
 
 
 class Unreachable(Exception):
@@ -234,7 +251,7 @@ class Connections:
         except MailError as error:
             self.number -= 1
             self._note_failure(exchange.identity)
-            failures.append(Unreachable(outcome_for(error), exchange.host or exchange.path))
+            failures.append(Unreachable(outcome_of_opening(error), exchange.host or exchange.path))
             return None
         except BaseException:
             self.number -= 1

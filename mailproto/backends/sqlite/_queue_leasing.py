@@ -61,7 +61,7 @@ def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list
     All destinations are looked at together, because a busy relay leases one or two messages of each of many.
     """
     _forget(transaction, min(wanted.now for wanted in requests))
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     tally.load(wanted.destination for wanted in requests)
     results: list[list[tuple[int, int]]] = [[] for _ in requests]
     left = list(range(len(requests)))
@@ -71,7 +71,6 @@ def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list
         for name, at in each_once.items():
             results[at] = leased.get(name, [])
             left.remove(at)
-    tally.finish()
     return results
 
 
@@ -247,7 +246,7 @@ _LEASED = (
 @in_any_order
 def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], float]]) -> list[set[int]]:
     """Make the leases with these tokens last until a time; returns those that are still there."""
-    tally, results = Tally(transaction), []
+    tally, results = transaction.shared(Tally), []
     for tokens, until in requests:
         rows = rows_of(transaction, _LEASED, (json.dumps(list(set(tokens))),))
         tally.load(row[3] for row in rows)
@@ -266,14 +265,13 @@ def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], 
             (until, json.dumps(list(left))),
         )
         results.append(left)
-    tally.finish()
     return results
 
 
 @in_any_order
 def release_all(transaction: Transaction, requests: Sequence[Sequence[int]]) -> list[None]:
     """Give back the leases with these tokens: their recipients keep their turns."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     tokens = json.dumps(list({token for request in requests for token in request}))
     rows = rows_of(transaction, _LEASED, (tokens,))
     tally.load(row[3] for row in rows)
@@ -288,7 +286,6 @@ def release_all(transaction: Transaction, requests: Sequence[Sequence[int]]) -> 
         (json.dumps([row[:3] for row in rows]),),
     )
     transaction.execute("DELETE FROM queue_leases WHERE token IN (SELECT value FROM json_each(?))", (tokens,))
-    tally.finish()
     return [None] * len(requests)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.python.failure import Failure
 
@@ -14,6 +14,16 @@ from mailproto.backends.sqlite._requests import Request, Work
 from mailproto.errors import MailError
 
 __all__ = ["Transaction", "do_each_kind", "do_together"]
+
+
+class Finishing(Protocol):
+    """What collects changes of a transaction, to write them together."""
+
+    def finish(self) -> None:
+        """Write them."""
+
+
+FinishingT = TypeVar("FinishingT", bound=Finishing)
 
 
 class Transaction:
@@ -38,6 +48,23 @@ class Transaction:
         self.queue_changed = False
         self.unused: list[str] = []
         self.leaves_work = False
+        self._shared: dict[object, Finishing] = {}
+
+    def shared(self, kind: Callable[[Transaction], FinishingT]) -> FinishingT:
+        """The one object of a class that all work of this transaction uses; `finish` is its last call."""
+        found = self._shared.get(kind)
+        if found is None:
+            found = self._shared[kind] = kind(self)
+        return cast(FinishingT, found)
+
+    def finish(self) -> None:
+        """Finish what is shared, after all other work."""
+        while self._shared:
+            self._shared.popitem()[1].finish()
+
+    def forget(self) -> None:
+        """Forget what is shared, because the work was undone."""
+        self._shared.clear()
 
 
 def do_together(
@@ -54,6 +81,7 @@ def do_together(
     try:
         for work, requests in kinds:
             results += work(transaction, [request.argument for request in requests])
+        transaction.finish()
     except Exception as error:
         if not connection.in_transaction or is_of_storage(error):
             raise  # the batch is given up: the disk is full or failing
@@ -84,10 +112,12 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
+        transaction.finish()
     except Exception as error:
         if not connection.in_transaction or is_of_storage(error):
             raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
+        transaction.forget()
         transaction.touched, transaction.accounts = touched, accounts
         transaction.leaves_work = leaves_work
         del transaction.unused[unused:]

@@ -16,7 +16,7 @@ from mailproto.backends.sqlite._queue_tally import Tally, rows_of
 from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._transactions import Transaction
-from mailproto.errors import LeaseLost, MailError
+from mailproto.errors import LeaseLost
 from mailproto.model import RecipientResult
 
 __all__ = ["Settlement", "settle_all", "settle_and_report_all", "settlement"]
@@ -63,7 +63,7 @@ def settle_all(transaction: Transaction, settlements: Sequence[Settlement]) -> l
     adding = Adding(transaction, tally, reports) if any(reports) else None
     failures: list[Failure | None] = []
     for each in settlements:
-        error: MailError | None = settling.refusal(each)
+        error: Exception | None = settling.refusal(each)
         if error is None and adding is not None:
             error = adding.refusal(each.reports)
         if error is None:

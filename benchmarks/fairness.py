@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import _parts.fairness_crowds  # noqa: F401 (adds rows)
+import _parts.fairness_memory  # noqa: F401 (adds rows)
 from _parts.dovecot import dovecot, why_not
 from _parts.fairness_mail import NEWCOMERS, Scale, fill_maildirs, fill_store
 from _parts.fairness_others import BESIDES, Memory, says_noop

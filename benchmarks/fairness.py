@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import _parts.fairness_crowds  # noqa: F401 (adds rows)
+import _parts.fairness_crowds
 import _parts.fairness_memory  # noqa: F401 (adds rows)
 from _parts.dovecot import dovecot, why_not
 from _parts.fairness_mail import NEWCOMERS, Scale, fill_maildirs, fill_store
@@ -148,6 +148,9 @@ def measure(row: Row, target: Target, scale: Scale, pid: int | None) -> Figures:
         strangers = _others_cpu_seconds(ours) - strangers
         strangers /= (time.perf_counter() - began) * (os.cpu_count() or 1)
         growth = 0.0 if memory is None else memory.growth()
+        for probe in (noop, beside):
+            if probe is not None:
+                probe.end()  # a process of its own, which has inherited the clients' sockets
         target.end()
         left = 0.0
         if memory is not None:

@@ -65,6 +65,10 @@ class Limits:
         """Check all numbers, also those of subclasses."""
         check_fields(self)
 
+    def sessions_of_account(self, *, is_near: bool) -> float:
+        """How many connections may have signed in to one account; some protocols have such a limit."""
+        return math.inf
+
     def connections_of_peer(self, *, is_near: bool) -> float:
         """The value of ``connections_per_peer`` for a client that `Peer.is_near`, or elsewhere."""
         number = self.connections_per_peer

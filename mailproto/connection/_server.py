@@ -58,6 +58,7 @@ class ServerConnection(EventConnection[EventT]):
 
     :ivar counted_as: the client network for which the factory counts this connection; None if it is not
         counted.
+    :ivar signed_in_as: the account for which the factory counts this connection (`admit_account`); or None.
     :ivar observer: is told of what happens (`mailproto.observing`).
     :ivar number: of this connection, in this process.
     :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
@@ -72,6 +73,7 @@ class ServerConnection(EventConnection[EventT]):
         super().__init__(factory.clock, factory.limits)
         self.factory = factory
         self.counted_as: str | None = None
+        self.signed_in_as: str | None = None
         self.is_spoken_for = False
         self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._handshake: Handshake | None = None

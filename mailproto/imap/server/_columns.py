@@ -24,8 +24,8 @@ _AT_ONCE = 2000
 
 class MessageColumns:
     """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
-    messages share.  Views that know the same share the columns.  While the client is not told of removed messages, or of changed flags, there is an octet
-    more for each message.
+    messages share.  Views that know the same share the columns.  While the client is not told of removed
+    messages, or of changed flags, there is an octet more for each message.
 
     :param pause: awaited during long work, so that others have their turn.
     :param sharing: where equal columns of other views are found; None to share with nobody.

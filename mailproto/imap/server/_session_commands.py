@@ -140,5 +140,10 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
 
 
 def _signed_in(server: IMAPServer, login: signing_in.Login) -> bytes:
+    try:
+        server.factory.admit_account(server, login.name)
+    except BaseException:
+        login.logout()
+        raise
     server.sign_in(login.account, login.logout)
     return b"[CAPABILITY %b] Logged in" % capabilities(server)

@@ -1,7 +1,7 @@
 """Sessions that know the same of a mailbox share its columns: they would take 12 octets for each message.
 
-Columns are shared because they are equal, whatever the mailboxes are: a mailbox's name, and who asks, only say
-where to look for equal ones.  So it does not matter whether two accounts have the same name.
+Columns are shared because they are equal, whatever the mailboxes are: a mailbox's name, and who asks, only
+say where to look for equal ones.  So it does not matter whether two accounts have the same name.
 """
 
 from __future__ import annotations

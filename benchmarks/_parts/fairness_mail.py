@@ -104,7 +104,7 @@ def subject(octets: int) -> bytes:
 
 
 def mixed(number: int) -> Iterable[bytes]:
-    """Messages of three sizes, the largest as large as what is kept in memory; their subjects are long, too."""
+    """Messages of three sizes, the largest as large as what is kept in memory, with long subjects."""
     for each in range(number):
         octets = (1_000, 20_000, 120_000)[each % 3]
         yield (

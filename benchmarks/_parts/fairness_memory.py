@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from _parts.fairness_mail import Scale
 from _parts.fairness_rows import row
@@ -60,3 +62,14 @@ _unread("unread-rows", "FETCH of ENVELOPE, subjects of 250 KB", "subjects", "FET
 _unread("unread-names", "LIST of long names", "names", 'LIST "" (* %) RETURN (SUBSCRIBED)', 20)
 _unread("unread-subscribed", "LSUB of long names", "names", 'LSUB "" %', 20)
 _unread("unread-search", "SEARCH, 102,000 messages", "many", "SEARCH ALL", 50)
+
+
+@row("half-handshakes", "2,000 TLS handshakes that are not finished", needs=("imap", "imaps"))
+def _half_handshakes(target: Target, scale: Scale) -> Iterator[None]:
+    yield
+    for _ in range(scale(2000, 20)):
+        client = socket.create_connection(("127.0.0.1", target.ports["imaps"]), target.seconds_left())
+        target.clients.append(client)
+        with suppress(OSError):
+            client.sendall(b"\x16\x03\x01\x28\x00\x01\x00\x27\xfc\x03\x03" + b"x" * 200)
+    time.sleep(target.flood_seconds)

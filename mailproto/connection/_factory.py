@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from mailproto._arguments import check_bool, check_type, wrong_type
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_server_tls
+from mailproto.connection._handshake import Handshakes
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
@@ -88,6 +89,7 @@ class ServerFactory(Factory):
         self.stalls = 0
         self._peers: dict[str, int] = {}
         self._accounts: dict[str, int] = {}
+        self._handshakes = Handshakes[ServerConnection[Any]](self.clock, self.limits.handshakes)
         # Weak, because a handler may wait for something that never comes: then it goes with its connection.
         self._unfinished: WeakKeyDictionary[ServerConnection[Any], int] = WeakKeyDictionary()
         self._is_over = False
@@ -124,6 +126,10 @@ class ServerFactory(Factory):
         self.connections.add(connection)
         return True
 
+    def admit_handshake(self, connection: ServerConnection[Any]) -> bool:
+        """Count a connection whose TLS handshake begins; False if there are too many."""
+        return self._handshakes.add(connection)
+
     def admit_account(self, connection: ServerConnection[Any], account: str) -> None:
         """Count a connection that signs in.
 
@@ -147,6 +153,7 @@ class ServerFactory(Factory):
         if connection not in self.connections:
             return
         self.connections.discard(connection)
+        self._handshakes.forget(connection)
         self.forget_account(connection)
         network = connection.counted_as
         if network is not None:

@@ -61,7 +61,7 @@ class Limits:
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
     handshake: float = 30
-    handshakes: int = 1000
+    handshakes: int = 500
     failure_delay: float = FAILURE_DELAY
 
     def __post_init__(self) -> None:

@@ -96,6 +96,9 @@ class _Response:
         async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts, self.claim.renew):
             known = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             await self._answer(Batch(self.view, known, infos))
+            del infos  # what is sent is enough to be kept for a slow client
+            if 2 * self._held >= self._most:
+                await self._flush()
 
     async def _answer(self, batch: Batch) -> None:
         if self.sent:
@@ -144,10 +147,15 @@ class _Response:
 
     async def _respond(self, octets: bytes) -> None:
         """Add to what is sent next; before, what is there is sent if it is much."""
-        if self._held >= (self.claim.octets or OCTETS_AT_ONCE):
+        if self._held >= self._most:
             await self._flush()
         self._held += len(octets)
         self.server.respond(octets)
+
+    @property
+    def _most(self) -> int:
+        """Octets that are sent together."""
+        return self.claim.octets or OCTETS_AT_ONCE
 
     async def _flush(self) -> None:
         self._held = 0

@@ -44,6 +44,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
         mailbox,
         read_only=command.name == "EXAMINE",
         pause=server.yield_turn,
+        sharing=server.factory.shared.of(server.signed_in.name, mailbox.name, mailbox.uid_validity),
         failed=lambda error: server.tell_failed(command.name, error),
     )
     writer = ViewWriter(view)

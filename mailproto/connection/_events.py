@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from itertools import islice
-from typing import Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -76,6 +76,7 @@ class EventConnection(Connection, Generic[EventT]):
         self._running: Deferred[None] | None = None
         self._reading = True
         self._waiting: list[Deferred[None]] = []
+        self._while_open: dict[Deferred[Any], None] = {}
         self._has_received = False
         self._had_event = False
         self._peer_has_closed = False  # the client has closed its side
@@ -174,6 +175,23 @@ class EventConnection(Connection, Generic[EventT]):
             await turn
         if not self.is_open:
             raise ConnectionOver
+
+    async def while_open(self, waiting: Deferred[T]) -> T:
+        """The result of ``waiting``, which is cancelled if the connection ends before.
+
+        :raises ConnectionOver: it has ended.
+        """
+        self._while_open[waiting] = None
+        try:
+            if not self.is_open:
+                waiting.cancel()
+            return await waiting
+        except CancelledError:
+            if self.is_open:
+                raise
+            raise ConnectionOver from None
+        finally:
+            del self._while_open[waiting]
 
     async def in_batches(self, items: Iterable[T], size: int = 100) -> AsyncIterator[list[T]]:
         """Lists of at most ``size`` items, with `breathe` after each.
@@ -440,6 +458,10 @@ class EventConnection(Connection, Generic[EventT]):
         self._wake()
         if self._running is None and not self._pumping and not self._ending:
             self._pump()
+
+    def _stop_waiting(self) -> None:
+        for waiting in list(self._while_open):
+            waiting.cancel()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -20,8 +20,7 @@ from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.imap.server._fetch_room import FetchRoom
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
-from mailproto.imap.server._places import Places
-from mailproto.imap.server._search_places import SearchPlaces
+from mailproto.imap.server._places import MESSAGES, Places
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._session_commands import EXTENSIONS
 from mailproto.imap.wire import grammars_with
@@ -99,9 +98,9 @@ class IMAPServerFactory(ServerFactory):
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
         self.spool_room = SpoolRoom(limits.spooled)
-        self.places = Places(self.clock)
+        self.message_places = Places(self.clock, MESSAGES, MESSAGES)
         self.fetch_room = FetchRoom()
-        self.search_places = SearchPlaces(limits.searches)
+        self.search_places = Places(self.clock, limits.searches)
         self.spool_folder = folder_of("spool_folder", spool_folder)
         self.wire_limits = replace(limits.wire, append=max_message_size)
 

@@ -15,7 +15,7 @@ from mailproto.imap.server._errors import (
     SessionOver,
 )
 from mailproto.imap.server._fetch_room import FetchClaim
-from mailproto.imap.server._reading import FEW, MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._rows import Batch, RowPlan, compile_items
 from mailproto.imap.server._sections import STREAMED, SectionLost, sections_of
 from mailproto.imap.server._view import MailboxView
@@ -73,8 +73,8 @@ class _Response:
 
     async def answer(self, indexes: Sequence[int]) -> None:
         """Answer for these messages, a batch at a time; the last batch is sent with the tagged OK."""
-        if self.plan.parts and len(indexes) > FEW:
-            await self.server.wait_turn()  # or many who ask at once would all be served before a NOOP
+        if self.plan.parts:
+            await self.server.wait_turn_for(len(indexes))
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             some = indexes[start : start + MESSAGES_AT_ONCE]
             if self.plan.parts:

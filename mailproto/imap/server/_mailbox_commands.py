@@ -44,6 +44,7 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
     arguments = command.arguments
     if arguments.parameters:
         raise BadCommand("Unknown parameter")
+    await server.wait_turn()  # the mailbox may be large
     if server.view is not None:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
@@ -73,6 +74,7 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
 async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
     """Expunge without EXPUNGE responses, unless the mailbox was opened by EXAMINE (RFC 9051 6.4.1)."""
     view = server.selected
+    await server.wait_turn_for(len(view.uids))
     server.deselect()
     if not view.read_only:
         await settle(view.mailbox.expunge())

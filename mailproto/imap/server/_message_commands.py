@@ -35,6 +35,7 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
     if view.read_only:
         raise ReadOnly
     indexes = view.indexes(arguments.sequence, uid=command.uid)
+    await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
     stored = (await settle(view.mailbox.store(uids, arguments.change))).changed if uids else FlagColumns()
@@ -66,8 +67,7 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
 
 async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
-    uids = _messages(server, command)
-    await server.yield_turn()
+    uids = await _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     server.selected.expect_changes(target)
@@ -79,8 +79,7 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     view = server.selected
     if view.read_only:
         raise ReadOnly
-    uids = _messages(server, command)
-    await server.yield_turn()
+    uids = await _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
@@ -90,14 +89,16 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     view.expect_changes(target)
 
 
-def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
+async def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
     """The UIDs of the messages that the client named.
 
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
     indexes = view.indexes(command.arguments.sequence, uid=command.uid)
+    await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
+    await server.yield_turn()
     if len(uids) != len(indexes) and not command.uid:
         raise ExpungeIssued
     return uids
@@ -131,6 +132,7 @@ async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]
     view = server.selected
     if view.read_only:
         raise ReadOnly
+    await server.wait_turn_for(len(view.uids))
     arguments = command.arguments
     if isinstance(arguments, UidExpunge):
         uids = view.present(view.indexes(arguments.sequence, uid=True))

@@ -25,6 +25,7 @@ async def search(server: IMAPServer, command: Command[Search]) -> None:
     """SEARCH: answer with the matching messages, even if there are none (RFC 3501 7.2.5)."""
     arguments = command.arguments
     await server.catch_up(expunges=command.uid)
+    await server.wait_turn_for(len(server.selected.uids))
     compiling = Working(compiled(arguments.key, server.selected))
     for _ in compiling:
         await server.yield_turn()

@@ -130,13 +130,13 @@ class _Message:
         self._sections = None
         if self._has_place:
             self._has_place = False
-            self._server.factory.places.give_back()
+            self._server.factory.message_places.give_back(self._server)
 
     async def _index(self) -> Index:
         server, stored = self._server, self._info.offsets or b""
         if len(stored) < _SMALL_INDEX and len(self._content) < _SMALL_MESSAGE:
             return Index.load(stored)
-        await server.factory.places.take(server.signed_in.name)
+        await server.factory.message_places.take(server)
         self._has_place = True
         await server.yield_turn()
         return await _in_turns(server, Index.load_steps(stored))

@@ -40,6 +40,9 @@ __all__ = ["IMAPServer"]
 _UNAVAILABLE = (CloseReason.STOPPING, CloseReason.CROWDED)
 """Reasons after which the client may try again later (RFC 5530 3)."""
 
+_FEW = 4
+"""Work on so many messages never takes milliseconds before it pauses."""
+
 Reply: TypeAlias = bytes | None
 
 
@@ -306,6 +309,14 @@ class IMAPServer(ServerConnection[Event]):
             await self.breathe()
         except ConnectionOver:
             raise SessionOver from None
+
+    async def wait_turn_for(self, messages: int) -> None:
+        """Before work on some messages: if they are many, let others go first (`wait_turn`).
+
+        Otherwise many who ask for that at once would all be served before somebody's NOOP.
+        """
+        if messages > _FEW:
+            await self.wait_turn()
 
     def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
         """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""

@@ -66,7 +66,22 @@ class TurnTests(DialogueTestCase):
         """Many clients who ask at once would else all be served before somebody's NOOP."""
         for number in range(20):
             run(run(self.store.account("alice")).create(f"Mailbox {number}"))
-        for command in (b"FETCH 1:50 ENVELOPE", b"UID FETCH 1:50 BODY.PEEK[]", b'LIST "" *', b'LSUB "" *'):
+        for command in (
+            b"FETCH 1:50 ENVELOPE",
+            b"UID FETCH 1:50 BODY.PEEK[]",
+            b'LIST "" *',
+            b'LSUB "" *',
+            b"SELECT INBOX",
+            b"EXAMINE INBOX",
+            b"SEARCH SINCE 1-Jan-2020",
+            b"STORE 1:50 +FLAGS.SILENT (a)",
+            b"UID STORE 1:50 +FLAGS (b)",
+            b"COPY 1:50 Sent",
+            b"UID MOVE 1:50 Sent",
+            b"UID EXPUNGE 1:50",
+            b"EXPUNGE",
+            b"CLOSE",
+        ):
             client = self.sign_in(select="INBOX")
             line_of(self.clock).input_waits = True
             client.send(b"a %b\r\n" % command)

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
-from mailproto.awaiting import settle
+from mailproto.awaiting import settle, turn
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._memory_queue import MemoryQueue, Placed
@@ -28,7 +28,7 @@ from mailproto.backends._names import (
     check_names,
     check_rename,
     check_special_use,
-    entries,
+    entry_steps,
     superiors,
 )
 from mailproto.backends._threading import AccountThreads
@@ -51,6 +51,7 @@ from mailproto.interfaces import (
     IQueueStore,
     IRecent,
 )
+from mailproto.message import Working
 from mailproto.model import (
     INBOX,
     AppendedMessage,
@@ -107,7 +108,11 @@ class MemoryAccount:
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
         self._there()
-        return entries({name: self._special_uses.get(name) for name in self._names}, self._subscribed)
+        uses = {name: self._special_uses.get(name) for name in self._names}
+        work = Working(entry_steps(uses, self._subscribed))
+        for _ in work:
+            await turn()
+        return work.result
 
     async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""

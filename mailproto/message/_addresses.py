@@ -64,6 +64,8 @@ GROUP_END = Mailbox(None, None, None, None)
 
 _OFTEN = 63  # a bit mask: there is a pause after 64 mailboxes
 
+_COST_AT_ONCE = 500  # of `COST_LIMIT`; there is a pause after it, too
+
 _MISSING_LOCAL = b"MISSING_MAILBOX"
 _MISSING_HOST = b"MISSING_DOMAIN"
 _SYNTAX_ERROR = b"SYNTAX_ERROR"
@@ -198,6 +200,7 @@ class _Parser:
         self.source = Tokens(value, at, 2 * len(value) + 2 if strict else COST_LIMIT)
         self.tokens: list[Token] = []
         self.limit = limit
+        self.pause_at = self.source.cost - _COST_AT_ONCE
         self.strict = strict
         self.goes_on = goes_on
         self.at = 0
@@ -205,13 +208,15 @@ class _Parser:
         self.found = found
 
     def address_list(self) -> Steps[None]:
+        if self.is_long():
+            yield from self.read_ahead()
         self.skip_commas()
         if self.peek() in _NOTHING:
             return
         while len(self.found) < self.limit:
             whole = len(self.found)
-            if not whole & _OFTEN:
-                yield
+            if not whole & _OFTEN or self.is_long():
+                yield from self.read_ahead()
             yield from self.address()
             if self.source.is_cut:
                 del self.found[whole:]
@@ -226,6 +231,28 @@ class _Parser:
                 self.found.append(Mailbox(None, None, _MISSING_LOCAL, _MISSING_HOST))
             if kind in (END, BROKEN):
                 break
+
+    def is_long(self) -> bool:
+        """Whether much has been read since the last pause, or will be read before the next comma."""
+        source = self.source
+        if source.cost < self.pause_at:
+            return True
+        value, at = source.value, source.at
+        return len(value) - at > _COST_AT_ONCE and value.find(b",", at, at + _COST_AT_ONCE) < 0
+
+    def read_ahead(self) -> Steps[None]:
+        """Pause, and read the tokens up to the next comma, which may be very many."""
+        source, tokens = self.source, self.tokens
+        yield
+        self.pause_at = source.cost - _COST_AT_ONCE
+        token = tokens[-1] if self.at < len(tokens) else None
+        while source.cost > 1:  # what has no room is found by the parser, where it needs it
+            if token is not None and (token[0] in (END, BROKEN) or token == (SPECIAL, b",")):
+                return
+            tokens.append(token := source.next())
+            if source.cost < self.pause_at:
+                yield
+                self.pause_at = source.cost - _COST_AT_ONCE
 
     def read_simple(self) -> None:
         """After a comma, read mailboxes of the most common form without making tokens of them."""
@@ -277,8 +304,8 @@ class _Parser:
         self.skip_commas()
         if self.peek()[0] not in (END, BROKEN) and not self.take(b";"):
             while True:
-                if not len(self.found) & _OFTEN:
-                    yield
+                if not len(self.found) & _OFTEN or self.is_long():
+                    yield from self.read_ahead()
                 self.mailbox()
                 if self.source.is_cut:
                     self.found.pop()
@@ -321,7 +348,7 @@ class _Parser:
 
         An address in angle brackets in it is meant, and what is before it is its name.
         """
-        is_bare = self.tokens[self.at - 1] != (SPECIAL, b">")
+        is_bare = self.at == start or self.tokens[self.at - 1] != (SPECIAL, b">")
         while (token := self.peek())[0] not in (END, BROKEN) and token not in _SEPARATORS:
             if is_bare and token == (SPECIAL, b"<"):
                 self.found.pop()

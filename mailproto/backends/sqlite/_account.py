@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailproto.backends._names import entries
+from mailproto.backends._names import entry_steps
 from mailproto.backends.sqlite import _reading, _tree
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._long_changes import moving
@@ -17,6 +17,7 @@ from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount
+from mailproto.message import Working
 from mailproto.model import DELIMITER, INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 __all__ = ["SQLiteAccount"]
@@ -49,7 +50,10 @@ class SQLiteAccount:
         mailboxes, subscribed = self._database.read(_list, self._id)
         if len(mailboxes) > _MANY:
             await self._database.pause()
-        return entries(mailboxes, subscribed)
+        work = Working(entry_steps(mailboxes, subscribed))
+        for _ in work:
+            await self._database.pause()
+        return work.result
 
     async def open(self, name: str) -> SQLiteMailbox:
         """See `IAccount.open`."""

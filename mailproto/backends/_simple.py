@@ -266,7 +266,7 @@ class SimpleMailbox:
         at_once = AT_ONCE if isinstance(target, SimpleMailbox) else max(len(uids), 1)
         pairs: list[tuple[int, int]] = []
         try:
-            for start in range(0, len(uids), at_once):
+            for start in range(0, max(len(uids), 1), at_once):
                 if start:
                     await turn()
                     self._there()

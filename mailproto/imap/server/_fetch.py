@@ -43,7 +43,7 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     await server.catch_up(expunges=command.uid)
     view = server.selected
     plan = compile_items(arguments.items, uid=command.uid)
-    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(arguments.sequence, uid=command.uid)
     response = _Response(server, view, plan)
     try:
         await response.answer(indexes)

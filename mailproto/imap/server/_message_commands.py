@@ -34,7 +34,7 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
         raise BadCommand("CONDSTORE is not available")
     if view.read_only:
         raise ReadOnly
-    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(arguments.sequence, uid=command.uid)
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
@@ -95,7 +95,7 @@ async def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
-    indexes = view.indexes(command.arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(command.arguments.sequence, uid=command.uid)
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
@@ -135,7 +135,7 @@ async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]
     await server.wait_turn_for(len(view.uids))
     arguments = command.arguments
     if isinstance(arguments, UidExpunge):
-        uids = view.present(view.indexes(arguments.sequence, uid=True))
+        uids = view.present(await view.indexes(arguments.sequence, uid=True))
         await server.yield_turn()
         await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
     else:

@@ -53,6 +53,7 @@ class Turn:
         self._selectables: dict[int, Any] = {}
         self._masks: dict[int, int] = {}
         self.at_end: list[Callable[[], None]] = []
+        self._half_closed: set[int] = set()  # those whose clients have closed their side
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
         self._left: list[int] = []  # the descriptors for which there was no time in the last turn
         self._line = line_of(reactor)
@@ -150,6 +151,7 @@ class Turn:
     def removeAll(self) -> list[Any]:
         """`IReactorFDSet`."""
         selectables = list(self._selectables.values())
+        self._half_closed.clear()
         for selectable in selectables:
             self._ignore(selectable, _IN | _OUT)
         return selectables
@@ -191,9 +193,10 @@ class Turn:
         if mask is None:
             return
         left = mask & ~events
-        if left:
+        if left or (fd in self._half_closed and not selectable.disconnected):
             self._watch(fd, selectable, left)
             return
+        self._half_closed.discard(fd)
         del self._masks[fd], self._selectables[fd]
         try:
             self._epoll.unregister(fd)
@@ -242,8 +245,11 @@ class Turn:
     def _disconnect(self, selectable: Any, why: BaseException, reading: bool) -> None:
         """As Twisted's reactors do (``_disconnectSelectable``)."""
         self.removeReader(selectable)
-        reason = Failure(why)
+        reason, fd = Failure(why), selectable.fileno()
         if reading and isinstance(why, ConnectionDone) and IHalfCloseableDescriptor.providedBy(selectable):
+            if fd >= 0:
+                self._half_closed.add(fd)
+                self._watch(fd, selectable, self._masks.get(fd, 0))  # the kernel tells us of a reset
             selectable.readConnectionLost(reason)
         else:
             self.removeWriter(selectable)

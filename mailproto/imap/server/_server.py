@@ -77,6 +77,7 @@ class IMAPServer(ServerConnection[Event]):
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._bad_commands = 0
+        self._has_answered = False  # whether anything was sent in answer to the running command
         self._commands = 0  # how many were completed
         # The command that waits for a line from the client, and the function that takes the line.
         self._waiting_command: Command[Any] | None = None
@@ -121,6 +122,7 @@ class IMAPServer(ServerConnection[Event]):
         return self._append_literal(cast(AppendLiteral, event))
 
     async def _command(self, command: Command[Any]) -> None:
+        self._has_answered = False
         rule = self._rule(command.name)
         try:
             reply = await rule.handler(self, command)
@@ -326,8 +328,14 @@ class IMAPServer(ServerConnection[Event]):
         self.end(b"%b* BYE Logging out\r\n%b" % (responses, reply), "quit")
         raise SessionOver
 
+    def is_still_there(self) -> None:
+        """See `EventConnection.is_still_there`; in the midst of a response, that is what is sent."""
+        if not self._has_answered:
+            self.write(b"* OK Still working\r\n")
+
     def _send(self) -> None:
         if self._responses:
+            self._has_answered = True
             data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
             self._responses.clear()
             self.write(data)

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from mailproto.message import ADDRESSES_LIMIT, Mailbox, _addresses, parse_addresses
+from mailproto.message import (
+    ADDRESSES_LIMIT,
+    Mailbox,
+    _addresses,
+    _envelope,
+    parse_addresses,
+    summarise_steps,
+)
 from mailproto.message._address_tokens import Tokens
 from mailproto.message._addresses import address_steps, find_addresses, has_fault
 
@@ -47,6 +54,23 @@ class CostTests(AddressTestCase):
             b"a@b," * 100 + b"c " * 9000,
         ):
             self.assertLess(self.most_at_once(value), 1200, value[:20])
+
+    def test_each_id_of_an_envelope_is_rendered_once(self) -> None:
+        """And others have their turn between the two fields."""
+        rendered = [0]
+        render = _envelope.ids_text
+
+        def counted(value: bytes) -> bytes:
+            rendered[-1] += 1
+            return render(value)
+
+        self.patch(_envelope, "ids_text", counted)
+        ids = b"<(a)>" * 3000
+        header = b"In-Reply-To: %b\r\nMessage-ID: %b\r\nTo: %b\r\n\r\n" % (ids, ids, b"a@b," * 2000)
+        steps = summarise_steps(header)
+        while next(steps, self) is not self:
+            rendered.append(0)
+        self.assertEqual((sum(rendered), max(rendered)), (2, 1))
 
     def test_reading_ahead_changes_nothing(self) -> None:
         self.patch(_addresses, "_COST_AT_ONCE", 2)

@@ -1,5 +1,7 @@
 """Addresses as they are written, and as ENVELOPE shows them."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
@@ -7,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from mailproto.message import (
     ADDRESSES_LIMIT,
     Mailbox,
-    _addresses,
+    _address_parser,
     _envelope,
     parse_addresses,
     summarise_steps,
@@ -58,13 +60,14 @@ class CostTests(AddressTestCase):
     def test_each_id_of_an_envelope_is_rendered_once(self) -> None:
         """And others have their turn between the two fields."""
         rendered = [0]
-        render = _envelope.ids_text
+        envelope: Any = _envelope
+        render = envelope.ids_text
 
         def counted(value: bytes) -> bytes:
             rendered[-1] += 1
             return render(value)
 
-        self.patch(_envelope, "ids_text", counted)
+        self.patch(envelope, "ids_text", counted)
         ids = b"<(a)>" * 3000
         header = b"In-Reply-To: %b\r\nMessage-ID: %b\r\nTo: %b\r\n\r\n" % (ids, ids, b"a@b," * 2000)
         steps = summarise_steps(header)
@@ -73,7 +76,7 @@ class CostTests(AddressTestCase):
         self.assertEqual((sum(rendered), max(rendered)), (2, 1))
 
     def test_reading_ahead_changes_nothing(self) -> None:
-        self.patch(_addresses, "_COST_AT_ONCE", 2)
+        self.patch(_address_parser, "_COST_AT_ONCE", 2)
         for value in (
             b"a b c <d@e> f, g h i j",
             b"a@b c d e f",
@@ -82,10 +85,10 @@ class CostTests(AddressTestCase):
         ):
             ahead = parse_addresses(value), find_addresses(value)
             with_room = parse_addresses(value + b", x@y" * 3)
-            self.patch(_addresses, "_COST_AT_ONCE", 500)
+            self.patch(_address_parser, "_COST_AT_ONCE", 500)
             self.assertEqual((parse_addresses(value), find_addresses(value)), ahead)
             self.assertEqual(parse_addresses(value + b", x@y" * 3), with_room)
-            self.patch(_addresses, "_COST_AT_ONCE", 2)
+            self.patch(_address_parser, "_COST_AT_ONCE", 2)
 
 
 class WellFormedTests(AddressTestCase):

@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,10 @@ import dns.rrset
 
 from _parts.processes import Server, free_port, running, twistd
 from _parts.program import WrongAnswer, needed_tool
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # of the checkout
+
+from tests.interop.postfix_files import write_postfix
 
 __all__ = [
     "DEAD",
@@ -187,55 +192,12 @@ def mailproto(folder: Path, names: Names, mx_port: int, *options: str, wait: flo
         yield server
 
 
-_MASTER = """
-{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-smtp unix - - n - - smtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
-"""Nothing runs in a chroot."""
-
 _MAIN = """
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-meta_directory = /etc/postfix
-mail_owner = postfix
-setgid_group = postdrop
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
 myhostname = relay.example
-mydestination =
-mynetworks = 127.0.0.0/8
-alias_maps =
-local_recipient_maps =
-notify_classes =
-maillog_file = {folder}/log
-maillog_file_prefixes = {folder}
-smtpd_peername_lookup = no
-smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_tls_security_level = none
 smtp_tls_security_level = none
-disable_dns_lookups = yes
-smtp_dns_support_level = disabled
 smtp_host_lookup = native
-transport_maps = texthash:{folder}/etc/transport
-# No pause for who sends faster than mail leaves, and as many connections at once as the limit allows.
-in_flow_delay = 0
+# As many connections at once as the limit allows.
 initial_destination_concurrency = 20
 default_destination_concurrency_limit = 20
 default_process_limit = 100
@@ -255,26 +217,22 @@ def why_no_postfix() -> str:
 def postfix(folder: Path, domains: Sequence[str], mx_port: int) -> Iterator[Server]:
     """Postfix, which takes mail for these domains from this machine."""
     port = free_port()
-    for name in ("etc", "queue", "data"):
-        (folder / name).mkdir(parents=True)
+    command = write_postfix(
+        folder,
+        main=_MAIN,
+        services=f"127.0.0.1:{port} inet n - n - - smtpd",
+        transport="".join(f"{each} smtp:[mx.{each}]:{mx_port}\n" for each in domains),
+    )
     for path in (folder, *folder.parents):
         if path.is_relative_to("/tmp") and path != Path("/tmp"):
             path.chmod(0o755)  # its users have to enter
-    shutil.chown(folder / "data", "postfix", "postfix")
-    etc = folder / "etc"
-    (etc / "master.cf").write_text(_MASTER.format(port=f"127.0.0.1:{port}"))
-    (etc / "main.cf").write_text(_MAIN.format(folder=folder))
-    (etc / "transport").write_text("".join(f"{each} smtp:[mx.{each}]:{mx_port}\n" for each in domains))
     hosts = "".join(f"{_address(each)} mx.{each}\n" for each in domains)
     (folder / "hosts").write_text(f"127.0.0.1 localhost\n{hosts}")
-    for name in ("dynamicmaps.cf", "postfix-files"):
-        if (source := Path("/etc/postfix", name)).exists():
-            shutil.copy(source, etc)
     script = f'mount --bind {folder}/hosts /etc/hosts && exec "$@"'
     begin = ["unshare", "--mount", "sh", "-c", script, "sh"]
-    program = needed_tool("postfix", "postfix")
+    command[0] = needed_tool("postfix", "postfix")
     try:
-        with running("Postfix", [*begin, program, "-c", str(etc), "start-fg"], port) as server:
+        with running("Postfix", [*begin, *command, "start-fg"], port) as server:
             yield server
     finally:
-        subprocess.run([program, "-c", str(etc), "abort"], capture_output=True, check=False)
+        subprocess.run([*command, "abort"], capture_output=True, check=False)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from twisted.trial.unittest import SkipTest
 
-from tests.interop.daemons import Daemon, _new_folder
+from tests.interop.daemons import Daemon, new_folder
 from tests.interop.server import HOST, need
 from tests.interop.sink import unused_port
 
@@ -81,7 +81,7 @@ def nginx(auth: AuthServer) -> Daemon:
     need("nginx", "nginx")
     if not _MAIL_MODULE.exists():
         raise SkipTest("needs nginx's mail module: install the Debian package libnginx-mod-mail")
-    folder, port = _new_folder(), unused_port()
+    folder, port = new_folder(), unused_port()
     config = folder / "config"
     config.write_text(
         _NGINX.format(module=_MAIL_MODULE, folder=folder, host=HOST, port=port, auth_port=auth.port)
@@ -118,7 +118,7 @@ def haproxy(backends: Mapping[str, Sequence[str]], frontends: Mapping[str, str] 
     :param frontends: further ones: where each listens, by its backend.
     """
     need("haproxy", "haproxy")
-    folder, port = _new_folder(), unused_port()
+    folder, port = new_folder(), unused_port()
     text = _HAPROXY.format(host=HOST, port=port, first=next(iter(backends)))
     for name, place in (frontends or {}).items():
         text += f"frontend front-{name}\n    bind {place.format(folder=folder)}\n    default_backend {name}\n"

@@ -40,7 +40,7 @@ class RelayBedTests(TestCase):
 
     async def test_each_message_arrives_once_or_comes_back_once(self) -> None:
         """Some hundred messages to some tens of domains, with three kills; see `tests.interop.relay_bed`."""
-        found = await run_bed(reactor, Plan(messages=300, domains=36, kills=3, between=0.8))
+        found = await run_bed(reactor, Plan(messages=320, domains=40, kills=3, between=0.8))
         self.assertEqual(found.verdict.faults, [])
         self.assertEqual(found.traceback, "")
         self.assertEqual(len(found.kills), 3)

@@ -9,8 +9,6 @@ from cryptography import x509
 from twisted.internet import reactor as installed
 from twisted.logger import capturedLogs, formatEvent
 from twisted.names import dns
-from twisted.names.authority import FileAuthority
-from twisted.names.server import DNSServerFactory
 from twisted.trial.unittest import TestCase
 
 from mailproto.client.errors import TLSFailed
@@ -23,42 +21,12 @@ from mailproto.relay._hosts import HOSTS_LIMIT
 from mailproto.relay.servers import DNSResolver, Exchange, Exchanges, Opener
 from mailproto.smtp import SMTPServerFactory
 from mailproto.tls import server_tls
+from tests.interop.dns_server import TLSA, serve_dns
 from tests.smtp.server.dialogue import FakeDelivery
 from tests.tls.certificates import Pair, make_certificate, write_pair
 from tests.tls.test_dane import record
 
 reactor: Any = installed
-
-
-class TLSA(dns.UnknownRecord):
-    """twisted.names has none of its own."""
-
-    TYPE = 52
-
-    def __init__(self, record: tuple[int, int, int, bytes]) -> None:
-        super().__init__(bytes(record[:3]) + record[3], ttl=60)
-
-
-class Zone(FileAuthority):
-    """example.org, in memory."""
-
-    def __init__(self, records: dict[str, list[Any]]) -> None:
-        self.in_memory = records
-        super().__init__("")
-
-    def loadFile(self, filename: str) -> None:
-        soa = dns.Record_SOA(mname="ns.example.org", rname="root.example.org", minimum=60, ttl=60)
-        self.soa = (b"example.org", soa)
-        records = {name.encode(): found for name, found in self.in_memory.items()}
-        self.records: Any = records | {b"example.org": [soa]}
-
-
-class Validating(DNSServerFactory):
-    """Says of all its answers that they are authentic, as a resolver does that has validated them."""
-
-    def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
-        message.authenticData = 1
-        super().sendReply(protocol, message, address)
 
 
 class RelayDNSTests(TestCase):
@@ -85,7 +53,9 @@ class RelayDNSTests(TestCase):
             "text.example.org": [dns.Record_TXT(*[b"x" * 250] * 40), dns.Record_TXT(b"short")],
         }
         self.zone.update({f"{number}.example.org": host for number in range(300)})
-        port = self.dns_server(Zone(self.zone))
+        port, ends = serve_dns(reactor, "example.org", self.zone)
+        for end in ends:
+            self.addCleanup(end)
         self.resolver = DNSResolver(reactor, [("127.0.0.1", port)], hosts="/dev/null")
         self.exchanges = Exchanges(self.resolver, mx_port=self.mail_port)
         self.opener = Opener(reactor, hostname="relay.example")
@@ -100,17 +70,6 @@ class RelayDNSTests(TestCase):
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         number: int = port.getHost().port
-        return number
-
-    def dns_server(self, zone: Zone) -> int:
-        """By UDP and TCP at the same port."""
-        factory = Validating(authorities=[zone])
-        factory.noisy = False
-        stream = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.addCleanup(stream.stopListening)
-        number: int = stream.getHost().port
-        datagrams = reactor.listenUDP(number, dns.DNSDatagramProtocol(factory), interface="127.0.0.1")
-        self.addCleanup(datagrams.stopListening)
         return number
 
     async def find(self, name: str) -> list[Exchange]:

@@ -20,6 +20,10 @@ _AT_ONCE = 2000
 """How many messages are handled before others may have their turn: some 1 ms."""
 
 
+_FEW_RANGES = 100
+"""So many ranges of a set take a tenth of a millisecond to be read, and to be looked for."""
+
+
 class MessageColumns:
     """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
     messages share.  While the client is not told of removed messages, or of changed flags, there is an octet
@@ -207,7 +211,7 @@ class MessageColumns:
         :param uid: whether it is a set of UIDs; unknown UIDs are left out.
         :raises IMAPWireError: for a sequence number of no message.
         """
-        if len(sequence.ranges) > _AT_ONCE:
+        if len(sequence.ranges) > _FEW_RANGES:
             await self._pause()  # the wire has just read them
         uids = self.uids
         if uid:

@@ -9,19 +9,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 
+from mailproto.interfaces import IAccount
 from mailproto.typing import ReactorTime
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["MESSAGES", "Places"]
+__all__ = ["MESSAGES", "Places", "Waiter"]
 
 MESSAGES: Final = 4
 """How many large messages are taken apart at the same time, for all connections of a factory."""
+
+
+class Waiter(Protocol):
+    """A session that may have to wait."""
+
+    @property
+    def signed_in(self) -> IAccount:
+        """Its account."""
+
+    async def while_open(self, waiting: Deferred[None]) -> None:
+        """See `EventConnection.while_open`."""
 
 
 class Places:
@@ -39,7 +48,7 @@ class Places:
         self._taken_by_all = 0
         self._waiting: dict[str, dict[Deferred[None], None]] = {}  # by account; the first one is next
 
-    async def take(self, session: IMAPServer) -> None:
+    async def take(self, session: Waiter) -> None:
         """Take a place, and wait for one if necessary; `give_back` must follow.
 
         :raises ConnectionOver: the client has gone while it waited, and has left the line.
@@ -52,12 +61,12 @@ class Places:
         self._waiting.setdefault(account, {})[place] = None
         await session.while_open(place)
 
-    def give_back(self, session: IMAPServer) -> None:
+    def give_back(self, session: Waiter) -> None:
         """Give a place back; the next one who waits has it soon."""
         self._take_back(session.signed_in.name)
 
     @asynccontextmanager
-    async def place(self, session: IMAPServer) -> AsyncIterator[None]:
+    async def place(self, session: Waiter) -> AsyncIterator[None]:
         """Have a place during the block; see `take`."""
         await self.take(session)
         try:

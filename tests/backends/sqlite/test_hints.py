@@ -1,5 +1,6 @@
 """Changes of other processes: who tells of them, and that processes write in turns."""
 
+import fcntl
 import os
 import socket
 import threading
@@ -215,36 +216,47 @@ class TurnTests(SynchronousTestCase):
     """Processes that always have something to write."""
 
     def test_each_has_its_turn(self):
+        """Who waits is next, though who has just written asks again at once."""
         path = self.mktemp()
-        order, inside, others = [], [], []
-
-        def write(name):
-            peers = Peers(path + "-peers")
+        both = [Peers(path + "-peers") for _ in range(2)]
+        for peers in both:
             peers.open()
-            turns = Turns(path, peers, 10)
-            barrier.wait()
-            for _ in range(50):
-                with turns.turn():
-                    others.append(list(inside))
-                    inside.append(name)
-                    order.append(name)
-                    time.sleep(0.001)
-                    inside.remove(name)
-            barrier.wait()
-            turns.close()
-            peers.close()
+            self.addCleanup(peers.close)
+        greedy, patient = (Turns(path, peers, 60) for peers in both)
+        self.addCleanup(greedy.close)
+        self.addCleanup(patient.close)
+        order = []
 
-        barrier = threading.Barrier(2)
-        threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        def write():
+            with patient.turn():
+                order.append("patient")
+                time.sleep(0.005)
+                order.append("patient is done")
+
+        for _ in range(5):
+            order.clear()
+            thread = threading.Thread(target=write)
+            with greedy.turn():
+                thread.start()
+                self.wait_until_held(path + "-next")
+                self.assertEqual(order, [])
+            with greedy.turn():
+                order.append("greedy")
             thread.join()
-        runs = "".join(order)
-        self.assertEqual(runs.count("a"), 50)
-        self.assertFalse(any(others))
-        self.assertNotIn("aaaaa", runs[:80])
-        self.assertNotIn("bbbbb", runs[:80])
+            self.assertEqual(order, ["patient", "patient is done", "greedy"])
+
+    def wait_until_held(self, path):
+        """Until somebody has the lock."""
+        end = time.monotonic() + 60
+        with open(path, "ab") as file:
+            while time.monotonic() < end:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return
+                fcntl.flock(file, fcntl.LOCK_UN)
+                time.sleep(0.001)
+        self.fail("nobody waits")
 
     def test_a_turn_that_never_comes_is_not_waited_for(self):
         path = self.mktemp()

@@ -19,7 +19,7 @@ async def main(reactor: Any) -> None:
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--domains", type=int, default=200)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--between", type=float, default=2.0, help="seconds from a start to a kill")
+    parser.add_argument("--between", type=float, default=6.0, help="seconds from a start to a kill")
     parser.add_argument("--lifetime", type=int, default=3600, help="seconds; longer than the run")
     parser.add_argument("--hopeless", type=int, default=60, help="the same, of what nobody will take")
     parser.add_argument("--retry", type=int, default=1, help="seconds")
@@ -42,6 +42,7 @@ async def main(reactor: Any) -> None:
         "recipients reported to the sender": verdict.bounced,
         "final replies dropped by hosts": verdict.lost_replies,
         "recipients who got it once more": verdict.twice,
+        "of these because of a kill": verdict.by_kills,
         "messages whose acceptance is unknown": verdict.unknown,
         "refused at submission": f"{len(found.refusals)} {sorted(set(found.refusals))[:5]}",
         "faults of hosts": dict(record.faults),

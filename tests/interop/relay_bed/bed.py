@@ -49,7 +49,7 @@ class Plan:
     kills: int
     between: float = 1.0
     lifetime: int = 100
-    hopeless: int = 8
+    hopeless: int = 6
     retry: int = 1
     sessions: int = 20
     patience: float = 120

@@ -15,9 +15,11 @@ from tests.interop.relay_bed.sending import Message
 
 __all__ = ["Verdict", "judge", "reported"]
 
-AROUND_A_KILL = 2.0
-"""Seconds around a kill in which a host's final reply may have been lost: on its way, or before the commit of
-what it said."""
+BEFORE_A_KILL = 1.0
+"""Seconds before a kill in which a host's final reply may be lost: before the commit of what it said..."""
+
+AFTER_A_KILL = 2.0
+"""... and after it: the host has read later what was sent before, or is Postfix, which brings it on later."""
 
 _LIMIT = 20
 """Faults that are told."""
@@ -47,13 +49,15 @@ class Verdict:
 
     :ivar faults: what must not be; none if all is well.
     :ivar lost_replies: arrivals of which the final reply was lost, by the host or by a kill.
-    :ivar twice: recipients that got a message once more because of that.
+    :ivar twice: recipients that got a message once more because of that; ``by_kills``: those of them for
+        whom every host had sent its reply.
     :ivar unknown: messages of which the sender does not know whether they were accepted.
     """
 
     arrived: int = 0
     bounced: int = 0
     twice: int = 0
+    by_kills: int = 0
     lost_replies: int = 0
     unknown: int = 0
     faults: list[str] = field(default_factory=list)
@@ -100,6 +104,7 @@ def _judge_one(
     verdict.bounced += bool(bounces)
     verdict.lost_replies += sum(not each.is_answered for each in arrivals)
     verdict.twice += max(total - 1, 0)
+    verdict.by_kills += max(total - 1 - sum(not each.is_answered for each in arrivals), 0)
     if message.is_accepted and not total:
         verdict.fault(f"lost: {what}")
     if message.is_accepted is False and total:
@@ -115,7 +120,9 @@ def _judge_one(
 
 def is_lost(arrival: Arrival, kills: Sequence[float]) -> bool:
     """Whether the server may not know that a host has taken a message."""
-    return not arrival.is_answered or any(abs(kill - arrival.at) <= AROUND_A_KILL for kill in kills)
+    return not arrival.is_answered or any(
+        kill - BEFORE_A_KILL <= arrival.at <= kill + AFTER_A_KILL for kill in kills
+    )
 
 
 def as_lines(figures: Mapping[str, object]) -> str:

@@ -10,18 +10,17 @@ from typing import Any
 
 from cryptography import x509
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.protocol import Factory, Protocol
 from twisted.names import dns
-from twisted.names.authority import FileAuthority
-from twisted.names.server import DNSServerFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.content import Content
 from mailproto.delivery import FunctionDelivery
 from mailproto.model import Envelope
 from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.tls import server_tls
-from tests.interop.daemons import Daemon, postfix_on
+from tests.interop.daemons import postfix_on
+from tests.interop.dns_server import TLSA, serve_dns
+from tests.interop.policy_host import policy_text, serve_policies
 from tests.interop.relay_bed.hosts import (
     BrokenTLS,
     Dropping,
@@ -44,8 +43,9 @@ __all__ = ["BOUNCES", "KINDS", "WAITS", "ZONE", "Network"]
 ZONE = "bed.example"
 
 KINDS = (
-    "own", "plain", "postfix", "slow", "greylisting", "tired", "dropping", "brokentls", "othername", "backup",
-    "dane", "sts", "refusing", "dead", "daneother", "stsother", "null", "unknown",
+    "own", "limitedown", "plain", "postfix", "strictpostfix", "slow", "greylisting", "tired", "dropping",
+    "brokentls", "othername", "backup", "dane", "sts", "refusing", "dead", "daneother", "stsother", "null",
+    "unknown",
 )  # fmt: skip
 """Kinds of domains; their hosts are made in `Network.start`."""
 
@@ -60,54 +60,13 @@ _MX = {"backup": ("dead", "plain"), "sts": ("stshost",), "stsother": ("othername
 """The hosts of a kind's domains, the best one first, if they are not one host of the kind's name."""
 
 
-class _TLSA(dns.UnknownRecord):
-    """twisted.names has none of its own."""
-
-    TYPE = 52
-
-    def __init__(self, record: tuple[int, int, int, bytes]) -> None:
-        super().__init__(bytes(record[:3]) + record[3], ttl=600)
-
-
-class _Zone(FileAuthority):
-    """The zone, in memory."""
-
-    def __init__(self, records: dict[str, list[Any]]) -> None:
-        self._found = records
-        super().__init__("")
-
-    def loadFile(self, filename: str) -> None:
-        soa = dns.Record_SOA(mname=f"ns.{ZONE}", rname=f"root.{ZONE}", minimum=600, ttl=600)
-        self.soa = (ZONE.encode(), soa)
-        self.records: Any = {name.encode(): found for name, found in self._found.items()}
-        self.records[ZONE.encode()] = [soa]
-
-
-class _Validating(DNSServerFactory):
-    """Says of all its answers that they are authentic, as a resolver does that has validated them."""
-
-    noisy = False
-
-    def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
-        message.authenticData = 1
-        super().sendReply(protocol, message, address)
-
-
-class _Policies(Protocol):
-    """A web server with one policy for each domain of MTA-STS."""
-
-    heard = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-        if self.heard.endswith(b"\r\n\r\n"):
-            name = self.heard.lower().partition(b"host: mta-sts.")[2].partition(b"\r\n")[0].decode()
-            host = _MX[name.partition("-")[0]][0]
-            text = f"version: STSv1\r\nmode: enforce\r\nmx: {host}.{ZONE}\r\nmax_age: 86400\r\n"
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n"
-            transport: Any = self.transport
-            transport.write((head + text).encode())
-            transport.loseConnection()
+_STRICT = """
+smtpd_tls_security_level = encrypt
+smtpd_client_connection_count_limit = 2
+smtpd_client_event_limit_exceptions =
+smtpd_hard_error_limit = 1
+"""
+"""A Postfix that takes nothing without TLS, and only a few connections at a time."""
 
 
 @dataclass
@@ -126,7 +85,6 @@ class Network:
     port: int = 0
     dns_port: int = 0
     authority: str = ""
-    postfix: Daemon | None = None
     _ends: list[Callable[[], Any]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -158,6 +116,7 @@ class Network:
                 HostFactory(kind, self.record, self.reactor, context), len(addresses)
             )
         addresses["own"] = self._listen(self._own_server(tls), len(addresses))
+        addresses["limitedown"] = self._listen(self._own_server(tls, transactions=3), len(addresses))
         self._start_postfix(addresses)
         self._start_web(ca, folder, addresses)
         self._start_dns(addresses, own)
@@ -176,41 +135,48 @@ class Network:
         self._ends.append(port.stopListening)
         return address
 
-    def _own_server(self, tls: Any) -> SMTPServerFactory:
+    def _own_server(self, tls: Any, transactions: int = 1000) -> SMTPServerFactory:
         def take(envelope: Envelope, content: Content) -> None:
             self.record.in_tls["own"] += envelope.session.tls is not None
             self.record.arrived(bytes(content), [str(each.address) for each in envelope.recipients])
 
         factory = SMTPServerFactory(
-            FunctionDelivery(take), clock=self.reactor, hostname=f"own.{ZONE}", tls=tls
+            FunctionDelivery(take),
+            clock=self.reactor,
+            hostname=f"own.{ZONE}",
+            tls=tls,
+            limits=SMTPLimits(transactions=transactions),
         )
         self._ends.append(factory.shut_down)
         return factory
 
     def _start_postfix(self, addresses: dict[str, str]) -> None:
-        """Postfix brings what it gets to a host that never fails."""
-        addresses["postfix"] = address = self._address(3)
-        self.postfix = postfix_on(address, self.port, addresses["plain"])
-        self._ends.append(self.postfix.stop)
+        """They bring what they get to a host that never fails."""
+        for number, (name, more) in enumerate({"postfix": "", "strictpostfix": _STRICT}.items()):
+            addresses[name] = address = self._address(3 + number)
+            daemon = postfix_on(address, self.port, addresses["plain"], more)
+            self._ends.append(daemon.stop)
 
     def _start_web(self, ca: Pair, folder: Path, addresses: dict[str, str]) -> None:
         names = [f"mta-sts.{domain}" for domain in self.names() if domain.startswith(_STS)]
         pair = self._certificate(ca, *names) if names else ca
-        factory = Factory.forProtocol(_Policies)
-        factory.noisy = False
-        secure = TLSMemoryBIOFactory(server_tls(*write_pair(folder, "web", pair)), False, factory)
-        secure.noisy = False
+        tls = server_tls(*write_pair(folder, "web", pair))
+        policies = {
+            domain: policy_text("enforce", f"{_MX[domain.partition('-')[0]][0]}.{ZONE}")
+            for domain in self.names()
+            if domain.startswith(_STS)
+        }
         addresses["web"] = self._address(1)
-        port = self.reactor.listenTCP(443, secure, interface=addresses["web"])
-        self._ends.append(port.stopListening)
+        _, end = serve_policies(self.reactor, addresses["web"], tls, policies)
+        self._ends.append(end)
 
     def _start_dns(self, addresses: dict[str, str], dane: Pair) -> None:
         records: dict[str, list[Any]] = {
             f"{name}.{ZONE}": [dns.Record_A(address, ttl=600)] for name, address in addresses.items()
         }
         tlsa = f"_{self.port}._tcp"
-        records[f"{tlsa}.dane.{ZONE}"] = [_TLSA(tlsa_record(dane, 3))]
-        records[f"{tlsa}.daneother.{ZONE}"] = [_TLSA(tlsa_record(make_certificate(), 3))]
+        records[f"{tlsa}.dane.{ZONE}"] = [TLSA(tlsa_record(dane, 3))]
+        records[f"{tlsa}.daneother.{ZONE}"] = [TLSA(tlsa_record(make_certificate(), 3))]
         for domain in self.names():
             kind = domain.partition("-")[0]
             if kind == "null":
@@ -223,12 +189,8 @@ class Network:
             if kind in _STS:
                 records[f"_mta-sts.{domain}"] = [dns.Record_TXT(b"v=STSv1; id=1;", ttl=600)]
                 records[f"mta-sts.{domain}"] = [dns.Record_A(addresses["web"], ttl=600)]
-        factory = _Validating(authorities=[_Zone(records)])
-        stream = self.reactor.listenTCP(self.dns_port, factory, interface="127.0.0.1")
-        datagrams = self.reactor.listenUDP(
-            self.dns_port, dns.DNSDatagramProtocol(factory), interface="127.0.0.1"
-        )
-        self._ends += [stream.stopListening, datagrams.stopListening]
+        _, ends = serve_dns(self.reactor, ZONE, records, port=self.dns_port)
+        self._ends += ends
 
     def names(self) -> Sequence[str]:
         """The domains: ``KIND-NUMBER.bed.example``."""

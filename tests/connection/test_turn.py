@@ -307,6 +307,16 @@ class TurnTests(SynchronousTestCase):
         self.reactor.turn()
         self.assertEqual(sorted(self.factory.heard[:10]), [b"%d" % number for number in range(10)])
 
+    def test_a_single_command_does_not_wait_for_all_of_these(self) -> None:
+        costly = self.costly(TURN / 2.5)
+        self.reactor.turn()
+        self.patch(Echo, "handle", lambda connection, event: self.factory.heard.append(event))
+        client, _ = self.connect()
+        client.send(b"NOOP\n")
+        self.reactor.turn()
+        self.assertIn(b"NOOP", self.factory.heard[: 3 + 2])
+        self.assertEqual(len({*self.factory.heard}), 1 + len(costly))
+
     def test_the_line_knows_whether_some_had_no_time(self) -> None:
         clients = self.costly(TURN / 2.5)
         for is_left in (True, True, True, False):

@@ -147,7 +147,10 @@ def accounts(scale: Scale) -> dict[str, Account]:
         "crowded-copy": Account(lambda: small(1000), scale(20_000, 1000), mailboxes=1),
         "crowded-move": Account(lambda: small(1000), scale(20_000, 1000), mailboxes=1),
         "crowded-expunge": distinct(scale(20_000, 1000), deleted),
-        **{f"crowd{number}": Account(lambda: small(1000), scale(5000, 1000)) for number in range(CROWD)},
+        **{
+            f"crowd{number}": Account(lambda: small(scale(1000, 100)), scale(5000, 200))
+            for number in range(CROWD)
+        },
     }
 
 

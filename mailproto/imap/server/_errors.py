@@ -11,6 +11,7 @@ __all__ = [
     "ExpungeIssued",
     "RefusedWithCode",
     "SessionOver",
+    "SomeGone",
     "TryCreate",
 ]
 
@@ -47,6 +48,18 @@ class RefusedWithCode(MailError):
     def __init__(self, response_code: str, text: str) -> None:
         super().__init__(text)
         self.response_code = response_code
+
+
+class SomeGone(MailError):
+    """STORE could not change all messages, because some no longer exist, and an extension says more.
+
+    :param text: what it says, response code included.
+    """
+
+    default_text = "Some of the messages no longer exist"
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text.decode("ascii"))
 
 
 class ContentUnreadable(Unavailable):

@@ -70,7 +70,7 @@ class Extension:
     needs: frozenset[InterfaceClass] = frozenset()
     commands: Sequence[CommandSpec[Any]] = ()
     guard: Callable[[Session, CommandSpec[Any]], None] | None = None
-    enables: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
+    enables: Mapping[str, Callable[[Session], Awaitable[None]]] = field(default_factory=dict)
     on_select: Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]] | None = None
     on_create: Callable[[Session, str], Awaitable[bytes | None]] | None = None
     on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None

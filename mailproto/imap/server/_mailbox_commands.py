@@ -29,13 +29,16 @@ from mailproto.imap.wire import (
 )
 from mailproto.model import DELIMITER, MailboxStatus
 
-__all__ = ["MAILBOXES", "render_status"]
+__all__ = ["MAILBOXES", "prepare_status", "render_status"]
 
 
 async def select(server: Session, command: Command[Select]) -> bytes:
     """SELECT and EXAMINE.  The previous mailbox is closed, even if the command fails."""
     arguments = command.arguments
     tables = tables_of(server)
+    for name, value in arguments.parameters.items():
+        if (prepare := tables.select_parameters[name].prepare) is not None:
+            await prepare(server, value)
     await server.wait_turn()  # the mailbox may be large
     if server.view is not None:
         server.deselect()
@@ -47,8 +50,10 @@ async def select(server: Session, command: Command[Select]) -> bytes:
         pause=server.yield_turn,
         sharing=server.factory.shared.of(server.signed_in.name, mailbox.name, mailbox.uid_validity),
         failed=lambda error: server.tell_failed(command.name, error),
+        recent=server.manner.recent,
+        modseqs=server.manner.modseqs,
     )
-    writer = ViewWriter(view)
+    writer = ViewWriter(view, server.manner)
     status = await view.load()
     try:
         description = await writer.describe(status)
@@ -123,10 +128,19 @@ async def status(server: Session, command: Command[Status]) -> None:
     """STATUS (RFC 9051 6.3.11), also of the selected mailbox."""
     arguments = command.arguments
     name = arguments.mailbox
+    await prepare_status(server, arguments.items)
     found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
         raise NoSuchMailbox
     server.respond(render_status(server, name, found, arguments.items))
+
+
+async def prepare_status(server: Session, items: Iterable[str]) -> None:
+    """Do what must be done before these items are read."""
+    known = tables_of(server).status_items
+    for item in items:
+        if (prepare := known[item].prepare) is not None:
+            await prepare(server)
 
 
 def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:

@@ -5,7 +5,7 @@ Equal keys become one condition, which is tested once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any as Anything
 from typing import Generic, TypeAlias, TypeVar
@@ -14,11 +14,12 @@ from mailproto.imap import wire
 from mailproto.imap.server import _search_columns as columns
 from mailproto.imap.server import _search_content as content
 from mailproto.imap.server._conditions import All, Any, Column, Condition, Content, Opposite
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import And, Not, Or, SearchKey
 from mailproto.message import Steps, search_key
 
-__all__ = ["SEARCH_KEYS", "Conditions", "Search", "SearchKeys", "compiled"]
+__all__ = ["SEARCH_KEYS", "Conditions", "Search", "SearchKeys", "compiled", "mentions"]
 
 C = TypeVar("C", bound=Column | Content)
 K = TypeVar("K", bound=SearchKey)
@@ -30,6 +31,7 @@ class Search:
     :ivar condition: what a message must meet.
     :ivar columns: the columns that may be tested, the cheapest first.
     :ivar texts: the keys of BODY and TEXT, mapped.
+    :ivar before: awaited with the session before messages are tested.
     """
 
     def __init__(self, view: MailboxView) -> None:
@@ -37,6 +39,7 @@ class Search:
         self.condition: Condition = All(())
         self.columns: list[Column] = []
         self.texts: dict[str, None] = {}
+        self.before: list[Callable[[Session], Awaitable[None]]] = []
         self._made: dict[object, Anything] = {}
         self._spellings = columns.Spellings()
 
@@ -126,6 +129,19 @@ SEARCH_KEYS: Sequence[SearchKeys[Anything]] = (
     SearchKeys(wire.Text, Search.text),
 )
 """The kinds of RFC 3501; their words are in `mailproto.imap.wire.grammars`."""
+
+
+def mentions(key: SearchKey, kind: type[SearchKey]) -> bool:
+    """Whether some key is of this kind, or a key in it."""
+    match key:
+        case And(keys):
+            return any(mentions(each, kind) for each in keys)
+        case Or(left, right):
+            return mentions(left, kind) or mentions(right, kind)
+        case Not(inner):
+            return mentions(inner, kind)
+    return isinstance(key, kind)
+
 
 Conditions: TypeAlias = Mapping[type[SearchKey], Callable[[Search, Anything], Condition]]
 

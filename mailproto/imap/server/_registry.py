@@ -55,7 +55,7 @@ class Tables:
     announced: bytes
     announce: Sequence[Callable[[Session], Iterable[str]]]
     guards: Sequence[Callable[[Session, CommandSpec[Any]], None]]
-    enables: Mapping[str, Callable[[Session], None]]
+    enables: Mapping[str, Callable[[Session], Awaitable[None]]]
     on_select: Sequence[Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]]]
     on_create: Sequence[Callable[[Session, str], Awaitable[bytes | None]]]
     on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from mailproto.imap.wire import FetchItem
+from mailproto.imap.wire import NO_OPTIONS, Fetch, FetchItem, Options
 from mailproto.model import FlagChange, StoreResult
 
 __all__ = ["FetchRequest", "SearchFound", "StoreRequest", "one_by_one"]
@@ -24,12 +24,14 @@ class FetchRequest:
     :ivar items: what is told of each message.
     :ivar indexes: which messages, by their indexes in the view, in ascending order.
     :ivar uid: whether it is UID FETCH.
+    :ivar asked: what the client wrote.
     :ivar finish: gives the text of the tagged OK, or None, when all was answered.
     """
 
     items: tuple[FetchItem, ...]
     indexes: Sequence[int]
     uid: bool
+    asked: Fetch
     finish: Callable[[], Awaitable[bytes | None]] | None = None
 
 
@@ -60,9 +62,11 @@ class SearchFound:
     :ivar numbers: sequence numbers or UIDs, in ascending order.
     :ivar uid: whether they are UIDs.
     :ivar extended: whether the answer is ESEARCH.
+    :ivar returns: what it tells, such as ``MIN``.
     """
 
     numbers: array[int]
     uid: bool
     tag: str
     extended: bool
+    returns: Options = NO_OPTIONS

@@ -98,16 +98,21 @@ class RowPlan:
     :ivar parts: what is to be read of each message.
     :ivar pieces: the items that have to be made for each message, with what makes them.
     :ivar marks_seen: whether fetching sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
-    :ivar shows_flags: whether FLAGS is among the items.
+    :ivar names: of the other items.
     :ivar template: the other items, separated by spaces, with a place for each column's value.
     """
 
     parts: Part
     pieces: Pieces
     marks_seen: bool
-    shows_flags: bool
+    names: frozenset[str]
     template: bytes
     columns: tuple[FetchColumn, ...]
+
+    @property
+    def shows_flags(self) -> bool:
+        """Whether FLAGS is among the items."""
+        return "FLAGS" in self.names
 
     @property
     def whole(self) -> FetchSection | None:
@@ -190,7 +195,7 @@ def compile_items(
         parts=parts,
         pieces=tuple(others),
         marks_seen=any(piece.marks_seen(item) for item, piece in others),
-        shows_flags="FLAGS" in names,
+        names=frozenset(names),
         template=b" ".join([column.template for column in chosen]),
         columns=tuple(chosen),
     )

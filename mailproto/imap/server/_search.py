@@ -7,13 +7,22 @@ from array import array
 from mailproto.connection.commands import State
 from mailproto.imap.server._conditions import Cost
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._matching import SEARCH_KEYS, compiled
+from mailproto.imap.server._matching import SEARCH_KEYS, compiled, mentions
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import SearchFound
 from mailproto.imap.server._search_run import find
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
-from mailproto.imap.wire import Command, Options, Search, grammars, quoted_or_literal, set_pieces
+from mailproto.imap.wire import (
+    NO_OPTIONS,
+    Command,
+    Numbers,
+    Options,
+    Search,
+    grammars,
+    quoted_or_literal,
+    set_pieces,
+)
 from mailproto.message import Working
 
 __all__ = ["SEARCH", "answer_extended", "respond_with_set"]
@@ -22,9 +31,15 @@ _AT_ONCE = 10_000
 """How many numbers are written before they are sent, and others may have their turn: some 2 ms."""
 
 
+ALL = Options({"ALL": None})
+"""What is returned if nothing else is asked for."""
+
+
 async def search(server: Session, command: Command[Search]) -> None:
     """SEARCH: answer with the matching messages, even if there are none (RFC 3501 7.2.5)."""
     arguments = command.arguments
+    # A UID command may tell of expunges, but then its numbers would mean other messages (RFC 7162 3.2.10.2).
+    server.holds_expunges = mentions(arguments.key, Numbers)
     await server.catch_up(expunges=command.uid)
     tables = tables_of(server)
     await server.wait_turn_for(len(server.selected.uids))
@@ -37,12 +52,17 @@ async def search(server: Session, command: Command[Search]) -> None:
             numbers = await find(server, compiled_search, uid=command.uid)
     else:
         numbers = await find(server, compiled_search, uid=command.uid)
-    found = SearchFound(numbers, command.uid, command.tag, extended=arguments.returns is not None)
+    returns = arguments.returns
+    if returns is None and server.manner.extended:
+        returns = ALL
+    found = SearchFound(
+        numbers, command.uid, command.tag, extended=returns is not None, returns=returns or NO_OPTIONS
+    )
     more = b"".join([await tell(server, arguments.key, found) for tell in tables.on_search])
-    if arguments.returns is None:
+    if returns is None:
         await _answer(server, numbers, more)
     else:
-        await answer_extended(server, found, arguments.returns, more)
+        await answer_extended(server, found, returns, more)
 
 
 async def _answer(server: Session, numbers: array[int], more: bytes) -> None:

@@ -29,6 +29,8 @@ _FEW = 16
 
 async def find(server: Session, search: Search, *, uid: bool) -> array[int]:
     """The sequence numbers, or UIDs, of the messages that match, in ascending order."""
+    for prepare in search.before:
+        await prepare(server)
     return await _Finder(server, search).find(uid=uid)
 
 

@@ -185,6 +185,10 @@ async def more(session: Session, key: SearchKey, found: SearchFound) -> bytes:
     return b" XFOUND %d" % len(found.numbers) if found.extended else b" (XFOUND %d)" % len(found.numbers)
 
 
+async def strict(session: Session) -> None:
+    COUNT.of(session).append("strict")
+
+
 async def no_flags(session: Session, request: FetchRequest) -> None:
     COUNT.of(session).append("fetch")
 
@@ -198,7 +202,7 @@ ALL = Extension(
         CommandSpec("UID XONLY", grammars.no_arguments, count),
     ),
     guard=guard,
-    enables={"XSTRICT": lambda session: COUNT.of(session).append("strict")},
+    enables={"XSTRICT": strict},
     on_select=tell,
     on_create=codes,
     on_search=more,

@@ -123,12 +123,12 @@ class SelectTests(DialogueTestCase):
             """
         )
 
-    def test_parameters_are_refused(self) -> None:
+    def test_unknown_parameters_are_refused(self) -> None:
         self.sign_in()
         self.talk(
             """
-            C: a SELECT INBOX (CONDSTORE)
-            S: a BAD ...
+            C: a SELECT INBOX (XODD)
+            S: a BAD Unknown parameter
             """
         )
 

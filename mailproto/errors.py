@@ -107,8 +107,9 @@ class MailError(Exception):
         check_refusal(cls.code, cls.enhanced, cls.default_text)
 
     def __init__(self, text: str = "", *, detail: str = "") -> None:
-        check_type("text", text, str, "a str")
-        check_type("detail", detail, str, "a str")
+        if text.__class__ is not str or detail.__class__ is not str:
+            check_type("text", text, str, "a str")
+            check_type("detail", detail, str, "a str")
         self.text = text or self.default_text
         self.detail = detail
         super().__init__(printable(f"{self.text} ({detail})") if detail else self.text)

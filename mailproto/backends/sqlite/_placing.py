@@ -273,6 +273,11 @@ class Placing:
             " (mailbox, uid, flags, keywords, modseq, internal_date, size, body, saved, thread)",
             [row for _, _, row in self._messages],
         )
+        if self._changed:
+            self._count()
+
+    def _count(self) -> None:
+        """Write the counters of mailboxes and accounts."""
         transaction = self._transaction
         changed = self._changed.values()
         transaction.connection.executemany(

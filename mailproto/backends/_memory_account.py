@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zope.interface import implementer
 
 from mailproto.accounts import account_key
+from mailproto.awaiting import turn
 from mailproto.backends._access_control import AccessControl
 from mailproto.backends._annotations import (
     SERVER,
@@ -25,7 +26,7 @@ from mailproto.backends._names import (
     check_names,
     check_rename,
     check_special_use,
-    entries,
+    entry_steps,
     superiors,
 )
 from mailproto.backends._sharing import Shared
@@ -42,6 +43,7 @@ from mailproto.errors import (
 )
 from mailproto.interfaces import IAccount, IMailbox
 from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
+from mailproto.message import Working
 from mailproto.model import (
     DELIMITER,
     INBOX,
@@ -92,7 +94,11 @@ class _OwnMailboxes:
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
         self._there()
-        return entries({name: self._special_uses.get(name) for name in self._names}, self._subscribed)
+        uses = {name: self._special_uses.get(name) for name in self._names}
+        work = Working(entry_steps(uses, self._subscribed))
+        for _ in work:
+            await turn()
+        return work.result
 
     async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""

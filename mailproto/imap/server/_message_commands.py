@@ -34,13 +34,14 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     view = writer.view
     if view.read_only:
         raise ReadOnly
-    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(arguments.sequence, uid=command.uid)
     request = StoreRequest(indexes, command.uid, arguments.change, arguments.silent)
     for name, value in arguments.modifiers.items():
         await tables_of(server).store_modifiers[name].apply(server, request, value)
     for prepare in tables_of(server).on_store:
         await prepare(server, request)
     indexes = one_by_one(request.indexes)
+    await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
     result = StoreResult(FlagColumns(), ())
@@ -76,8 +77,7 @@ async def open_target(server: Session, name: str) -> IMailbox:
 
 async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
-    uids = _messages(server, command)
-    await server.yield_turn()
+    uids = await _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     server.selected.expect_changes(target)
@@ -89,8 +89,7 @@ async def move(server: Session, command: Command[Copy]) -> None:
     view = server.selected
     if view.read_only:
         raise ReadOnly
-    uids = _messages(server, command)
-    await server.yield_turn()
+    uids = await _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
@@ -100,14 +99,16 @@ async def move(server: Session, command: Command[Copy]) -> None:
     view.expect_changes(target)
 
 
-def _messages(server: Session, command: Command[Copy]) -> Sequence[int]:
+async def _messages(server: Session, command: Command[Copy]) -> Sequence[int]:
     """The UIDs of the messages that the client named.
 
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
-    indexes = view.indexes(command.arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(command.arguments.sequence, uid=command.uid)
+    await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
+    await server.yield_turn()
     if len(uids) != len(indexes) and not command.uid:
         raise ExpungeIssued
     return uids
@@ -141,6 +142,7 @@ async def expunge(server: Session, command: Command[NoArguments]) -> None:
     view = server.selected
     if view.read_only:
         raise ReadOnly
+    await server.wait_turn_for(len(view.uids))
     await settle(view.vanish(await settle(view.mailbox.expunge())))
 
 
@@ -149,7 +151,8 @@ async def expunge_uids(server: Session, command: Command[UidExpunge]) -> None:
     view = server.selected
     if view.read_only:
         raise ReadOnly
-    uids = view.present(view.indexes(command.arguments.sequence, uid=True))
+    await server.wait_turn_for(len(view.uids))
+    uids = view.present(await view.indexes(command.arguments.sequence, uid=True))
     await server.yield_turn()
     await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
 

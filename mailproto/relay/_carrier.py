@@ -15,7 +15,7 @@ from mailproto.errors import MailError
 from mailproto.model import Outcome, Parameters
 from mailproto.printable import printable
 from mailproto.relay._connections import Connection, Unreachable
-from mailproto.relay._conversion import NotConvertible, converted, may_need_conversion
+from mailproto.relay._conversion import NotConvertible, may_need_conversion
 from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
@@ -179,9 +179,8 @@ class Carrier:
         """
         is_binary = (parameters.get("BODY") or "").upper() == "BINARYMIME"
         if held.converted is None:
-            folder = self._dispatcher.folder
             try:
-                held.converted = await converted(self._clock, content, folder, is_binary=is_binary)
+                held.converted = await self._dispatcher.converter.convert(content, is_binary=is_binary)
             except NotConvertible as error:
                 outcomes = await send(content, parameters)  # which does not send it, but says what is missing
                 return [_with_reason(outcome, error) for outcome in outcomes]

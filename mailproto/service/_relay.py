@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
+from mailproto.dkim import KeyFolder
 from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.observing import Observers
 from mailproto.relay import QueueDelivery, RelayAgent, Routes
@@ -18,6 +19,7 @@ from mailproto.relay.limits import Schedule
 from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
+from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._grouping import group
 from mailproto.service._remembered_routes import remember_routes
 from mailproto.service._reporting import Reporter
@@ -143,6 +145,7 @@ class RelayService(Service):
             limits=settings.limits.relay,
             observer=self._observers,
             spool_folder=str(self._data.spool_folder),
+            signing_keys=KeyFolder(self._data.folder / DKIM_FOLDER),
         )
 
     async def _warn_of_the_queue(self, queue: IQueue) -> None:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
 from mailproto.delivery.reports import Report
+from mailproto.dkim import KeyFolder
 from mailproto.errors import MailError
 from mailproto.model import (
     Address,
@@ -66,6 +67,7 @@ class World(SynchronousTestCase):
 
     schedule = Schedule(retry=60, longest_wait=3600, lifetime=5 * 86400, delay_notice=4 * 3600)
     limits = RelayLimits()
+    signing_keys: KeyFolder | None = None
 
     def setUp(self) -> None:
         self.domains: dict[str, Sequence[str] | MailError] = {"home.example": [HOME]}
@@ -102,6 +104,7 @@ class World(SynchronousTestCase):
             schedule=self.schedule,
             limits=self.limits,
             observer=self.witness,
+            signing_keys=self.signing_keys,
             now=network.seconds,
             random=NO_JITTER,
         )

@@ -7,11 +7,11 @@ from datetime import date
 
 from _parts.program import Options, Table, cpu_seconds_of, expect, run
 
+from mailproto.imap.extensions import STANDARD, Tables
 from mailproto.imap.wire import (
     NO_ARGUMENTS,
     Address,
     And,
-    Arguments,
     Command,
     DateKey,
     Fetch,
@@ -32,6 +32,8 @@ from mailproto.imap.wire import (
 )
 from mailproto.message import Section
 from mailproto.model import FlagChange, FlagOperation
+
+SYNTAX = Tables.build(STANDARD).syntax
 
 FETCH = b"a1 UID FETCH 1:* (UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (FROM TO SUBJECT)])\r\n"
 STORE = b"a1 UID STORE 17 +FLAGS.SILENT (\\Seen)\r\n"
@@ -75,7 +77,7 @@ READ_SET = Fetch(SequenceSet(tuple((n, n) for n in range(1, 22_000, 2))), (Fetch
 
 def read(data: bytes, piece: int = 65_536) -> tuple[int, object]:
     """How many events ``data`` makes, received in pieces, and the last of them."""
-    wire = IMAPServerWire()
+    wire = IMAPServerWire(syntax=SYNTAX)
     number = 0
     last: object = None
     for start in range(0, len(data), piece):
@@ -88,7 +90,7 @@ def read(data: bytes, piece: int = 65_536) -> tuple[int, object]:
 
 def append() -> list[LiteralChunk]:
     """The pieces of a message of 50 MiB."""
-    wire = IMAPServerWire()
+    wire = IMAPServerWire(syntax=SYNTAX)
     wire.receive(APPEND)
     chunks = []
     for start in range(0, len(MESSAGE), 65_536):
@@ -104,7 +106,7 @@ def read_sizes() -> None:
     expect("APPEND's message", b"".join(chunk.data for chunk in append()), MESSAGE)
 
 
-def one(name: str, arguments: Arguments, *, uid: bool = True) -> tuple[int, Command[Arguments]]:
+def one(name: str, arguments: object, *, uid: bool = True) -> tuple[int, Command[object]]:
     """What `read` finds of a single command."""
     return 1, Command("a1", name, uid, arguments)
 

@@ -20,28 +20,30 @@ with instrumented():
 
     from mailproto.connection.commands import ServerCommand, State
     from mailproto.imap import IMAPServerFactory
+    from mailproto.imap.extensions import STANDARD, Tables
     from mailproto.imap.limits import IMAPLimits
     from mailproto.imap.wire import (
-        AppendLiteral,
         Command,
         IMAPServerWire,
         IMAPWireError,
         IMAPWireLimits,
         LiteralChunk,
         LiteralRequest,
+        StreamedLiteral,
     )
 
 WIRE_LIMITS = IMAPWireLimits(
     line=300, literal_total=200, literals=4, append=300, nesting=5, swallowed=1000, swallowed_line=400
 )
 LIMITS = IMAPLimits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000, failure_delay=0)
+SYNTAX = Tables.build(STANDARD).syntax
 SIGN_IN = b"in LOGIN alice secret\r\nbox SELECT INBOX\r\n"
 _TAGGED = re.compile(rb"(?m)^([^\s*+]+) (?:OK|NO|BAD)\b")
 
 
 def play(pieces: Iterable[bytes]) -> tuple[list[object], Counter[str]]:
     """What the wire makes of ``pieces``, and the tags that it heard."""
-    wire = IMAPServerWire(WIRE_LIMITS)
+    wire = IMAPServerWire(WIRE_LIMITS, syntax=SYNTAX)
     said: list[object] = []
     tags: Counter[str] = Counter()
     for piece in pieces:
@@ -61,7 +63,7 @@ def play(pieces: Iterable[bytes]) -> tuple[list[object], Counter[str]]:
                 said[-1] = LiteralChunk(said[-1].data + event.data)
                 continue
             said.append(event)
-            if isinstance(event, Command | AppendLiteral | LiteralRequest):
+            if isinstance(event, Command | StreamedLiteral | LiteralRequest):
                 tags[event.tag] += isinstance(event, Command)
         assert wire.pending <= 1000, wire.pending
     return said, tags
@@ -98,7 +100,8 @@ SEEDS = (
     b"c STORE 1 +FLAGS.SILENT (\\Deleted)\r\nd EXPUNGE\r\ne IDLE\r\nDONE\r\nf LOGOUT\r\n",
     b"\0\2\1\x0ca CAPABILITY\r\nb LOGIN {5}\r\nalice {6}\r\nsecret\r\nc SELECT inbox\r\n"
     b'd LIST (SUBSCRIBED) "" (% *) RETURN (STATUS (MESSAGES))\r\n'
-    b"e APPEND INBOX (\\Seen) {9+}\r\nx: y\r\n\r\nz\r\nf COPY 1 Other\r\n",
+    b"e APPEND INBOX (\\Seen) {9+}\r\nx: y\r\n\r\nz\r\nf COPY 1 Other\r\n"
+    b'g APPEND {5}\r\nINBOX {4}\r\nx: y () {3+}\r\na b "17-Jul-1996 02:44:25 -0700" {1+}\r\nz\r\n',
     b"\1\1\x1fa CREATE x\r\nb RENAME x y/z\r\nc STATUS y/z (UIDNEXT SIZE)\r\nd MOVE 2:3 y/z\r\n"
     b'e SUBSCRIBE y\r\nf ENABLE X\r\ng NAMESPACE\r\nh ID ("a" NIL)\r\ni UNSELECT\r\n'
     b'h XECHO ((a "b" {1+}\r\nc) (d NIL e))\r\nh XECHO ((a {2}\r\nbc d))\r\n'

@@ -15,10 +15,12 @@ from mailproto.printable import printable
 
 __all__ = [
     "AccountExists",
+    "AnnotationTooLarge",
     "AuthenticationCancelled",
     "AuthenticationFailed",
     "EncryptionRequired",
     "InvalidAccountName",
+    "InvalidAnnotation",
     "InvalidMailboxName",
     "LeaseLost",
     "LimitReached",
@@ -27,9 +29,11 @@ __all__ = [
     "MailboxInUse",
     "MalformedAuthentication",
     "MessageTooLarge",
+    "NoPermission",
     "NoSuchAccount",
     "NoSuchMailbox",
     "NoSuchQueued",
+    "NoSuchQuotaRoot",
     "OverQuota",
     "ReadOnly",
     "RecipientUnknown",
@@ -38,6 +42,7 @@ __all__ = [
     "StorageFull",
     "StoreUnusable",
     "TemporaryAuthenticationFailure",
+    "TooManyAnnotations",
     "Unavailable",
     "UnknownMechanism",
     "UnsupportedSpecialUse",
@@ -297,6 +302,48 @@ class LimitReached(MailError):
 
     imap = "LIMIT"
     default_text = "Too many mailboxes"
+
+
+class NoSuchQuotaRoot(MailError):
+    """The account has no quota root of that name (RFC 9208 4.1.2, RFC 5530 NONEXISTENT)."""
+
+    imap = "NONEXISTENT"
+    default_text = "No such quota root"
+
+
+class NoPermission(MailError):
+    """This account may not do that (RFC 5530 NOPERM)."""
+
+    code, enhanced = 550, "5.7.1"
+    imap = "NOPERM"
+    default_text = "Permission denied"
+
+
+class InvalidAnnotation(MailError):
+    """No annotation can have that name (RFC 5464 3.2: IMAP answers BAD)."""
+
+    imap = "CANNOT"
+    default_text = "Not the name of an annotation"
+
+
+class AnnotationTooLarge(MailError):
+    """The value of an annotation is too large (RFC 5464 4.3).
+
+    :param most: the most octets that it may have.
+    """
+
+    default_text = "Annotation too large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.imap = f"METADATA MAXSIZE {most}"  # type: ignore[misc]  # each has its own
+
+
+class TooManyAnnotations(MailError):
+    """An account has as many annotations, or as many octets of them, as it may have (RFC 5464 4.3)."""
+
+    imap = "METADATA TOOMANY"
+    default_text = "Too many annotations"
 
 
 class MailboxInUse(MailError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import subprocess
 import sys
+from collections.abc import Container, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -36,10 +39,11 @@ PUBLIC_NAMES = {
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle turn",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_COMBINED_KEYWORDS MAX_DEPTH MAX_KEYWORDS MAX_KEYWORDS_OCTETS MAX_KEYWORD_LENGTH
-        MAX_MAILBOXES MAX_MAILBOX_KEYWORDS MAX_NAMES_OCTETS MAX_NAME_OCTETS MemoryStore SQLiteStore STORES
-        SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_names check_rename
-        check_special_use kept_flags open_store store_schemes
+        DEFAULT_MAILBOXES MAX_ANNOTATIONS MAX_ANNOTATIONS_OCTETS MAX_ANNOTATION_NAME MAX_ANNOTATION_OCTETS
+        MAX_COMBINED_KEYWORDS MAX_DEPTH MAX_KEYWORDS MAX_KEYWORDS_OCTETS MAX_KEYWORD_LENGTH MAX_MAILBOXES
+        MAX_MAILBOX_KEYWORDS MAX_NAMES_OCTETS MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount
+        SimpleMailbox SingleStore check_keywords check_name check_names check_rename check_special_use
+        kept_flags open_store store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
     "mailproto.client.base": """
@@ -76,23 +80,33 @@ PUBLIC_NAMES = {
         literal_address normal_domain
     """,
     "mailproto.errors": """
-        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost LimitReached MailError MailboxExists MailboxInUse
-        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly
-        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure
-        Unavailable UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
+        AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
+        InvalidAccountName InvalidAnnotation InvalidMailboxName LeaseLost LimitReached MailError
+        MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
+        NoSuchMailbox NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused RelayDenied
+        StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
+        UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
+    "mailproto.imap.extensions": """
+        AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
+        Extension Extract FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
+        LITERAL_MINUS ListReturn ListSelection PerServer PerSession STANDARD Search SearchFound
+        SearchKeys SearchReturn SelectParameter Session Sink StatusItem StoreModifier
+        StoreRequest Tables Updates
+    """,
     "mailproto.imap.limits": "IMAPLimits",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
-        Address All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command
-        ContinuationLine Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem
-        FetchSection Flagged Grammars Header IMAPServerWire IMAPWireError IMAPWireLimits Id List
-        LiteralChunk LiteralRequest Login Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not
-        Numbers Old Or Recent Rename Search SearchKey Select SequenceSet Size Status Store Text
-        UidExpunge Uids encode_mailbox flag_list format_set grammars_with internal_date
+        Address All And Announcement Append AppendMessage ArgumentReader Authenticate Body
+        Command CommandSyntax ContinuationLine Copy Create DateKey Enable Event Fetch
+        FetchAttribute FetchItem FetchSection Flagged Grammar Header IMAPServerWire
+        IMAPWireError IMAPWireLimits Id KeyReader LineReader List Literal LiteralChunk
+        LiteralRequest Login Lsub MailboxName NO_ARGUMENTS NO_OPTIONS New NoArguments Not
+        Numbers Old Option Options Or ReadError Recent Rename Search SearchKey Select
+        SequenceSet Size Status Steps Store Streamed StreamedLiteral Syntax Text UidExpunge Uids
+        Upload encode_mailbox flag_list format_set internal_date no_value own_arguments
         quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
@@ -101,6 +115,7 @@ PUBLIC_NAMES = {
         IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
         IVerifier
     """,
+    "mailproto.interfaces.add_ons": "IAnnotations IMailboxChanges IQuota IQuotas ISaveDates",
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
@@ -119,12 +134,13 @@ PUBLIC_NAMES = {
         unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
-        Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry MailboxStatus
-        MessageFlags MessageInfo Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued
-        Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
-        QueuedMessage QueuedRecipient Recipient RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session
-        StoreResult TLSInfo VerifiedName canonical_mailbox_name
+        ANSWERED AccountChanges Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT
+        DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry
+        MailboxStatus MessageFlags MessageInfo Metadata NO_LIMIT NO_PARAMETERS NO_SERVICE_EXTENSIONS
+        NULL_PATH NewMessage NewQueued Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange
+        QueueCounts QueueFilter QueueState QueuedMessage QueuedRecipient Quota QuotaLimits QuotaUse Recipient
+        RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
+        canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver
@@ -145,8 +161,9 @@ PUBLIC_NAMES = {
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
-        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings QuotaSettings
+        RelaySettings Reporter SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService
+        make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
@@ -183,6 +200,23 @@ PUBLIC_NAMES = {
 """By module; a name that is added or taken away is a decision, made here too."""
 
 
+def module_of(path: Path) -> str:
+    """The name of the module in a file."""
+    return ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path, modules: Container[str]) -> Iterator[str]:
+    """Those of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        found = []
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            found = [name if name in modules else node.module for name in inner]
+        yield from (name for name in found if name in modules)
+
+
 class LayerTests(SynchronousTestCase):
     def test_imports_point_downwards(self) -> None:
         """import-linter, with the contracts in setup.cfg."""
@@ -195,6 +229,13 @@ class LayerTests(SynchronousTestCase):
             [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_imap_imports_go_in_no_circle(self) -> None:
+        """Session, tables, handlers, server: each knows only those before it, types included."""
+        modules = {module_of(path): path for path in Path(CHECKOUT, "mailproto/imap").rglob("*.py")}
+        graph = {name: set(imported(path, modules)) for name, path in modules.items()}
+        self.assertIn("mailproto.imap.server._session", graph["mailproto.imap.server._fetch"])
+        TopologicalSorter(graph).prepare()  # raises CycleError
 
     def test_plugin_folders_are_no_packages(self) -> None:
         """An ``__init__.py`` there would hide Twisted's own plugins (or Twisted)."""

@@ -6,6 +6,12 @@ messages.  To pass the conformance suite, your own store must follow the rules o
 mailboxes an account has.
 """
 
+from mailproto.backends._annotations import (
+    MAX_ANNOTATION_NAME,
+    MAX_ANNOTATION_OCTETS,
+    MAX_ANNOTATIONS,
+    MAX_ANNOTATIONS_OCTETS,
+)
 from mailproto.backends._flags import (
     MAX_KEYWORD_LENGTH,
     MAX_KEYWORDS,
@@ -33,6 +39,10 @@ from mailproto.backends.sqlite._store import SQLiteStore
 
 __all__ = [
     "DEFAULT_MAILBOXES",
+    "MAX_ANNOTATIONS",
+    "MAX_ANNOTATIONS_OCTETS",
+    "MAX_ANNOTATION_NAME",
+    "MAX_ANNOTATION_OCTETS",
     "MAX_COMBINED_KEYWORDS",
     "MAX_DEPTH",
     "MAX_KEYWORDS",

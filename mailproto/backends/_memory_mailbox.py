@@ -13,6 +13,7 @@ from mailproto.awaiting import turn
 from mailproto.backends._simple import AT_ONCE, SimpleMailbox
 from mailproto.backends._simple_state import Message, State
 from mailproto.backends._threading import AccountThreads, thread_keys
+from mailproto.backends._usage import Usage
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
 from mailproto.errors import NoSuchMailbox
@@ -58,9 +59,12 @@ class Delivered:
 class MemoryMailbox(SimpleMailbox):
     """A mailbox of an account of a `MemoryStore`."""
 
-    def __init__(self, name: str, numbers: Numbers, modseqs: ModSeqs, threads: AccountThreads) -> None:
+    def __init__(
+        self, name: str, numbers: Numbers, modseqs: ModSeqs, threads: AccountThreads, usage: Usage
+    ) -> None:
         super().__init__(name, numbers.next_validity())
-        self._state = State(modseqs)
+        self._state = State(modseqs, usage)
+        self._usage = usage
         self._numbers = numbers
         self._threads = threads
         self._delivered: Delivered | None = None
@@ -71,13 +75,33 @@ class MemoryMailbox(SimpleMailbox):
         return (await super().status())._replace(mailbox_id=self.mailbox_id)
 
     def deliver(self, message: NewMessage, delivered: Delivered) -> AppendedMessage:
-        """Append a message that may also be delivered to other mailboxes."""
+        """Append a message that may also be delivered to other mailboxes; there is room for it."""
         self._delivered = delivered
         try:
             [appended] = self._add([message])
         finally:
             self._delivered = None
         return appended
+
+    async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
+        """See `IMailbox.copy`."""
+        if isinstance(target, MemoryMailbox):
+            copied = self._there().of(uids)
+            target._check_room(sum(message.info.size or 0 for message in copied), len(copied))
+        return await super().copy(uids, target)
+
+    @property
+    def usage(self) -> Usage:
+        """What its account stores."""
+        return self._usage
+
+    def deleted_storage(self) -> int:
+        """See `IQuota.deleted_storage`."""
+        return self._there().deleted_storage()
+
+    def _check_room(self, octets: int, messages: int) -> None:
+        if self._delivered is None:
+            self._usage.check(octets, messages)
 
     def _identified(self, info: MessageInfo) -> MessageInfo:
         delivered = self._delivered or Delivered(self._numbers)

@@ -36,6 +36,7 @@ from mailproto.backends._watch import ModSeqs
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IMailbox, IMetadata, IRecent
+from mailproto.interfaces.add_ons import ISaveDates
 from mailproto.message import Working, summarise_steps
 from mailproto.model import (
     DELETED,
@@ -69,7 +70,7 @@ MODSEQS = ModSeqs()
 ordered."""
 
 
-@implementer(IMailbox, IMetadata, IRecent)
+@implementer(IMailbox, IMetadata, IRecent, ISaveDates)
 class SimpleMailbox:
     """A mailbox in memory; also a base class for an application's own mailboxes.
 
@@ -259,6 +260,12 @@ class SimpleMailbox:
         )
         return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
 
+    def _check_room(self, octets: int, messages: int) -> None:
+        """Check whether the account may get so much more.
+
+        :raises OverQuota: this mailbox has a quota, and there is no room.
+        """
+
     def _identified(self, info: MessageInfo) -> MessageInfo:
         """A new message's ``info``, with ids if this mailbox has them."""
         return info
@@ -278,6 +285,7 @@ class SimpleMailbox:
             for message in messages
         ]
         self._state.check_keywords({flags for _, _, flags in new})
+        self._check_room(sum(len(octets) for octets, _, _ in new), len(new))
         # Nothing can fail from here on, so all messages are appended or none.
         return self._put(
             Message(self._identified(_info(octets, date)), octets, flags, 0) for octets, date, flags in new
@@ -287,7 +295,9 @@ class SimpleMailbox:
         """Append messages; the mailbox owns the objects now."""
         state = self._state
         appended = []
+        now = int(time.time())
         for message in messages:
+            message.info = message.info._replace(save_date=now)
             state.add(message)
             appended.append(AppendedMessage(message.info.uid, message.modseq))
         if appended:

@@ -19,6 +19,7 @@ from mailproto.backends._simple import MODSEQS, SimpleMailbox
 from mailproto.backends._watch import Watchers
 from mailproto.errors import InvalidMailboxName, MailboxExists, NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount, IFixedMailboxes, IMailbox, IObjectIds, IRecent
+from mailproto.interfaces.add_ons import ISaveDates
 from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 __all__ = ["SimpleAccount", "SingleStore"]
@@ -284,7 +285,9 @@ class SingleStore(MemoryStore):
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
         """See `IAddOns.add_ons`: those that the mailbox provides."""
-        return frozenset(add_on for add_on in (IRecent, IObjectIds) if add_on.providedBy(self._inbox))
+        return frozenset(
+            add_on for add_on in (IRecent, IObjectIds, ISaveDates) if add_on.providedBy(self._inbox)
+        )
 
     def make_account(self, name: str) -> IAccount:
         """Every account has the same INBOX."""

@@ -11,6 +11,7 @@ from itertools import islice, takewhile
 
 from mailproto.backends._keywords import MailboxKeywords
 from mailproto.backends._uid_runs import UidRuns
+from mailproto.backends._usage import Usage
 from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.model import (
     DELETED,
@@ -52,8 +53,9 @@ class State:
     :ivar deleted: whether the mailbox was deleted.
     """
 
-    def __init__(self, modseqs: ModSeqs) -> None:
+    def __init__(self, modseqs: ModSeqs, usage: Usage | None = None) -> None:
         self._modseqs = modseqs
+        self._usage = Usage() if usage is None else usage
         self.modseq = modseqs.next()
         self.messages: dict[int, Message] = {}
         self.keywords = MailboxKeywords()
@@ -81,6 +83,10 @@ class State:
             size=self._size,
             deleted=self._marked_deleted,
         )
+
+    def deleted_storage(self) -> int:
+        """The octets of the messages with ``\\Deleted``."""
+        return sum(each.info.size or 0 for each in self.messages.values() if DELETED in each.flags)
 
     def of(self, uids: Iterable[int]) -> list[Message]:
         """Those of these messages that exist."""
@@ -208,6 +214,7 @@ class State:
         """Delete the mailbox; returns its messages."""
         self.deleted = True
         removed = list(self.messages.values())
+        self._usage.add(-self._size, -len(removed))
         self.messages.clear()
         self._changed.clear()
         self.next_modseq()
@@ -223,7 +230,9 @@ class State:
         )
 
     def _count(self, message: Message, sign: int) -> None:
-        self._size += sign * (message.info.size or 0)
+        octets = sign * (message.info.size or 0)
+        self._size += octets
+        self._usage.add(octets, sign)
         if SEEN not in message.flags:
             self._unseen += sign
         if DELETED in message.flags:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
 from mailproto.auth.sasl import ClientCredentials
@@ -65,9 +67,11 @@ async def connect_client(reactor: Reactor, endpoint: ClientEndpoint, client: Cli
     except CancelledError:
         raise
     except TooLate:
-        raise ConnectFailed(f"Cannot connect to {name}: no answer within {seconds:g} s") from None
+        reason = f"no answer within {seconds:g} s"
+        raise ConnectFailed(f"Cannot connect to {name}: {reason}", reason=reason) from None
     except Exception as error:
-        raise ConnectFailed(f"Cannot connect to {name}: {_reason(error)}") from error
+        reason = _reason(error)
+        raise ConnectFailed(f"Cannot connect to {name}: {reason}", reason=reason) from error
     with aborting(client):
         await client.greeted()
     return client
@@ -217,6 +221,8 @@ class _Opening(Generic[ClientT]):
 
 def _reason(error: Exception) -> str:
     """An error's text on one line, to be used inside another text."""
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):  # Twisted says it twice
+        return os.strerror(error.osError)
     return " ".join(str(error).split()).removesuffix(".") or type(error).__name__
 
 

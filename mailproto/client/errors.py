@@ -110,10 +110,19 @@ class ClientError(MailError):
 
 
 class ConnectFailed(ClientError):
-    """No connection could be made: the text has host, port, and the error of each address."""
+    """No connection could be made: the text has host, port, and the error of each address.
+
+    :param reason: why, without host and port; by default the text.
+
+    :ivar reason: the same.
+    """
 
     enhanced = "4.4.1"
     default = "Cannot connect"
+
+    def __init__(self, text: str = "", *, reply: ServerReply | None = None, reason: str = "") -> None:
+        super().__init__(text, reply=reply)
+        self.reason = printable(reason) or str(self)
 
 
 class QueueTimeout(ClientError):

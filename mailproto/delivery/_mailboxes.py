@@ -11,15 +11,23 @@ from functools import lru_cache
 from zope.interface import implementer
 
 from mailproto._arguments import check_words
-from mailproto._twisted_arguments import check_contract, check_optional_clock
+from mailproto._twisted_arguments import check_contract, check_optional_clock, provided
 from mailproto.accounts import account_key, account_keys
 from mailproto.awaiting import settle
 from mailproto.content import Content, Octets
 from mailproto.delivery._base import DELIVERED, Delivery
 from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain, domain_fault
-from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
+from mailproto.errors import (
+    AccountExists,
+    MailError,
+    NoSuchAccount,
+    OverQuota,
+    RecipientUnknown,
+    RelayDenied,
+)
 from mailproto.interfaces import IOwnership, IPlacing, IStore
+from mailproto.interfaces.add_ons import IQuotas
 from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, Session
 from mailproto.typing import ReactorTime
 
@@ -46,6 +54,8 @@ class MailboxDelivery(Delivery):
     - Mail to ``alice+anything@`` goes to alice, unless an account of the whole name exists.
     - All spellings of names and domains are equal (`mailproto.accounts`): case, composition, a trailing
       dot, U-labels or A-labels.
+    - Whoever is over quota gets no mail (452 4.2.2, so that the sender tries again): at RCPT if no message
+      at all has room, or else for the message that has none (`mailproto.interfaces.add_ons.IQuotas`).
     - ``postmaster`` and ``abuse`` of a listed domain always exist (RFC 5321 4.5.1, RFC 2142 2). They are
       accounts without a password: no client can sign in to them until they get one. ``<Postmaster>``
       without a domain is the first domain's.
@@ -76,19 +86,24 @@ class MailboxDelivery(Delivery):
         self._domains = frozenset(map(canonical_domain, domains))
         self._seconds = time.monotonic if clock is None else clock.seconds
         self._known: dict[Address, tuple[str, float]] = {}
+        self._quotas = provided(IQuotas, store)
+        self._had_room: dict[str, float] = {}  # accounts, each until when it need not be looked at again
 
     async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
         """See `IDelivery.recipient`.
 
         :raises RecipientUnknown: the domain is ours, but the mailbox does not exist.
         :raises RelayDenied: the domain is not ours.
+        :raises OverQuota: the mailbox is full.
         """
         try:
-            await self._account_of(path)
+            account = await self._account_of(path)
         except RelayDenied:
             if session.account is None:
                 raise
             raise RelayDenied("This server sends no mail to other domains") from None
+        if self._quotas is not None:
+            await self._check_room(self._quotas, account)
 
     async def place(self, path: Address) -> Sequence[Placement]:
         """See `IPlacing.place`: the account's INBOX."""
@@ -127,6 +142,17 @@ class MailboxDelivery(Delivery):
         for domain in sorted(self._domains):
             for role in _ROLES:
                 await self._account_of(Address(role, domain))
+
+    async def _check_room(self, quotas: IQuotas, account: str) -> None:
+        now = self._seconds()
+        if now < self._had_room.get(account, now):
+            return
+        quota = await settle(quotas.quota_of(account))
+        if not quota.takes_mail:
+            raise OverQuota("Mailbox full: over quota")
+        if len(self._had_room) >= MAX_CACHED:
+            self._had_room.clear()
+        self._had_room[account] = now + TRUST
 
     async def _account_of(self, address: Address) -> str:
         """The name of the account that receives mail for an address."""

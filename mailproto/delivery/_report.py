@@ -21,6 +21,11 @@ __all__ = ["ReportWriter"]
 
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 _WIDTH = 76
+_LONGEST = 998
+"""Octets of a line (RFC 5322 2.1.1)."""
+
+_LONG_WORD = re.compile(r"\S{200}(?=\S)")
+"""What is cut in a reply, which has few blanks or none: a line is folded only at blanks."""
 
 
 class ReportWriter:
@@ -114,7 +119,10 @@ class ReportWriter:
         until = "" if status.retried_until is None else _date(status.retried_until)
         yield from _indented(explanation(status.action, status.outcome, until, status.remote))
         if status.action in (Action.FAILED, Action.DELAYED):
-            said = f"{printable(status.remote)} said" if status.remote else "Its reply was"
+            said = "Its reply was"
+            if status.remote:  # if the text names it, it is ours, about the attempt
+                is_ours = status.remote in status.outcome.text
+                said = "The last attempt" if is_ours else f"{printable(status.remote)} said"
             yield from _indented(f"{said}: {_reply(status)}")
         yield ""
 
@@ -168,7 +176,7 @@ class ReportWriter:
 
     def _returned(self, content: Octets, *, is_whole: bool) -> bytes:
         whole = bytes(content) if is_whole and len(content) <= MAX_RETURNED else b""
-        if whole and is_canonical(whole) and b"\0" not in whole:
+        if whole and is_canonical(whole) and b"\0" not in whole and not _has_long_lines(whole):
             header = _header_of(whole)
             if self._may_be_international and not header.isascii():
                 return self._encoded("message/global", whole)
@@ -178,11 +186,16 @@ class ReportWriter:
             header = header.replace(b"\r", b"").replace(b"\n", b"\r\n")
         if self._may_be_international and not header.isascii():
             return self._encoded("message/global-headers", header)
-        return _part("text/rfc822-headers", header)
+        return self._encoded("text/rfc822-headers", header, is_text=True)
 
-    def _encoded(self, kind: str, octets: bytes) -> bytes:
-        """A part that may be encoded: it is, unless it is ASCII, or the report is international itself."""
-        if octets.isascii() or self.needs_smtputf8:
+    def _encoded(self, kind: str, octets: bytes, *, is_text: bool = False) -> bytes:
+        """A part that may be encoded: it is, unless it is ASCII, or the report is international itself.
+
+        If it has lines that are too long, it is in any case.
+
+        :param is_text: whether octets above 127 may stay.
+        """
+        if (is_text or octets.isascii() or self.needs_smtputf8) and not _has_long_lines(octets):
             return _part(kind, octets)
         encoded = binascii.b2a_qp(octets, istext=True)
         return _part(kind, encoded.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), "quoted-printable")
@@ -191,6 +204,10 @@ class ReportWriter:
 def _part(kind: str, octets: bytes, encoding: str = "") -> bytes:
     encoding = encoding or ("7bit" if octets.isascii() else "8bit")
     return _fields([("Content-Type", kind), ("Content-Transfer-Encoding", encoding)]) + b"\r\n" + octets
+
+
+def _has_long_lines(octets: bytes) -> bool:
+    return len(octets) > _LONGEST and max(map(len, octets.split(b"\r\n"))) > _LONGEST
 
 
 def _fields(fields: Sequence[tuple[str, str]]) -> bytes:
@@ -223,7 +240,8 @@ def _enhanced(status: RecipientStatus) -> str:
 
 
 def _reply(status: RecipientStatus) -> str:
-    return f"{status.outcome.code} {_enhanced(status)} {printable(' '.join(status.outcome.text.split()))}"
+    text = _LONG_WORD.sub(r"\g<0> ", printable(" ".join(status.outcome.text.split())))
+    return f"{status.outcome.code} {_enhanced(status)} {text}"
 
 
 def _date(seconds: float) -> str:

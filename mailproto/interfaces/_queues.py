@@ -46,6 +46,8 @@ class IQueue(Contract, metaclass=ContractClass):
     def add(self, messages: Sequence[NewQueued]) -> Result[Sequence[Sequence[AppendedMessage]]]:
         """Accept all of ``messages`` or none, in one transaction, with their placements.
 
+        A quota does not count for a notification (null reverse-path), because nobody would send it again.
+
         :returns: for each message, where its placements are.
         :raises MailError: a placement is not possible, or there is no room; nothing was accepted.
         """

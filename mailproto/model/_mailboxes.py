@@ -30,6 +30,7 @@ __all__ = [
     "PERMANENT_FLAGS",
     "SEEN",
     "SYSTEM_FLAGS",
+    "AccountChanges",
     "Changes",
     "CheckResult",
     "FlagChange",
@@ -268,6 +269,29 @@ class Changes:
     def __post_init__(self) -> None:
         _check_columns("changed", self.changed)
         _check_sequence("vanished", self.vanished)
+        check_whole("modseq", self.modseq)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """The changes of an account after some modseq.
+
+    :ivar statuses: of the mailboxes that have changed or are new, by name.
+    :ivar list_changed: whether the list of mailboxes or the subscriptions have changed.
+    :ivar annotations: the entries of annotations that have changed or are gone, by the mailbox's name; ``""``
+        for the server's.
+    :ivar modseq: the value for the next call of `IMailboxChanges.mailbox_changes`.
+    """
+
+    statuses: Mapping[str, MailboxStatus]
+    list_changed: bool
+    annotations: Mapping[str, Sequence[str]]
+    modseq: int
+
+    def __post_init__(self) -> None:
+        check_mapping("statuses", self.statuses)
+        check_bool("list_changed", self.list_changed)
+        check_mapping("annotations", self.annotations)
         check_whole("modseq", self.modseq)
 
 

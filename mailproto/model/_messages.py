@@ -34,6 +34,7 @@ class Part(enum.Flag):
     OFFSETS = enum.auto()
     CONTENT = enum.auto()
     IDS = enum.auto()
+    SAVE_DATE = enum.auto()
 
 
 class _MessageInfo(NamedTuple):
@@ -46,6 +47,7 @@ class _MessageInfo(NamedTuple):
     content: Content | None = None
     email_id: str | None = None
     thread_id: str | None = None
+    save_date: int | None = None
 
 
 class MessageInfo(_MessageInfo):
@@ -59,6 +61,8 @@ class MessageInfo(_MessageInfo):
     :ivar content: the octets themselves.
     :ivar email_id: of the content (`mailproto.interfaces.IObjectIds`).
     :ivar thread_id: of the message's thread.
+    :ivar save_date: when it was put into this mailbox (`mailproto.interfaces.add_ons.ISaveDates`), in seconds
+        since the epoch.
 
     :raises TypeError, ValueError: a value is of the wrong type, or negative.
     """
@@ -77,9 +81,12 @@ class MessageInfo(_MessageInfo):
         content: Content | None = None,
         email_id: str | None = None,
         thread_id: str | None = None,
+        save_date: int | None = None,
     ) -> Self:
         check_whole("uid", uid)
         _check_date(internal_date)
+        if save_date is not None:
+            check_whole("save_date", save_date)
         if size is not None:
             check_whole("size", size)
         for name, octets in (
@@ -93,7 +100,17 @@ class MessageInfo(_MessageInfo):
         check_type("email_id", email_id, (str, type(None)), "a str or None")
         check_type("thread_id", thread_id, (str, type(None)), "a str or None")
         return super().__new__(
-            cls, uid, internal_date, size, envelope, body_structure, offsets, content, email_id, thread_id
+            cls,
+            uid,
+            internal_date,
+            size,
+            envelope,
+            body_structure,
+            offsets,
+            content,
+            email_id,
+            thread_id,
+            save_date,
         )
 
 

@@ -53,7 +53,8 @@ class QueueState(enum.Enum):
 class NewQueued:
     """A message for the queue, for mailboxes here, or for both: all of it is accepted, or nothing.
 
-    :ivar content: octets with CRLF line ends.
+    :ivar content: octets with CRLF line ends; any octets if they are only for other servers, and the envelope
+        says ``BODY=BINARYMIME``.
     :ivar envelope: with all recipients of the message.
     :ivar destinations: for each of the envelope's recipients the destination to which it goes: recipients
         with the same one may share transactions; None for one that needs no other server.  If all are None,

@@ -15,7 +15,7 @@ from mailproto.errors import MailError
 from mailproto.model import Outcome, Parameters
 from mailproto.printable import printable
 from mailproto.relay._connections import Connection, Unreachable
-from mailproto.relay._conversion import NotConvertible, may_need_conversion
+from mailproto.relay._conversion import NotConvertible, is_binary, may_need_conversion
 from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
@@ -75,14 +75,11 @@ class Carrier:
         lane.carriers += 1
         lane.opening += 1
         failure: Unreachable | None = None
-        slow = self._clock.callLater(SLOW_OPENING, dispatcher.is_slow, self)
         try:
             try:
-                connection = await self._connect()
+                connection = self._kept() or await self._connect()
             finally:
                 lane.opening -= 1
-                if slow.active():
-                    slow.cancel()
             self.connection = connection
             dispatcher.connected(self, destination)
             try:
@@ -101,11 +98,24 @@ class Carrier:
             lane.carriers -= 1
             dispatcher.ended(self, destination, lane, failure)
 
+    @property
+    def _domain(self) -> str:
+        """A domain of the destination."""
+        return self._lane.waiting[0].recipients[0].recipient.address.domain
+
+    def _kept(self) -> Connection | None:
+        key = self._lane.key
+        return None if key.tried else self._dispatcher.connections.kept(self._domain, key.require_tls)
+
     async def _connect(self) -> Connection:
         """:raises Unreachable:"""
-        key, first = self._lane.key, self._lane.waiting[0]
-        domain = first.recipients[0].recipient.address.domain
-        return await self._dispatcher.connections.get(domain, key.require_tls, key.tried)
+        key = self._lane.key
+        slow = self._clock.callLater(SLOW_OPENING, self._dispatcher.is_slow, self)
+        try:
+            return await self._dispatcher.connections.get(self._domain, key.require_tls, key.tried)
+        finally:
+            if slow.active():
+                slow.cancel()
 
     async def _carry(self, connection: Connection) -> None:
         pending: deque[_Sending] = deque()
@@ -177,10 +187,10 @@ class Carrier:
 
         :raises OSError, ValueError, MailError: it cannot be read, or its new form cannot be written.
         """
-        is_binary = (parameters.get("BODY") or "").upper() == "BINARYMIME"
         if held.converted is None:
             try:
-                held.converted = await self._dispatcher.converter.convert(content, is_binary=is_binary)
+                converter = self._dispatcher.converter
+                held.converted = await converter.convert(content, is_binary=is_binary(parameters))
             except NotConvertible as error:
                 outcomes = await send(content, parameters)  # which does not send it, but says what is missing
                 return [_with_reason(outcome, error) for outcome in outcomes]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Hashable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.awaiting import settle
-from mailproto.client.errors import ClientError
+from mailproto.client.errors import ClientError, GreetingRefused
 from mailproto.errors import MailError
 from mailproto.model import Outcome
 from mailproto.relay._destination import Result
@@ -31,6 +31,17 @@ DEAD_FOR_AT_MOST = 1800.0
 
 MOST_DEAD = 10_000
 """The most servers that are remembered for that."""
+
+FOUND_FOR = 2.0
+"""Seconds for which a kept connection to the first server of a domain is used without finding the servers
+again, which takes several questions to caches."""
+
+MOST_FOUND = 10_000
+"""The most domains of which the first server is remembered for that."""
+
+
+NO_MAIL = 521
+"""The greeting of a host that takes no mail (RFC 7504)."""
 
 
 class Ways(Protocol):
@@ -56,6 +67,19 @@ def outcome_for(error: MailError) -> Outcome:
     return Outcome(error.code, error.enhanced, error.text, error.detail)
 
 
+def outcome_of_opening(error: MailError) -> Outcome:
+    """The outcome of recipients because a server could not be used.
+
+    A refusal by the greeting is temporary, whatever its code: it is about this client, and often about its
+    address only (a list of blocked ones, a fault), not about any message.  So it is with Postfix
+    (smtp_skip_5xx_greeting).  521 is what it says: such a host never takes mail (RFC 7504 3).
+    """
+    outcome = outcome_for(error)
+    if not isinstance(error, GreetingRefused) or outcome.code < 500 or outcome.code == NO_MAIL:
+        return outcome
+    return Outcome(451, f"4{outcome.enhanced[1:]}", outcome.text, outcome.detail)
+
+
 class Unreachable(Exception):
     """No server of a destination could be used.
 
@@ -67,6 +91,18 @@ class Unreachable(Exception):
         super().__init__(outcome.text)
         self.outcome = outcome
         self.host = host
+
+
+class _Found(NamedTuple):
+    """The first server of a domain.
+
+    :ivar others: as in `Connection`.
+    :ivar until: when the servers are to be found again.
+    """
+
+    identity: Hashable
+    others: bool
+    until: float
 
 
 class Connection:
@@ -131,6 +167,7 @@ class Connections:
         self._idle: dict[Hashable, list[Connection]] = {}
         self._timer: IDelayedCall | None = None
         self._dead: dict[Hashable, tuple[float, float]] = {}  # until when, and for how long
+        self._found: dict[tuple[str, bool | None], _Found] = {}  # by what is asked of `Ways.find`
         self._is_closed = False
         self.number = 0
 
@@ -152,6 +189,16 @@ class Connections:
 
     # -- use
 
+    def kept(self, domain: str, require_tls: bool | None) -> Connection | None:
+        """A kept connection to the first server of a domain, if it was found a moment ago."""
+        found = self._found.get((domain, require_tls))
+        if found is None or self._clock.seconds() >= found.until:
+            return None
+        connection = self._take(found.identity)
+        if connection is not None:
+            connection.others = found.others
+        return connection
+
     async def get(self, domain: str, require_tls: bool | None, tried: Collection[Hashable]) -> Connection:
         """A connection to the first server of a domain that can be used.
 
@@ -170,10 +217,19 @@ class Connections:
             connection = self._take(exchange.identity) or await self._open(exchange, failures)
             if connection is not None:
                 connection.others = at + 1 < len(left)
+                if not at and not tried:
+                    self._note_found(domain, require_tls, connection)
                 return connection
         if not failures:
             raise Unreachable(Outcome(451, "4.4.4", "There is no other server to try"))
         raise min(failures, key=lambda each: each.outcome.code >= 500)
+
+    def _note_found(self, domain: str, require_tls: bool | None, first: Connection) -> None:
+        self._found.pop((domain, require_tls), None)
+        if len(self._found) >= MOST_FOUND:
+            del self._found[next(iter(self._found))]
+        until = self._clock.seconds() + FOUND_FOR
+        self._found[domain, require_tls] = _Found(first.identity, first.others, until)
 
     def _take(self, identity: Hashable) -> Connection | None:
         kept = self._idle.get(identity)
@@ -195,7 +251,7 @@ class Connections:
         except MailError as error:
             self.number -= 1
             self._note_failure(exchange.identity)
-            failures.append(Unreachable(outcome_for(error), exchange.host or exchange.path))
+            failures.append(Unreachable(outcome_of_opening(error), exchange.host or exchange.path))
             return None
         except BaseException:
             self.number -= 1

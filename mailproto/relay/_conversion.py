@@ -1,4 +1,4 @@
-"""What is done with a message that the next server cannot take as it is (RFC 6152 3, RFC 3030 3)."""
+"""What is done with a message that the next server, or a mailbox, cannot take (RFC 6152 3, RFC 3030 3)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,64 @@ from twisted.internet.threads import deferToThreadPool
 from mailproto._logger import PackageLogger
 from mailproto.content import Content, Octets
 from mailproto.dkim import KeyFolder, signed_again
-from mailproto.message import NotConvertible, Steps, scan_steps, seven_bit_form_steps
+from mailproto.message import NotConvertible, Steps, finish, scan_steps, seven_bit_form_steps
 from mailproto.model import Parameters
 from mailproto.relay._turns import Turn
 from mailproto.smtp.wire import Capabilities
 from mailproto.spool import SpoolFile
 from mailproto.typing import ReactorTime
 
-__all__ = ["IN_MEMORY", "Converter", "NotConvertible", "may_need_conversion"]
+__all__ = ["IN_MEMORY", "Converter", "NotConvertible", "in_lines", "is_binary", "may_need_conversion"]
 
 IN_MEMORY = 1 << 18
-"""Octets of a converted message that are kept in memory; what is longer is in a file."""
+"""Octets of a converted message that are kept in memory; the rest is in a file."""
+
+
+def is_binary(parameters: Parameters) -> bool:
+    """Whether the sender has declared a message to be binary."""
+    return bool(parameters) and (parameters.get("BODY") or "").upper() == "BINARYMIME"
 
 
 def may_need_conversion(capabilities: Capabilities, parameters: Parameters) -> bool:
     """Whether the server does not take what the message may have."""
-    if (parameters.get("BODY") or "").upper() == "BINARYMIME":
+    if is_binary(parameters):
         return not ("BINARYMIME" in capabilities and "CHUNKING" in capabilities)
     return "8BITMIME" not in capabilities
+
+
+def in_lines(content: Content, folder: str | None) -> Content:
+    """A binary message as mailboxes can have it: in lines that end in CRLF, and without NULs.
+
+    IMAP and POP3 send nothing else.  What is text in lines already stays as it is, with octets above 127.
+    This blocks: call it in a thread.
+
+    :param folder: as for `Converter`.
+    :raises NotConvertible: there is no such form.
+    :raises OSError, MailError: the message cannot be read, or the file cannot be written.
+    """
+    form = _Form(folder)
+    try:
+        finish(_to_lines(content, form))
+        return content if form.content is None else form.content
+    finally:
+        form.close()
+
+
+def _to_lines(content: Content, form: _Form) -> Steps[None]:
+    ends = content.count(b"\r")
+    if ends == content.count(b"\n") == _line_ends(content) and b"\0" not in content:
+        return
+    index = yield from scan_steps(content)
+    yield from seven_bit_form_steps(content, index, form.write, keeps_8bit=True)
+    form.finish()
+
+
+def _line_ends(content: Content) -> int:
+    number, last = 0, b""
+    for piece in content.chunks():
+        number += (last + piece).count(b"\r\n")
+        last = b"\r" if piece.endswith(b"\r") else b""
+    return number
 
 
 class Converter:
@@ -104,18 +144,17 @@ class _Form:
         self.content: Content | None = None
 
     def write(self, octets: bytes) -> None:
-        if self._file is None:
-            self._pieces.append(octets)
+        if self._file is None and (not self._pieces or self._size + len(octets) <= IN_MEMORY):
+            self._pieces.append(octets)  # the first piece is the header
             self._size += len(octets)
-            if self._size > IN_MEMORY:
-                self._file = SpoolFile(self._folder)
-                octets = b"".join(self._pieces)
-                self._pieces.clear()
-        if self._file is not None:
-            self._file.write(octets)
+            return
+        if self._file is None:
+            self._file = SpoolFile(self._folder)
+        self._file.write(octets)
 
     def finish(self) -> None:
-        self.content = Content(b"".join(self._pieces)) if self._file is None else self._file.content()
+        begun = b"".join(self._pieces)
+        self.content = Content(begun) if self._file is None else self._file.content(begun)
 
     def close(self) -> None:
         if self._file is not None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeAlias
 
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type
-from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
@@ -21,10 +19,19 @@ from mailproto.content import Content, Octets
 from mailproto.delivery import Delivery
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery.reports import Report
-from mailproto.dkim import KeyFolder, author_domain, signatures
+from mailproto.dkim import KeyFolder
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError, Refused, RelayDenied
-from mailproto.interfaces import IAliases, IDelivery, IOwnership, IPlacing, IQueueRunner, IQueueStore
+from mailproto.interfaces import (
+    IAliases,
+    IDelivery,
+    IExpander,
+    IOwnership,
+    IPlacing,
+    IQueueRunner,
+    IQueueStore,
+    IVerifier,
+)
 from mailproto.maillog import MailLog
 from mailproto.model import (
     Address,
@@ -35,41 +42,34 @@ from mailproto.model import (
     Recipient,
     ServiceExtensions,
     Session,
+    VerifiedName,
 )
 from mailproto.observing import Expanded, ObserverOrMore, Observers
 from mailproto.relay._alias_limits import AliasLimits
 from mailproto.relay._delivered_to import earlier_deliveries, is_in
+from mailproto.relay._enquiries import members_of, verified
 from mailproto.relay._expansion import Expander, Expansion
+from mailproto.relay._forms import Forming, Forms, InThread
 from mailproto.relay._intake_reports import IntakeReports, outcome_of, outcome_of_alias
 from mailproto.relay._making import Maker, grouped
 from mailproto.relay._permission import Permission
 from mailproto.relay._places import Place, Places
 from mailproto.relay._queue_run import run_queue
 from mailproto.relay._routes import Routes
+from mailproto.relay._schedule import Schedule
 from mailproto.relay._srs import SRS
 
-__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery"]
+__all__ = ["MAX_HOLD", "QueueDelivery"]
 
-LIFETIME = 5 * 86_400.0
-"""Seconds for which a message is tried."""
+_DEFAULT = Schedule()
 
 MAX_HOLD = 30 * 86_400
 """The most seconds for which a client may have a message held (FUTURERELEASE)."""
 
 _QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 
-InThread: TypeAlias = Callable[..., Awaitable[bytes]]
 
-
-def _signatures(keys: KeyFolder, content: Content, allowed: Collection[str] | None) -> bytes:
-    """:param allowed: the domains that may sign; None for all."""
-    domain = author_domain(content)
-    if not domain or (allowed is not None and domain not in allowed):
-        return b""
-    return signatures(content, domain, keys.find(domain))
-
-
-@implementer(IOwnership, IQueueRunner)
+@implementer(IExpander, IOwnership, IQueueRunner, IVerifier)
 class QueueDelivery(Delivery):
     """Takes mail for mailboxes here and for other servers: what is accepted is on disk, all of it or nothing.
 
@@ -82,6 +82,11 @@ class QueueDelivery(Delivery):
     - Aliases are expanded, with one line in the mail log for each.  Mail from anybody goes on to their
       results, also to other servers: then with a reverse-path of this server (SRS), unless the sender belongs
       here.
+    - Binary messages (BINARYMIME) go on as they are.  Mailboxes here get them in lines, as IMAP and POP3 send
+      them: parts with binary octets are encoded.  One whose signature does not allow that is refused (554
+      5.6.3).
+    - Clients that have signed in are told whether an address exists here (VRFY), and where the mail of an
+      alias goes (EXPN); others are not.
     - Mail that an alias has sent on and that comes back to it is refused (554 5.4.6).
 
     :param store: has the queue; `mailproto.relay.RelayAgent` sends what is in it.
@@ -97,16 +102,15 @@ class QueueDelivery(Delivery):
         domain has keys (DKIM); what an account sends, only if that is the domain of the account, or of the
         address from which it sends.
     :param hostname: this server's name in reports; by default that of the session.
+    :param spool_folder: for binary messages while they are converted; None for the system's.
     :param observer: who is told of each alias (`mailproto.observing`), besides the mail log.
     :param clock: gives the seconds since the epoch.
     :param in_thread: calls a function in a thread, and returns a Deferred of its result.
     :raises TypeError: an argument is of the wrong type; ``local`` does not provide `IPlacing`.
     """
 
-    log = PackageLogger()
-
     service_extensions = ServiceExtensions(
-        dsn=True, require_tls=True, deliver_by=0, mt_priority="", future_release=MAX_HOLD
+        binary_mime=True, dsn=True, require_tls=True, deliver_by=0, mt_priority="", future_release=MAX_HOLD
     )
 
     def __init__(
@@ -116,12 +120,13 @@ class QueueDelivery(Delivery):
         routes: Routes,
         *,
         relay_from: Networks | Iterable[str] = (),
-        lifetime: float = LIFETIME,
+        lifetime: float = _DEFAULT.lifetime,
         aliases: IAliases | None = None,
         alias_limits: AliasLimits | None = None,
         srs: SRS | None = None,
         signing_keys: KeyFolder | None = None,
         hostname: str = "",
+        spool_folder: str | None = None,
         observer: ObserverOrMore | None = None,
         clock: Callable[[], float] = time.time,
         in_thread: InThread = deferToThread,
@@ -142,17 +147,17 @@ class QueueDelivery(Delivery):
         check_type("srs", srs, (SRS, type(None)), "an SRS or None")
         check_type("signing_keys", signing_keys, (KeyFolder, type(None)), "a KeyFolder or None")
         check_line("hostname", hostname)
+        check_type("spool_folder", spool_folder, (str, type(None)), "the path of a folder, or None")
         check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
         check_call("in_thread", in_thread, "a function such as Twisted's deferToThread", 2)
         self._queue = store.queue
         self._local = local
-        self._places = Places(placing, routes)
+        self._places = Places(placing, routes, clock)
         self._permission = Permission("relay_from", relay_from)
         self._expander = Expander(self._places, aliases, srs, alias_limits or AliasLimits())
         self._maker = Maker(lifetime, srs)
         self._reports = IntakeReports(hostname, clock)
-        self._keys = signing_keys
-        self._in_thread = in_thread
+        self._forming = Forming(signing_keys, in_thread, spool_folder)
         self._hostname = hostname
         self._observers = Observers([MailLog(), *Observers(observer).observers])
         self._clock = clock
@@ -184,6 +189,7 @@ class QueueDelivery(Delivery):
                 raise
             if self._places.destination(path) is None:
                 raise RelayDenied("This server sends no mail to that domain") from None
+            self._places.note_elsewhere(path)
         else:
             await settle(self._local.recipient(session, path, parameters))
 
@@ -213,6 +219,22 @@ class QueueDelivery(Delivery):
             raise Refused(459, "4.7.1", "You may not start the queue")
         return await run_queue(self._queue, node)
 
+    async def verify(self, session: Session, name: str) -> VerifiedName | None:
+        """See `IVerifier.verify`: for clients that have signed in.
+
+        :raises MailError: as there.
+        """
+        return None if session.account is None else await verified(self._expander, session, name)
+
+    async def expand(self, session: Session, name: str) -> Sequence[VerifiedName]:
+        """See `IExpander.expand`: for clients that have signed in.
+
+        :raises MailError: as there.
+        """
+        if session.account is None:
+            raise Refused(550, "5.7.2", "Only accounts may see where mail of an alias goes")
+        return await members_of(self._expander, session, name)
+
     # -- messages
 
     async def deliver(self, envelope: Envelope, content: Octets) -> Sequence[Outcome]:
@@ -231,7 +253,8 @@ class QueueDelivery(Delivery):
             places = [await self._places.find(recipient.address) for recipient in envelope.recipients]
         if any(isinstance(place, str) for place in places):
             return await self._accept(envelope, content, places)
-        result = await settle(self._local.deliver(envelope, content))
+        kept = (await self._forming.forms(envelope, content, places)).kept
+        result = await settle(self._local.deliver(envelope, kept))
         outcomes = result or [DELIVERED] * len(envelope.recipients)
         reports = await self._prepared(self._reports.of_copies(envelope, outcomes, content))
         if reports:
@@ -248,8 +271,8 @@ class QueueDelivery(Delivery):
         with suppress(MailError):
             expansions = await self._expander.expand(envelope.recipients)
             self._tell(envelope.id, expansions)
-            content = await self._signed(message.content)
-            new = await self._groups(envelope, content, expansions)
+            forms = await self._forming.signed(Forms(message.content, message.content))
+            new = await self._groups(envelope, forms, expansions)
             return new[0] if new else None
         return None
 
@@ -258,13 +281,14 @@ class QueueDelivery(Delivery):
     ) -> Sequence[Outcome]:
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
         may_send = self._permission.may_send_anywhere(envelope.session)
+        forms = await self._forming.forms(envelope, content, places)
         if may_send:
-            content = await self._signed(content, await self._domains_of(envelope))
-        new = self._maker.make(envelope, content, places, now=self._clock(), may_hurry=may_send)
-        outcomes = [DELIVERED if destination is None else _QUEUED for destination in new.destinations]
-        here = [place for place, to in enumerate(new.destinations) if to is None]
+            forms = await self._forming.signed(forms, await self._domains_of(envelope))
+        new = self._maker.make(envelope, forms, places, now=self._clock(), may_hurry=may_send)
+        outcomes = [_outcome(place) for place in places]
+        here = [index for index, place in enumerate(places) if not isinstance(place, str)]
         reports = await self._prepared([self._reports.of_success(envelope, outcomes, here, content)])
-        await settle(self._queue.add([new, *reports]))
+        await settle(self._queue.add([*new, *reports]))
         return outcomes
 
     # -- messages with aliases
@@ -295,7 +319,8 @@ class QueueDelivery(Delivery):
         given: list[Outcome] = []
         if copies:
             here = replace(envelope, recipients=tuple(copy.recipient for copy in copies))
-            result = await settle(self._local.deliver(here, content))
+            kept = (await self._forming.forms(envelope, content, [copy.place for copy in copies])).kept
+            result = await settle(self._local.deliver(here, kept))
             given = list(result or [DELIVERED] * len(copies))
         left = iter(given)
         outcomes = [
@@ -314,16 +339,18 @@ class QueueDelivery(Delivery):
         self, envelope: Envelope, content: Content, expansions: Sequence[Expansion]
     ) -> list[list[Outcome]]:
         """Store a message for mailboxes here and for other servers: all of it, or nothing."""
+        places = [copy.place for each in expansions for copy in each.copies]
+        forms = await self._forming.forms(envelope, content, places)
         if self._permission.may_send_anywhere(envelope.session):
-            content = await self._signed(content, await self._domains_of(envelope))
+            forms = await self._forming.signed(forms, await self._domains_of(envelope))
         outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
-        new = await self._groups(envelope, content, expansions)
+        new = await self._groups(envelope, forms, expansions)
         report = self._reports.of_expansions(envelope, expansions, outcomes, content)
         await settle(self._queue.add([*new, *await self._prepared([report])]))
         return outcomes
 
     async def _groups(
-        self, envelope: Envelope, content: Content, expansions: Sequence[Expansion]
+        self, envelope: Envelope, forms: Forms, expansions: Sequence[Expansion]
     ) -> list[NewQueued]:
         """What is added to the queue for a message.
 
@@ -332,10 +359,11 @@ class QueueDelivery(Delivery):
         now, may_hurry = self._clock(), self._permission.may_send_anywhere(envelope.session)
         is_from_here = not envelope.sender or await self._places.is_ours(envelope.sender)
         return [
-            self._maker.make_group(
-                envelope, content, group, now=now, may_hurry=may_hurry, is_from_here=is_from_here
-            )
+            new
             for group in await grouped(expansions)
+            for new in self._maker.make_group(
+                envelope, forms, group, now=now, may_hurry=may_hurry, is_from_here=is_from_here
+            )
         ]
 
     def _tell(self, id: str, expansions: Sequence[Expansion]) -> None:
@@ -343,28 +371,17 @@ class QueueDelivery(Delivery):
             for alias, addresses in expansion.steps:
                 self._observers.expanded(Expanded(id, alias, addresses))
 
-    # -- signatures and reports
+    # -- forms, signatures and reports
 
     async def _domains_of(self, envelope: Envelope) -> Collection[str] | None:
         """The domains that may sign what an account sends: no account signs for others'.  None for all."""
         account = envelope.session.account
-        if account is None or self._keys is None or self._keys.is_missing:
+        if account is None or not self._forming.has_keys:
             return None
         domains = {canonical_domain(account.rpartition("@")[2])}
         if envelope.sender.domain and await self.owns(account, envelope.sender):
             domains.add(canonical_domain(envelope.sender.domain))
         return domains
-
-    async def _signed(self, content: Content, allowed: Collection[str] | None = None) -> Content:
-        """The message with signatures, if its author's domain has keys; without them if a key is broken."""
-        if self._keys is None or self._keys.is_missing:  # without keys, a thread would be much of the work
-            return content
-        try:
-            fields = await self._in_thread(_signatures, self._keys, content, allowed)
-        except (OSError, ValueError) as error:
-            self.log.error("A message is not signed: {error}", error=error)
-            return content
-        return content.prepend(fields) if fields else content
 
     async def _prepared(self, reports: Iterable[Report | None]) -> list[NewQueued]:
         prepared = [await self.prepare(each) for each in reports if each is not None]

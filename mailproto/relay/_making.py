@@ -12,6 +12,7 @@ from mailproto.errors import MailError
 from mailproto.model import Address, Envelope, NewQueued, Placement, Recipient
 from mailproto.relay._delivered_to import delivered_to
 from mailproto.relay._expansion import A_TURN, Copy, Expansion, key_of
+from mailproto.relay._forms import Forms
 from mailproto.relay._places import Place
 from mailproto.relay._srs import SRS
 from mailproto.smtp.wire import mail_options
@@ -34,7 +35,7 @@ async def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
     """The copies of a message, each once.
 
     Mail that an alias sends on is a message of its own, with the alias in it (Delivered-To): who gets it
-    learns nothing of other recipients.  What the client named itself is kept as it is.
+    learns nothing of other recipients.
     """
     first = _Group()
     groups = [first]
@@ -52,7 +53,7 @@ async def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
                 await turn()
             if isinstance(copy.place, str):
                 key = key_of(copy.recipient.address)
-                if key in elsewhere and expansion.is_alias:
+                if key in elsewhere:
                     continue
                 elsewhere.add(key)
             elif not isinstance(copy.place, MailError):
@@ -78,26 +79,36 @@ class Maker:
         self._srs = srs
 
     def make(
-        self, envelope: Envelope, content: Content, places: Sequence[Place], *, now: float, may_hurry: bool
-    ) -> NewQueued:
-        """What a client sends.
+        self, envelope: Envelope, forms: Forms, places: Sequence[Place], *, now: float, may_hurry: bool
+    ) -> list[NewQueued]:
+        """What a client sends: to each recipient once, however often he was named.
 
         :param places: one for each of the envelope's recipients.
         :param may_hurry: whether it may be urgent.
         :raises MailError: one of the recipients has no place.
         """
-        return self._make(envelope, envelope.sender, content, places, now, may_hurry)
+        recipients = envelope.recipients
+        if len(recipients) > 1:
+            named = [
+                (str(index) if isinstance(place, tuple) else key_of(recipient.address), index)
+                for index, (recipient, place) in enumerate(zip(recipients, places, strict=True))
+            ]
+            chosen = sorted(dict(reversed(named)).values())
+            if len(chosen) < len(recipients):
+                envelope = replace(envelope, recipients=tuple(recipients[index] for index in chosen))
+                places = [places[index] for index in chosen]
+        return self._make(envelope, envelope.sender, forms, places, now, may_hurry)
 
     def make_group(
         self,
         envelope: Envelope,
-        content: Content,
+        forms: Forms,
         group: _Group,
         *,
         now: float,
         may_hurry: bool,
         is_from_here: bool,
-    ) -> NewQueued:
+    ) -> list[NewQueued]:
         """What a client or an alias sends.
 
         :param is_from_here: whether the sender's address belongs here.
@@ -106,13 +117,34 @@ class Maker:
         recipients: tuple[Recipient, ...] = tuple(copy.recipient for copy in group.copies)
         sender, shown = envelope.sender, envelope.sender
         if group.alias is not None:
-            content = content.prepend(delivered_to(group.alias))
+            forms = forms.prepended(delivered_to(group.alias))
             if self._srs is not None and not is_from_here:
-                sender = self._srs.rewrite(sender)
+                sender = self._srs.rewrite(sender, group.alias.domain)
         envelope = replace(envelope, sender=sender, recipients=recipients)
-        return self._make(envelope, shown, content, [copy.place for copy in group.copies], now, may_hurry)
+        return self._make(envelope, shown, forms, [copy.place for copy in group.copies], now, may_hurry)
 
     def _make(
+        self,
+        envelope: Envelope,
+        sender: Address,
+        forms: Forms,
+        places: Sequence[Place],
+        now: float,
+        may_hurry: bool,
+    ) -> list[NewQueued]:
+        """:param sender: as mailboxes here show it."""
+        if forms.kept is forms.sent:
+            return [self._one(envelope, sender, forms.sent, places, now, may_hurry)]
+        made = []
+        for content, kind in ((forms.kept, tuple), (forms.sent, str)):
+            chosen = [index for index, place in enumerate(places) if isinstance(place, (kind, MailError))]
+            if chosen:
+                part = replace(envelope, recipients=tuple(envelope.recipients[index] for index in chosen))
+                given = [places[index] for index in chosen]
+                made.append(self._one(part, sender, content, given, now, may_hurry))
+        return made
+
+    def _one(
         self,
         envelope: Envelope,
         sender: Address,
@@ -121,7 +153,6 @@ class Maker:
         now: float,
         may_hurry: bool,
     ) -> NewQueued:
-        """:param sender: as mailboxes here show it."""
         placements: dict[Placement, None] = {}
         destinations: list[str | None] = []
         for place in places:

@@ -100,7 +100,8 @@ class Opener:
         try:
             return await opening
         except TimeoutError:
-            raise ConnectFailed(f"{exchange}: not ready within {self._timeouts.opening:g} s") from None
+            text = f"Cannot connect to {exchange}: not ready within {self._timeouts.opening:g} s"
+            raise ConnectFailed(text) from None
 
     async def _open(self, exchange: Exchange) -> SMTPClient:
         errors: list[tuple[str, MailError]] = []
@@ -225,10 +226,25 @@ def _joined(exchange: Exchange, errors: list[tuple[str, MailError]]) -> MailErro
     if not isinstance(error, ClientError):
         return error
     if isinstance(error, ConnectFailed):
-        texts = "; ".join(f"{address}: {each}" for address, each in errors)
-        return ConnectFailed(f"{exchange}: {texts}")
+        return ConnectFailed(f"Cannot connect to {exchange}{_reasons(exchange, errors)}")
     reply = error.reply if error.is_answer else None
     return type(error)(f"{exchange.host}[{address}]: {error}", reply=reply)
+
+
+def _reasons(exchange: Exchange, errors: list[tuple[str, MailError]]) -> str:
+    """Why no address works: each reason once, and each address, unless it is that of the exchange."""
+    by_reason: dict[str, list[str]] = {}
+    for address, error in errors:
+        reason = error.reason if isinstance(error, ConnectFailed) else str(error)
+        by_reason.setdefault(reason, []).append(address)
+    named = [
+        (reason, ", ".join(each for each in addresses if each not in (exchange.host, exchange.path)))
+        for reason, addresses in by_reason.items()
+    ]
+    if len(named) == 1:
+        [(reason, addresses)] = named
+        return f" ({addresses}): {reason}" if addresses else f": {reason}"
+    return ": " + "; ".join(f"{addresses}: {reason}" for reason, addresses in named)
 
 
 def _is_permanent(error: MailError) -> bool:

@@ -63,7 +63,9 @@ class Pausing:
         planned = until = now + self._schedule.pause(destination.failures, self._random)
         for held in waiting:
             until = min(until, max(self._due(held), now + SHORTEST))
-        text = f"{why.host}: {why.outcome.text}" if why.host else why.outcome.text
+        text = why.outcome.text
+        if why.host not in text:
+            text = f"{why.host}: {text}"
         self._observers.unreached(
             Unreached(destination.name, why.outcome, why.host, destination.failures, until)
         )

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
 
 from mailproto._arguments import wrong_value
 from mailproto.connection.proxy import Networks
 from mailproto.model import Session
 
 __all__ = ["Permission", "check_relay_from"]
+
+REMEMBERED: Final = 1000
+"""The most clients' addresses of which it is remembered whether they are in the networks."""
 
 
 def check_relay_from(name: str, networks: Networks) -> None:
@@ -29,11 +34,13 @@ class Permission:
     """
 
     def __init__(self, name: str, networks: Networks | Iterable[str]) -> None:
-        self._networks = Networks.of(name, networks)
-        check_relay_from(name, self._networks)
+        allowed = Networks.of(name, networks)
+        check_relay_from(name, allowed)
+        # To read an address takes longer than all else here, and a client sends many messages.
+        self._is_allowed = lru_cache(REMEMBERED)(allowed.__contains__)
 
     def may_send_anywhere(self, session: Session) -> bool:
         """Whether this client may send to other domains."""
         if session.protocol == "LMTP":  # for final delivery (RFC 2033 1)
             return False
-        return session.account is not None or session.peer in self._networks
+        return session.account is not None or self._is_allowed(session.peer)

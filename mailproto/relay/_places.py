@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError, RelayDenied
@@ -16,12 +17,24 @@ Place: TypeAlias = tuple[Placement, ...] | str | MailError
 """Mailboxes here, a destination, or the reason why there is neither."""
 
 
-class Places:
-    """Knows the mailboxes here, and the destinations elsewhere; nothing of aliases."""
+TRUST: Final = 1.0
+"""Seconds for which what was found for a recipient holds for its message."""
 
-    def __init__(self, placing: IPlacing, routes: Routes) -> None:
+MOST_ELSEWHERE: Final = 1000
+"""The most recipients of which that is remembered."""
+
+
+class Places:
+    """Knows the mailboxes here, and the destinations elsewhere; nothing of aliases.
+
+    :param clock: gives seconds.
+    """
+
+    def __init__(self, placing: IPlacing, routes: Routes, clock: Callable[[], float]) -> None:
         self._placing = placing
         self._routes = routes
+        self._clock = clock
+        self._elsewhere: dict[Address, float] = {}  # until when that is known
 
     async def mailboxes(self, path: Address) -> tuple[Placement, ...]:
         """The mailboxes of an address.
@@ -37,8 +50,16 @@ class Places:
             return None
         return self._routes.key(path.domain)
 
+    def note_elsewhere(self, path: Address) -> None:
+        """An address was just found to belong to another server: `find` looks up no mailbox then."""
+        if len(self._elsewhere) >= MOST_ELSEWHERE:
+            del self._elsewhere[next(iter(self._elsewhere))]
+        self._elsewhere[path] = self._clock() + TRUST
+
     async def find(self, path: Address) -> Place:
         """Mailboxes or a destination."""
+        if self._elsewhere.get(path, 0.0) > self._clock():
+            return self.destination(path) or RelayDenied()
         try:
             return await self.mailboxes(path)
         except RelayDenied as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailproto.awaiting import settle
-from mailproto.domains import canonical_domain
+from mailproto.domains import canonical_domain, domain_fault, literal_address
 from mailproto.errors import Refused
 from mailproto.interfaces import IQueue
 from mailproto.model import QueueChange, QueuedMessage, QueueFilter, QueueState
@@ -19,16 +19,23 @@ async def run_queue(queue: IQueue, node: str) -> int:
     """
     if node.startswith("#"):
         raise Refused(458, "4.3.0", "There is no such queue")
-    domain, started, after = canonical_domain(node.removeprefix("@")), 0, 0
-    is_wide = node.startswith("@")
+    name, is_wide = node.removeprefix("@"), node.startswith("@")
+    if not literal_address(name) and (fault := domain_fault(name)):
+        raise Refused(501, "5.5.4", f"That is no domain: it {fault}")
+    domain, started, after = canonical_domain(name), 0, 0
     wanted = QueueFilter(domain=domain, state=QueueState.WAITING)
     if is_wide:  # finds others, too
-        wanted = QueueFilter(recipient=domain, state=QueueState.WAITING)
+        wanted = QueueFilter(recipient=_in_all_spellings(domain), state=QueueState.WAITING)
     while page := await settle(queue.find(wanted, after=after)):
         after = page[-1].id
         chosen = [each.id for each in page if not is_wide or _waits_below(each, domain)]
         started += len(await settle(queue.change(chosen, QueueChange.RETRY)))
     return started
+
+
+def _in_all_spellings(domain: str) -> str:
+    """The end of a domain that recipients of it have in any spelling: U-labels are not as A-labels."""
+    return domain[domain.rfind("xn--") :].partition(".")[2] if "xn--" in domain else domain
 
 
 def _waits_below(message: QueuedMessage, domain: str) -> bool:

@@ -12,9 +12,9 @@ import base64
 import hmac
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from mailproto._arguments import check_call, check_type, check_whole, wrong_value
+from mailproto._arguments import check_call, check_type, check_whole, check_words, wrong_value
 from mailproto.domains import canonical_domain, domain_fault, literal_address
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Address
@@ -46,8 +46,9 @@ _SRS1 = re.compile(r"srs1[=+-]([^=]+)=([^=]+)=([=+-].+)", re.IGNORECASE | re.DOT
 class SRS:
     """Rewrites reverse-paths, and finds out whose they were.
 
-    :param domain: of the addresses that are made.
+    :param domain: of the addresses that are made, and that of those for mail of other domains.
     :param secret: at least 16 octets; whoever knows it can have this server send mail to anybody.
+    :param domains: others that may be in addresses: for mail that came to an alias of one, it is that one.
     :param max_age: days for which mail to an address is taken: 1 to 1,000.
     :param clock: gives the seconds since the epoch.
     :raises TypeError: an argument is of the wrong type.
@@ -55,11 +56,20 @@ class SRS:
     """
 
     def __init__(
-        self, domain: str, secret: bytes, *, max_age: int = MAX_AGE, clock: Callable[[], float] = time.time
+        self,
+        domain: str,
+        secret: bytes,
+        *,
+        domains: Sequence[str] = (),
+        max_age: int = MAX_AGE,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        check_type("domain", domain, str, "a str")
-        if not literal_address(domain) and (fault := domain_fault(domain)):
-            raise wrong_value("domain", domain, "a domain such as 'example.org'", f"it {fault}")
+        if domains:
+            check_words("domains", domains, "example.org")
+        for name, value in (("domain", domain), *(("each of domains", each) for each in domains)):
+            check_type(name, value, str, "a str")
+            if not literal_address(value) and (fault := domain_fault(value)):
+                raise wrong_value(name, value, "a domain such as 'example.org'", f"it {fault}")
         if not isinstance(secret, bytes):  # which is not shown
             raise TypeError(f"secret must be bytes, not {type(secret).__name__}")
         if len(secret) < _LEAST_SECRET:
@@ -69,17 +79,18 @@ class SRS:
             raise wrong_value("max_age", max_age, "at most 1,000 days")
         check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
         self._domain = domain
-        self._key = canonical_domain(domain)
+        self._domains = {canonical_domain(each): each for each in (*domains, domain)}
         self._secret = secret
         self._max_age = max_age
         self._clock = clock
 
-    def rewrite(self, sender: Address) -> Address:
+    def rewrite(self, sender: Address, alias_domain: str = "") -> Address:
         """The reverse-path with which mail of ``sender`` goes on to another server.
 
-        :returns: ``sender`` itself, if it is null, is in this domain already, or is too long for this.
+        :param alias_domain: the domain of the address to which the mail came.
+        :returns: ``sender`` itself, if it is null, is in one of these domains already, or is too long.
         """
-        if not sender.domain or canonical_domain(sender.domain) == self._key:
+        if not sender.domain or canonical_domain(sender.domain) in self._domains:
             return sender
         local, domain = sender.local, sender.domain
         if (again := _SRS1.fullmatch(local)) is not None:
@@ -89,7 +100,8 @@ class SRS:
         else:
             day = _day(self._today())
             local = f"SRS0={self._hash(day, domain, local)}={day}={domain}={local}"
-        made = Address(local, self._domain)
+        own = self._domains.get(canonical_domain(alias_domain), self._domain)
+        made = Address(local, own)
         size = len(local.encode("utf-8", "surrogatepass"))
         return made if size <= MAX_LOCAL_PART and len(str(made)) <= _MAX_ADDRESS else sender
 
@@ -100,13 +112,13 @@ class SRS:
         """Whose reverse-path it was.
 
         :returns: the sender; of an ``SRS1`` the address at the first server that rewrote it; None if
-            ``recipient`` is no such address of this domain.
+            ``recipient`` is no such address of these domains.
         :raises RecipientUnknown: it looks like one, but was not made with this secret, or is too old.
         """
         local = recipient.local
         if local[:3].upper() != "SRS" or not _OURS.match(local):
             return None
-        if canonical_domain(recipient.domain) != self._key:
+        if canonical_domain(recipient.domain) not in self._domains:
             return None
         if (first := _SRS0.fullmatch(local)) is not None:
             given, day, domain, sender = first.groups()

@@ -6,7 +6,7 @@
         MailboxDelivery(store, domains),
         Routes("mx"),
         aliases=AliasFile("/etc/mailproto/aliases", domains),
-        srs=SRS(domains[0], secret),
+        srs=SRS(domains[0], secret, domains=domains),
     )
 
 For aliases from anywhere else, implement `mailproto.interfaces.IAliases`.

@@ -93,7 +93,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, text, add_actions in (
-        ("user", "accounts: add, list, passwd, disable, enable, delete", add_user_actions),
+        ("user", "accounts: add, list, passwd, disable, enable, quota, delete", add_user_actions),
         (
             "queue",
             "mail for other servers: list, show, retry, hold, release, delete, flush, stats",

@@ -17,7 +17,7 @@ from mailproto.printable import printable
 from mailproto.service._account_file import ACCOUNTS_VARIABLE
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
-from mailproto.service._relay_options import RELAY_OPTIONS, RelayOptions
+from mailproto.service._relay_options import RELAY_OPTIONS, RelayOptions, read_option
 from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import (
     DEFAULT_DATA,
@@ -27,11 +27,13 @@ from mailproto.service._settings import (
     AuthSettings,
     LogSettings,
     ProxySettings,
+    QuotaSettings,
     Settings,
     SMTPSettings,
     TLSSettings,
     User,
 )
+from mailproto.service._sizes import number, octets
 
 __all__ = ["Options", "option_of"]
 
@@ -43,6 +45,9 @@ _OPTIONS = {
     "log.level": "--log-level",
     "proxy.networks": "--proxy",
     "proxy.xclient": "--xclient",
+    "quota": "--quota",
+    "quota.messages": "--quota-messages",
+    "quota.storage": "--quota",
     "smtp.any_sender": "--any-sender",
     "smtp.bare_newlines": "--bare-newlines",
     "smtp.strict_envelopes": "--strict-envelopes",
@@ -70,10 +75,26 @@ def option_of(path: str) -> str:
 
 
 def _octets(text: str) -> int:
-    """:raises ValueError: not a number of octets; the text has the option's name."""
+    """:raises ValueError: not a number of octets."""
     if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
-        raise ValueError(f"--max-message-size: not a number of octets: {text!r}")
+        raise ValueError(f"must be a number of octets, such as {DEFAULT_MAX_MESSAGE_SIZE}")
     return int(text)
+
+
+def _storage(text: str) -> int:
+    """:raises ValueError: not a size; the text has the option's name."""
+    try:
+        return octets(text)
+    except ValueError as error:
+        raise ValueError(f"--quota: {error}") from None
+
+
+def _messages(text: str) -> int:
+    """:raises ValueError: not a number; the text has the option's name."""
+    try:
+        return number(text)
+    except ValueError as error:
+        raise ValueError(f"--quota-messages: {error}") from None
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
@@ -81,7 +102,7 @@ def _networks(option: str, words: Sequence[str]) -> Networks:
     try:
         return Networks.of(option, words)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{option}: {str(error).removeprefix(f'each of {option} ')}") from None
 
 
 def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
@@ -132,7 +153,28 @@ class Options(RelayOptions):
             "refuse",
             "What to do with a message that has a bare CR or LF: refuse or normalise.",
         ],
-        ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
+        [
+            "max-message-size",
+            None,
+            DEFAULT_MAX_MESSAGE_SIZE,
+            "The largest message, in octets.",
+            read_option("max-message-size", _octets),
+        ],
+        [
+            "quota",
+            None,
+            None,
+            "The most octets that an account may store, such as 500M or 1G; for an account of its own limit: "
+            "mailproto user quota. [default: no limit]",
+            _storage,
+        ],
+        [
+            "quota-messages",
+            None,
+            None,
+            "The most messages that an account may store. [default: no limit]",
+            _messages,
+        ],
         [
             "catch-all",
             None,
@@ -301,6 +343,7 @@ class Options(RelayOptions):
             data=Path(given["data"]),
             store=given["store"],
             max_message_size=given["max-message-size"],
+            quota=QuotaSettings(storage=given["quota"], messages=given["quota-messages"]),
             accounts=self._accounts,
             catch_all=given["catch-all"],
             catch_all_anywhere=bool(given["catch-all-anywhere"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -26,6 +25,7 @@ from mailproto.model import (
 )
 from mailproto.printable import printable
 from mailproto.service._command_error import CommandError
+from mailproto.service._durations import read_duration
 from mailproto.service._queue_text import (
     Paused,
     all_lines,
@@ -45,7 +45,9 @@ _PAGE = 500
 _TOP = 20
 """Destinations that ``stats`` shows."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MAX_DIGITS = 18
+"""Of a number in the queue, so that SQLite has it, too."""
+
 _STATES = ("waiting", "deferred", "held")
 
 
@@ -85,21 +87,33 @@ _NO_FILTER: dict[str, Any] = {
 
 
 def _add_filters(options: ArgumentParser, *, has_all: bool) -> None:
-    options.add_argument("ids", type=int, nargs="*", metavar="ID", help="a message's number in the queue")
-    options.add_argument("--sender", default="", help="a part of the sender's address; '<>' for reports")
-    options.add_argument("--recipient", default="", help="a part of a recipient's address")
-    options.add_argument("--domain", default="", help="the domain of a recipient")
+    options.add_argument("ids", type=_id, nargs="*", metavar="ID", help="a message's number in the queue")
+    options.add_argument("--sender", type=_given, help="a part of the sender's address; '<>' for reports")
+    options.add_argument("--recipient", type=_given, help="a part of a recipient's address")
+    options.add_argument("--domain", type=_given, help="the domain of a recipient")
     options.add_argument("--age", type=_seconds, help="at least so old: 90, 5m, 2h, 1d")
     options.add_argument("--status", choices=_STATES, help="of a recipient; deferred: tried in vain")
     if has_all:
         options.add_argument("--all", action="store_true", help="all messages, if nothing else says which")
 
 
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise ArgumentTypeError(f"{text!r} must be a message's number in the queue, as list shows it")
+    return int(text)
+
+
+def _given(text: str) -> str:
+    if not text.strip():  # perhaps from a shell variable that is not set: all messages may be meant by nobody
+        raise ArgumentTypeError("it is empty: leave the option out to mean any")
+    return text.strip()
+
+
 def _seconds(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
-    if match is None:
-        raise ArgumentTypeError(f"not an age: {text!r}; one is 90, 5m, 2h or 1d")
-    return int(match[1]) * _UNITS[match[2] or "s"]
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def _queue_of(store: IStore) -> IQueue:
@@ -112,9 +126,9 @@ def _filter(options: Namespace) -> QueueFilter:
     status = options.status
     return QueueFilter(
         ids=options.ids or None,
-        sender=options.sender,
-        recipient=options.recipient,
-        domain=options.domain,
+        sender=options.sender or "",
+        recipient=options.recipient or "",
+        domain=options.domain or "",
         state={"held": QueueState.HELD, "waiting": QueueState.WAITING}.get(status),
         is_deferred=True if status == "deferred" else None,
         arrived_before=None if options.age is None else time.time() - options.age,

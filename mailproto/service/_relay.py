@@ -21,6 +21,7 @@ from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._grouping import group
+from mailproto.service._remembered_limits import SendLimits, remember_limits
 from mailproto.service._remembered_routes import remember_routes
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
@@ -77,6 +78,7 @@ class RelayService(Service):
 
     async def _start(self) -> None:
         settings, folder = self._settings, self._data.folder
+        self._remember_limits()
         delivery = self._servers.delivery
         if not isinstance(delivery, QueueDelivery) or not IQueueStore.providedBy(self._store.store):
             self._reporter.relaying("off")
@@ -85,6 +87,13 @@ class RelayService(Service):
         routes = settings.relay.routes_for(settings.domains)
         way = settings.relay.way_for(settings.domains)
         self._reporter.relaying(str(routes))
+        for hop in settings.relay.unverified(settings.domains):
+            self.log.warn(
+                "{hop}: only SCRAM is used to sign in there, because no certificate says whose server it is: "
+                "other ways would show it the password; without ?tls={tls} they are used, too",
+                hop=hop,
+                tls=hop.tls,
+            )
         queue = self._store.store.queue
         if routes.sends_nothing:
             self._remember(way, settings.relay.routes)
@@ -104,6 +113,13 @@ class RelayService(Service):
             reports.stop()
         if agent is not None:
             await agent.stop()
+
+    def _remember_limits(self) -> None:
+        limits = SendLimits(self._settings.relay.lifetime, self._settings.max_message_size)
+        try:
+            remember_limits(self._data.folder, limits)
+        except OSError as error:
+            self.log.warn("mailproto send does not know this server's limits: {error}", error=error)
 
     def _remember(self, way: str, routes: Mapping[str, str]) -> None:
         try:

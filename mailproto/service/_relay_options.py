@@ -9,10 +9,12 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from mailproto.connection.proxy import Networks
+from mailproto.relay.limits import Schedule
+from mailproto.service._durations import duration_text, read_duration
 from mailproto.service._relay_settings import RelaySettings, credentials_of
 from mailproto.service._setting_error import SettingError
 
-__all__ = ["RELAY_OPTIONS", "RelayOptions"]
+__all__ = ["RELAY_OPTIONS", "RelayOptions", "read_option"]
 
 RELAY_OPTIONS: Mapping[str, str] = {
     "relay.way": "--relay",
@@ -30,14 +32,32 @@ RELAY_OPTIONS: Mapping[str, str] = {
 """The options by their settings' paths."""
 
 
-def _number(option: str, least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        """:raises ValueError: not a number; the text has the option's name."""
-        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= least):
-            raise ValueError(f"--{option}: not a number of at least {least}: {text!r}")
-        return int(text)
+_DEFAULT = Schedule()
 
-    return read
+
+def read_option(option: str, read: Callable[[str], int]) -> Callable[[str], int]:
+    """What Twisted calls with an option's value.
+
+    Its error is a UsageError, because Twisted puts words of its own before the text of a ValueError.
+    """
+
+    def checked(text: str) -> int:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise UsageError(SettingError("", str(error), value=text).line(f"--{option}")) from None
+
+    return checked
+
+
+def _duration(least: int) -> Callable[[str], int]:
+    return lambda text: read_duration(text, least=least)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 1 << 16):
+        raise ValueError("must be a port, a number from 1 to 65535")
+    return int(text)
 
 
 class RelayOptions(UsageOptions):
@@ -64,15 +84,29 @@ class RelayOptions(UsageOptions):
             None,
             "A file of aliases, with lines such as info: alice, bob@example.net; read again when it changes.",
         ],
-        ["mx-port", None, 25, "The port of servers that the DNS names.", _number("mx-port", 1)],
-        ["retry", None, 60, "Seconds until the first retry; later waits are longer.", _number("retry", 1)],
-        ["lifetime", None, 432_000, "Seconds after which a message is given up.", _number("lifetime", 1)],
+        ["mx-port", None, 25, "The port of servers that the DNS names.", read_option("mx-port", _port)],
+        [
+            "retry",
+            None,
+            None,
+            "The time until the first retry: seconds, or 90s, 5m, 4h or 5d; later waits are longer. "
+            f"[default: {duration_text(_DEFAULT.retry)}]",
+            read_option("retry", _duration(1)),
+        ],
+        [
+            "lifetime",
+            None,
+            None,
+            f"The age at which a message is given up. [default: {duration_text(_DEFAULT.lifetime)}]",
+            read_option("lifetime", _duration(1)),
+        ],
         [
             "delay-notice",
             None,
-            14_400,
-            "Seconds after which a sender is told that a message is late; 0 for never.",
-            _number("delay-notice", 0),
+            None,
+            "The age at which a sender is told that a message is late; 0 for never. "
+            f"[default: {duration_text(_DEFAULT.delay_notice)}]",
+            read_option("delay-notice", _duration(0)),
         ],
         [
             "tls-reports",
@@ -106,11 +140,11 @@ class RelayOptions(UsageOptions):
         try:
             Networks.of("--relay-from", [network])
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"--relay-from: {str(error).removeprefix('each of --relay-from ')}") from None
         self._relay_from.append(network)
 
     def opt_resolver(self, server: str) -> None:
-        """HOST:PORT of a DNS server; repeatable. [default: the system's]"""
+        """ADDRESS:PORT of a DNS server, such as 127.0.0.1:53; repeatable. [default: the system's]"""
         self._resolvers.append(server)
 
     @property
@@ -132,8 +166,10 @@ class RelayOptions(UsageOptions):
             aliases=given["aliases"],
             resolvers=tuple(self._resolvers),
             mx_port=given["mx-port"],
-            retry=given["retry"],
-            lifetime=given["lifetime"],
-            delay_notice=given["delay-notice"],
             tls_reports=given["tls-reports"],
+            **{
+                name.replace("-", "_"): given[name]
+                for name in ("retry", "lifetime", "delay-notice")
+                if given[name] is not None
+            },
         )

@@ -19,15 +19,18 @@ from mailproto._arguments import (
 from mailproto._ip import ip_address
 from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
-from mailproto.relay import Routes
+from mailproto.relay import NextHop, Routes
 from mailproto.relay._permission import check_relay_from
 from mailproto.relay._tls import check_reporter
+from mailproto.relay.limits import Schedule
 from mailproto.service._account_file import read_private
 from mailproto.service._setting_error import SettingError, check_setting
 
 __all__ = ["RelaySettings", "credentials_of"]
 
-_RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+):([0-9]{1,5})")
+_DEFAULT = Schedule()
+_WEAK = ("none", "opportunistic", "required")
+_RESOLVER = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,9 @@ class RelaySettings:
     aliases: Path | None = None
     resolvers: Sequence[str] = ()
     mx_port: int = 25
-    retry: float = 60
-    lifetime: float = 5 * 86_400
-    delay_notice: float = 4 * 3600
+    retry: float = _DEFAULT.retry
+    lifetime: float = _DEFAULT.lifetime
+    delay_notice: float = _DEFAULT.delay_notice
     tls_reports: str | None = None
 
     def __post_init__(self) -> None:
@@ -101,6 +104,12 @@ class RelaySettings:
         """The routes of a server that takes mail for ``domains``."""
         return Routes(self.way_for(domains), self.routes, self.credentials)
 
+    def unverified(self, domains: Sequence[str]) -> list[NextHop]:
+        """The next hops with credentials whose URLs do not demand a verified certificate."""
+        hosts = {NextHop("smtp", host).host for host in self.credentials}
+        hops = [NextHop.parse(way) for way in (self.way_for(domains), *self.routes.values()) if way != "off"]
+        return [hop for hop in hops if hop.host in hosts and hop.tls in _WEAK and not hop.is_on_loopback]
+
     def way_for(self, domains: Sequence[str]) -> str:
         """``way``, or its default for a server that takes mail for ``domains``."""
         return self.way or ("off" if tuple(domains) == ("localhost",) else "mx")
@@ -135,9 +144,13 @@ def credentials_of(file: str | os.PathLike[str]) -> dict[str, Password]:
 def _server(text: str) -> tuple[str, int]:
     match = _RESOLVER.fullmatch(text)
     host = match[1].strip("[]") if match else ""
-    if match is None or ip_address(host) is None or not 0 < int(match[2]) < 1 << 16:
-        raise ValueError(f"not the address and port of a DNS server: {text!r}; one is 127.0.0.1:53")
-    return host, int(match[2])
+    is_address = ip_address(host) is not None and ":" not in host.partition("]")[2]
+    if match is not None and is_address and match[2] and 0 < int(match[2]) < 1 << 16:
+        return host, int(match[2])
+    why = "one is 127.0.0.1:53 or [::1]:53"
+    if match is not None and host and not is_address:
+        why += "; a name has no address before there is a DNS server to ask"
+    raise ValueError(f"not the address and port of a DNS server: {text!r}; {why}")
 
 
 def _checked(path: str, make: Callable[[], object]) -> None:

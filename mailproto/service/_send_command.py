@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import sys
 import time
 import uuid
 from argparse import ArgumentParser, Namespace
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from mailproto.accounts import full_name
 from mailproto.awaiting import settle
@@ -27,7 +25,6 @@ from mailproto.dkim import KeyFolder, author_domain
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError
 from mailproto.interfaces import IQueueStore, IStore
-from mailproto.message import date_text, fold, header_fields
 from mailproto.model import Address, Envelope, Parameters, Recipient, Session
 from mailproto.relay import NextHop, QueueDelivery
 from mailproto.service._accounts import remembered_domains
@@ -35,47 +32,52 @@ from mailproto.service._aliases import remembered_aliases, srs_of
 from mailproto.service._command_error import CommandError
 from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._relay_settings import credentials_of
+from mailproto.service._remembered_limits import SendLimits, remembered_limits
 from mailproto.service._remembered_routes import remembered_routes
+from mailproto.service._send_log import begin_log, log_taken
+from mailproto.service._send_message import read_message, recipients_of, with_domains, with_header
 from mailproto.service._setting_error import SettingError
 from mailproto.smtp import send_mail
 from mailproto.smtp.client._composing import Composed, compose
-from mailproto.smtp.client._header import write_fields
 from mailproto.smtp.errors import AllRefused
 from mailproto.smtp.wire import encode_xtext
 
-__all__ = ["MAX_MESSAGE", "add_send_options"]
-
-MAX_MESSAGE: Final = 50 << 20
-"""Octets of the longest message."""
+__all__ = ["add_send_options"]
 
 SERVER_VARIABLE: Final = "MAILPROTO_SERVER"
 """The environment variable for ``--server``."""
 
-_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-_PHRASE = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*")
-"""A name that needs no quotes (RFC 5322 3.2.5)."""
-
-_IGNORED = ("-B", "-O", "-L", "-p", "-X")
+_IGNORED = ("-A", "-B", "-C", "-D", "-L", "-O", "-X", "-d", "-e", "-p")
 """Options of sendmail that take a value and mean nothing here."""
+
+_MODES = {
+    "d": "a server is started by twistd mailproto",
+    "s": "SMTP is spoken at the ports of the server",
+    "p": "say mailproto queue list",
+    "i": "aliases are read when their file changes",
+    "v": "say EXPN to the server",
+}
+"""What does that which modes of sendmail (-b) do, which are not here."""
 
 
 def add_send_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.set_defaults(prepare=_prepare, run=_to_queue, user=_user())
     parser.add_argument("recipients", nargs="*", metavar="ADDRESS", help="a recipient")
-    parser.add_argument("-t", action="store_true", help="send to all in To, Cc and Bcc, too")
+    parser.add_argument(
+        "-t", action="store_true", help="send to all in To, Cc and Bcc, too, or in Resent-To and so on"
+    )
     parser.add_argument("-i", action="store_true", help="a line with one dot is not the end of the message")
     parser.add_argument("-f", "-r", dest="sender", metavar="ADDRESS", help="the sender, '<>' for none")
     parser.add_argument("-F", dest="full_name", metavar="NAME", help="the name in From, if that is missing")
     parser.add_argument("-N", dest="notify", metavar="WHEN", help="never, or some of success,failure,delay")
-    parser.add_argument(
-        "-R", dest="returned", choices=("full", "hdrs"), help="what reports have of the message"
-    )
+    parser.add_argument("-R", dest="returned", metavar="full|hdrs", help="what reports have of the message")
     parser.add_argument("-V", dest="envelope_id", metavar="ID", help="an id for reports")
     parser.add_argument(
         "-o", dest="others", action="append", default=[], metavar="OPTION", help="as sendmail's"
     )
-    parser.add_argument("-b", dest="mode", default="m", choices=("m",), help="only -bm, which sends")
+    parser.add_argument("-b", dest="mode", default="m", metavar="MODE", help="only -bm, which sends")
+    parser.add_argument("-q", dest="run_queue", nargs="?", const="", help="refused: mailproto queue flush")
     parser.add_argument("-v", "-n", "-m", "-U", "-G", dest="ignored", action="store_true", help="ignored")
     for option in _IGNORED:
         parser.add_argument(option, dest="ignored", help="ignored")
@@ -94,17 +96,20 @@ def _prepare(options: Namespace) -> None:
 
     :raises CommandError: there is no message that can be sent.
     """
+    _check_mode(options)
     domains = remembered_domains(options.data) if options.server is None else []
+    limits = remembered_limits(options.data) if options.server is None else SendLimits()
     if options.server is not None:
         options.alone = _to_server
     options.domains = domains or [own_hostname()]
-    octets = _read(sys.stdin.buffer, to_the_end=options.i or "i" in options.others)
+    is_whole = options.i or "i" in options.others
+    octets = read_message(sys.stdin.buffer, to_the_end=is_whole, limit=limits.max_message_size)
     user = options.user
     sender = options.sender
     sender = f"{user}@{options.domains[0]}" if sender is None else sender.strip("<>")
     sender = full_name(sender, options.domains[0])
     octets = with_header(
-        octets,
+        with_domains(octets, options.domains[0]),
         sender=sender or f"{user}@{options.domains[0]}",
         name=options.full_name or "",
         now=time.time(),
@@ -117,11 +122,22 @@ def _prepare(options: Namespace) -> None:
     try:
         found: list[str | Address] = [*named]
         if options.t or not named:
-            found += [each.address for each in compose(octets, path, None, time.time()).recipients]
+            found += recipients_of(octets)
         composed = compose(octets, path, found, time.time())
         options.message = _with_wishes(composed, options)
     except ValueError as error:
         raise CommandError(str(error), status=os.EX_DATAERR) from None
+
+
+def _check_mode(options: Namespace) -> None:
+    """:raises CommandError: sendmail would do something else than to send a message."""
+    if options.run_queue is not None:
+        raise CommandError("-q: the server runs its queue; say mailproto queue flush", status=os.EX_USAGE)
+    if options.mode != "m":
+        instead = _MODES.get(options.mode[:1], "there is only -bm")
+        raise CommandError(f"-b{options.mode}: this only sends messages; {instead}", status=os.EX_USAGE)
+    if options.returned is not None and options.returned.lower() not in ("full", "hdrs"):
+        raise CommandError(f"-R {options.returned}: must be full or hdrs", status=os.EX_USAGE)
 
 
 def _address(text: str, who: str) -> Address:
@@ -131,65 +147,6 @@ def _address(text: str, who: str) -> Address:
     except ValueError as error:
         why = str(error).rpartition("': ")[2]
         raise CommandError(f"the {who} {text!r} is no address: {why}", status=os.EX_DATAERR) from None
-
-
-def _read(stream: BinaryIO, *, to_the_end: bool) -> bytes:
-    """The message, with CRLF line ends.
-
-    :raises CommandError: it is too long, or there is nothing.
-    """
-    octets = stream.read(MAX_MESSAGE + 1)
-    if len(octets) > MAX_MESSAGE:
-        raise CommandError(f"the message has more than {MAX_MESSAGE} octets", status=os.EX_DATAERR)
-    octets = b"\r\n".join(octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
-    if not to_the_end and (end := _dot(octets)) >= 0:
-        octets = octets[:end]
-    if octets.startswith((b"From ", b">From ")):  # of a file in mbox form
-        octets = octets.partition(b"\r\n")[2]
-    if octets and not octets.endswith(b"\r\n"):
-        octets += b"\r\n"
-    return octets
-
-
-def _dot(octets: bytes) -> int:
-    """Where a line with one dot alone begins; -1 if there is none."""
-    if octets.startswith(b".\r\n"):
-        return 0
-    at = octets.find(b"\r\n.\r\n")
-    return at + 2 if at >= 0 else -1
-
-
-def with_header(octets: bytes, *, sender: str, name: str, now: float, host: str) -> bytes:
-    """The message with the fields that it must have (RFC 5322 3.6), and a line that tells where it began.
-
-    :param octets: with CRLF; if it does not begin with a field, all of it is the text.
-    """
-    first = octets.partition(b"\r\n")[0]
-    if octets and first and not _FIELD.match(first):
-        octets = b"\r\n" + octets
-    there = {field.name.lower() for field in header_fields(octets)}
-    date = date_text(datetime.fromtimestamp(int(now)).astimezone())
-    made: list[tuple[bytes, bytes]] = [
-        (b"Received", f"by {host} (mailproto, from userid {os.getuid()});\t{date}".encode())
-    ]
-    if b"from" not in there:
-        made.append((b"From", _from(name, sender)))
-    if b"date" not in there:
-        made.append((b"Date", date.encode()))
-    if b"message-id" not in there:
-        made.append((b"Message-ID", f"<{uuid.uuid4().hex}@{host}>".encode()))
-    return b"".join([fold(field, value) for field, value in made]) + octets
-
-
-def _from(name: str, sender: str) -> bytes:
-    """The value of From: whatever the name has, it is the name of the one author."""
-    words = " ".join(name.encode("utf-8", "replace").decode().split())  # a surrogate is no character
-    if not words:
-        return sender.encode()
-    quoted = re.sub(r'[\\"]', r"\\\g<0>", words)
-    phrase = words if _PHRASE.fullmatch(words) else f'"{quoted}"'
-    [field] = write_fields("From", f"{phrase} <{sender}>", utf8=not sender.isascii())
-    return b"".join(field.split(b"\r\n"))[len("From: ") :]
 
 
 def _with_wishes(composed: Composed, options: Namespace) -> tuple[Composed, Parameters]:
@@ -221,16 +178,18 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
         raise CommandError("this store keeps no queue: name a server with --server")
     composed, parameters = options.message
     folder = Path(options.data)
+    begin_log()
     try:
         aliases = remembered_aliases(folder, options.domains)
         # Only what an alias sends on has a reverse-path of ours.
-        srs = srs_of(folder, options.domains[0]) if aliases is not None else None
+        srs = srs_of(folder, options.domains) if aliases is not None else None
     except (OSError, ValueError) as error:
         raise CommandError(f"the aliases cannot be used: {error}", status=os.EX_TEMPFAIL) from None
     delivery = QueueDelivery(
         store,
         MailboxDelivery(store, options.domains),
         remembered_routes(folder),
+        lifetime=remembered_limits(folder).lifetime,
         aliases=aliases,
         srs=srs,
         signing_keys=KeyFolder(folder / DKIM_FOLDER),
@@ -252,7 +211,9 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
     if not taken:
         return status
     envelope = Envelope(uuid.uuid4().hex, composed.sender, tuple(taken), session, parameters)
-    for recipient, outcome in zip(taken, await delivery.deliver(envelope, content), strict=True):
+    outcomes = await delivery.deliver(envelope, content)
+    log_taken(options.user, envelope, outcomes, content)
+    for recipient, outcome in zip(taken, outcomes, strict=True):
         if not outcome.accepted:
             status = _say(str(recipient.address), outcome)
     return status

@@ -92,10 +92,11 @@ class ServersService(Service):
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
             aliases=self._aliases.aliases,
-            srs=srs_of(self.data.folder, settings.domains[0]),
+            srs=srs_of(self.data.folder, settings.domains),
             observer=self.observers,
             signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
             hostname=settings.hostname,
+            spool_folder=self.spool_folder,
         )
 
     @property

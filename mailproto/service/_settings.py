@@ -42,6 +42,7 @@ __all__ = [
     "AuthSettings",
     "LogSettings",
     "ProxySettings",
+    "QuotaSettings",
     "SMTPSettings",
     "Settings",
     "TLSSettings",
@@ -179,6 +180,23 @@ class ProxySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaSettings:
+    """The section ``quota``: what an account may store if it has no limits of its own.
+
+    :ivar storage: the octets of all messages; None for no limit.
+    :ivar messages: the number of messages, likewise.
+    """
+
+    storage: int | None = None
+    messages: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("storage", "messages"):
+            if (limit := getattr(self, name)) is not None:
+                check_setting(f"quota.{name}", check_whole, limit, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """The section ``log``.
 
@@ -242,6 +260,7 @@ class Settings:
     auth: AuthSettings = field(default_factory=AuthSettings)
     smtp: SMTPSettings = field(default_factory=SMTPSettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
+    quota: QuotaSettings = field(default_factory=QuotaSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
     limits: ServiceLimits = field(default_factory=ServiceLimits)
     log: LogSettings = field(default_factory=LogSettings)
@@ -314,6 +333,7 @@ _SECTIONS: Mapping[str, type] = {
     "auth": AuthSettings,
     "smtp": SMTPSettings,
     "proxy": ProxySettings,
+    "quota": QuotaSettings,
     "relay": RelaySettings,
     "limits": ServiceLimits,
     "log": LogSettings,

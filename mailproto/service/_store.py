@@ -11,9 +11,12 @@ from mailproto.awaiting import settle
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces import IStore
+from mailproto.interfaces.add_ons import IQuotas
+from mailproto.model import QuotaLimits
 from mailproto.service._data import DataService
 from mailproto.service._reasons import store_error
 from mailproto.service._setting_error import SettingError
+from mailproto.service._settings import QuotaSettings
 
 __all__ = ["StoreService"]
 
@@ -26,8 +29,9 @@ class StoreService(Service):
 
     store: IStore
 
-    def __init__(self, url: str, data: DataService, *, reactor: Any) -> None:
+    def __init__(self, url: str, quota: QuotaSettings, data: DataService, *, reactor: Any) -> None:
         self._url = url
+        self._quota = quota
         self._data = data
         self._reactor = reactor
         self._is_open = False
@@ -56,6 +60,18 @@ class StoreService(Service):
         except (StoreUnusable, MailError, OSError) as error:
             raise self.problem(store_error(error, getattr(self.store, "path", None))) from None
         self._is_open = True
+        await self._set_limits()
+
+    async def _set_limits(self) -> None:
+        """Set the accounts' default limits, or none."""
+        limits = QuotaLimits(self._quota.storage, self._quota.messages)
+        if IQuotas.providedBy(self.store):
+            try:
+                await settle(self.store.set_default_limits(limits))
+            except MailError as error:
+                raise self.problem(store_error(error, getattr(self.store, "path", None))) from None
+        elif limits != QuotaLimits():
+            raise SettingError("quota", "this store has no quotas", value=self._url)
 
     async def _close(self) -> None:
         if self._is_open:

@@ -6,27 +6,20 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time
-from typing import Any, TypeAlias
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import DeferredLock
 
 from mailproto._logger import PackageLogger
 from mailproto.service._data import DataService, check_access, lock_folder
 from mailproto.service._reasons import file_error
 from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import TLSSettings
+from mailproto.service._watched_files import FileState, FileWatch, state_of
 from mailproto.tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
 
-__all__ = ["LOOK_INTERVAL", "TLSService"]
-
-LOOK_INTERVAL = 20.0
-"""Seconds between checks whether the files were renewed."""
-
-Signature: TypeAlias = Sequence[tuple[int, ...] | None]
-"""The state of the files: it changes when one of them does."""
+__all__ = ["TLSService"]
 
 
 class TLSService(Service):
@@ -50,13 +43,11 @@ class TLSService(Service):
         self._settings = settings
         self._hostname = hostname
         self._data = data
-        self._reactor = reactor
-        self._seen: Signature = ()  # of the files in use
-        self._failed: Signature | None = None  # of files that could not be used at the last check
-        self._warned_about: Signature | None = None  # of files about which a warning was logged
+        self._seen: Sequence[FileState] = ()  # of the files in use
+        self._failed: Sequence[FileState] | None = None  # of files that could not be used at the last check
+        self._warned_about: Sequence[FileState] | None = None  # of files about which a warning was logged
         self._lock = DeferredLock()  # so that the files that were read last are used in the end
-        self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
-        self._looks.clock = reactor
+        self._watch = FileWatch(reactor, self._look, "the TLS certificate")
 
     def startService(self) -> None:
         """Read the files.
@@ -72,13 +63,12 @@ class TLSService(Service):
         except TLSFilesError as error:
             raise self._setting_error(error) from None
         self._warn_if_expired()
-        self._looks.start(LOOK_INTERVAL, now=False)
+        self._watch.start()
 
     def stopService(self) -> None:
         """Stop checking the files."""
         super().stopService()  # type: ignore[no-untyped-call]
-        if self._looks.running:
-            self._looks.stop()
+        self._watch.stop()
 
     async def reload(self) -> None:
         """Read the files again, and log the result; never raises because of their content."""
@@ -90,19 +80,16 @@ class TLSService(Service):
         if signature != self._seen:
             # Files that failed at the last check and have not changed since are not just being written.
             is_told = signature == self._failed and signature != self._warned_about
-            try:
-                await self._renew(signature, is_told=is_told)
-            except Exception:  # the next check must still take place
-                self.log.failure("error while reading the TLS certificate again")
+            await self._renew(signature, is_told=is_told)
 
-    async def _renew(self, signature: Signature, *, is_told: bool) -> None:
+    async def _renew(self, signature: Sequence[FileState], *, is_told: bool) -> None:
         async with self._lock:
             await self._renew_alone(signature, is_told=is_told)
 
-    async def _renew_alone(self, signature: Signature, *, is_told: bool) -> None:
+    async def _renew_alone(self, signature: Sequence[FileState], *, is_told: bool) -> None:
         try:
             self._files()
-            prepared = await self._in_thread(self._prepare)
+            prepared = await self._watch.in_thread(self._prepare)
         except (TLSFilesError, SettingError, OSError) as error:
             self._failed = signature
             if is_told:
@@ -126,9 +113,6 @@ class TLSService(Service):
     def _prepare(self) -> list[Callable[[], None]]:
         return [each.prepare() for each in (self.server, self.account_server)]
 
-    def _in_thread(self, work: Callable[[], list[Callable[[], None]]]) -> Deferred[list[Callable[[], None]]]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
-
     def _files(self) -> tuple[Path, Path]:
         """The files of certificate and key; a self-signed pair is made if necessary.
 
@@ -147,14 +131,14 @@ class TLSService(Service):
         except OSError as error:
             raise SettingError("data", file_error(error, folder)) from None
 
-    def _signature(self) -> Signature:
+    def _signature(self) -> Sequence[FileState]:
         folder, settings = self._data.folder, self._settings
         files = [
             settings.certificate or folder / "tls-cert.pem",
             settings.key or folder / "tls-key.pem",
             *([] if settings.client_ca is None else [settings.client_ca]),
         ]
-        return [_signature_of(file) for file in files]
+        return [state_of(file) for file in files]
 
     def _setting_error(self, error: TLSFilesError) -> SettingError:
         """The error with the setting that it is about."""
@@ -167,11 +151,3 @@ class TLSService(Service):
         except OSError as denied:
             reason = file_error(denied, error.file)
         return SettingError(names.get(error.file, "data"), reason)
-
-
-def _signature_of(file: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -15,10 +15,15 @@ from mailproto.auth.passwords import disabled_record, enabled_record, is_disable
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IDirectory, IStore
+from mailproto.interfaces.add_ons import IQuotas
+from mailproto.model import NO_LIMIT, QuotaLimits
 from mailproto.service._command_error import CommandError
 from mailproto.service._names import new_password
+from mailproto.service._sizes import number, octets
 
 __all__ = ["add_user_actions", "ask_password"]
+
+_NAMED_LIMITS = {"none": NO_LIMIT, "default": None}
 
 
 def ask_password(options: Namespace) -> str:
@@ -62,6 +67,7 @@ def add_user_actions(add_action: Callable[[str, str], ArgumentParser]) -> None:
         ("passwd", "set an account's password; this ends its sessions, and enables it", _passwd),
         ("disable", "end an account's sessions, and refuse new ones; it still receives mail", _disable),
         ("enable", "undo disable; the password is the same as before", _enable),
+        ("quota", "print what an account stores and may store; change that", _quota),
         ("delete", "end an account's sessions, and delete it with all its mail", _delete),
     ):
         options = add_action(action, text)
@@ -73,6 +79,11 @@ def add_user_actions(add_action: Callable[[str, str], ArgumentParser]) -> None:
                 action="store_true",
                 help="read the password from standard input, one line",
             )
+        if run is _quota:
+            for name, what in (("storage", "the octets, such as 500M or 1G"), ("messages", "the messages")):
+                options.add_argument(
+                    f"--{name}", metavar="N", help=f"set the limit of {what}; none for no limit, or default"
+                )
         if run is not _list:
             options.add_argument(
                 "--domain",
@@ -112,6 +123,32 @@ async def _enable(store: IStore, options: Namespace) -> None:
     record = await settle(directory.password_hash(name))
     if is_disabled(record):
         await settle(directory.set_password_hash(name, enabled_record(record)))
+
+
+async def _quota(store: IStore, options: Namespace) -> None:
+    if not IQuotas.providedBy(store):
+        raise CommandError("this store has no quotas")
+    name = await _found(store.directory, options)
+    if options.storage is not None or options.messages is not None:
+        own = await settle(store.limits_of(name))
+        storage = _limit(options.storage, octets, "--storage", own.storage)
+        messages = _limit(options.messages, number, "--messages", own.messages)
+        await settle(store.set_limits(name, QuotaLimits(storage, messages)))
+    quota = await settle(store.quota_of(name))
+    for use, unit in ((quota.storage, "octets"), (quota.messages, "messages")):
+        print(f"{use.used} of {'any number of' if use.limit is None else use.limit} {unit}")
+
+
+def _limit(given: str | None, read: Callable[[str], int], option: str, present: int | None) -> int | None:
+    """:raises CommandError: it is no limit."""
+    if given is None:
+        return present
+    if given in _NAMED_LIMITS:
+        return _NAMED_LIMITS[given]
+    try:
+        return read(given)
+    except ValueError as error:
+        raise CommandError(f"{option}: {error}") from None
 
 
 async def _delete(store: IStore, options: Namespace) -> None:

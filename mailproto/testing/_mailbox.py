@@ -71,7 +71,7 @@ class MailboxConformance(StoreFixture):
         summary = summarise(TEXT)
         first, second = await inbox.read([1, 2], _ALL)
         self.assertEqual(
-            first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content, *first[-2:])
+            first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content, *first[-3:])
         )
         self.assertEqual(bytes(first.content or b""), TEXT)
         self.assertEqual((second.uid, second.size, second.content), (2, 0, b""))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from twisted.internet.defer import gatherResults
 
 from mailproto.content import Content
-from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox, NoSuchQueued
+from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox, NoSuchQueued, OverQuota
+from mailproto.interfaces.add_ons import IQuota
 from mailproto.model import (
     NULL_PATH,
     Address,
@@ -18,6 +19,7 @@ from mailproto.model import (
     QueuedRecipient,
     QueueFilter,
     QueueState,
+    QuotaLimits,
     Recipient,
     Session,
     TLSInfo,
@@ -97,6 +99,21 @@ class QueueAddingConformance(QueueFixture):
         odd = bytes(range(256)) + b"\r\n.\r\n\n\r"
         await self.queue.add([message(content=odd), message(content=b"")])
         self.assertEqual([octets_of(each) for each in await self.lease()], [odd, b""])
+
+    @needs(IQuota)
+    async def test_of_what_has_no_room_here_nothing_leaves(self) -> None:
+        here = message(
+            "alice", "bob", destinations=(None, "y.example"), placements=(Placement(ALICE), Placement(ALICE))
+        )
+        await self.store.set_limits(ALICE, QuotaLimits(messages=1))
+        for messages in ([here], [replace(here, placements=(Placement(ALICE),))] * 2):
+            await self.assert_raises(OverQuota, self.queue.add(messages))
+        await self.assert_counts()
+        self.assertEqual((await self.store.quota_of(ALICE)).messages.used, 0)
+        notice = replace(here, envelope=replace(here.envelope, sender=NULL_PATH))
+        [placed] = await self.queue.add([notice])
+        self.assertEqual(len(placed), 2)
+        self.assertEqual((await self.store.quota_of(ALICE)).messages, (2, 1))
 
     @needs(Offer.CHANGES)
     async def test_mailboxes_here_and_servers_elsewhere(self) -> None:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.awaiting import settle
-from mailproto.backends import MemoryStore, SQLiteStore, _memory, _names
+from mailproto.backends import MemoryStore, SQLiteStore, _memory_account, _names
 from mailproto.backends._names import DEFAULT_MAILBOXES, SortedNames, entries, is_inferior
 from mailproto.backends.sqlite import _tree
 from mailproto.errors import LimitReached
@@ -99,7 +99,7 @@ class LimitTests(TestCase):
         await self.account.subscribe("xy")
 
     async def test_uid_validities_of_former_names_grow_even_if_the_names_are_forgotten(self) -> None:
-        self.patch(_memory, "MAX_RETIRED", 3)
+        self.patch(_memory_account, "MAX_RETIRED", 3)
         self.patch(_tree, "MAX_RETIRED", 3)
         self.patch(_tree, "_RETIRED_AT_ONCE", 1)
         await self.account.create("old/one")

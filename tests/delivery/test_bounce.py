@@ -312,6 +312,22 @@ class ReturnedTests(SynchronousTestCase):
             octets = part.get_payload(decode=True)
             self.assertEqual(octets, header)
 
+    def test_no_line_is_too_long(self) -> None:
+        header = b"Subject: x\r\nReferences: <%b@a.example>\r\n" % (b"x" * 5000)
+        for content, octets in (
+            (header + b"\r\nHi.\r\n", header),
+            (b"Subject: x\r\n\r\n" + b"y" * 5000, b"Subject: x\r\n"),
+        ):
+            about = envelope(ask={"ORCPT": f"rfc822;{'z' * 490}@b.example"})
+            failed = Outcome(550, "5.7.1", "w" * 5000)
+            for sent in (about, envelope("bob@client.example", SMTPUTF8=None)):
+                found = made(sent, failed, content=content)
+                self.assertLessEqual(max(map(len, bytes(found.content).split(b"\r\n"))), 998)
+                part = parts(found)[2]
+                self.assertEqual(part.get_content_type(), "text/rfc822-headers")
+                self.assertEqual(part.get_payload(decode=True), octets)
+                self.assertIn("w" * 200, status(found)[1]["Diagnostic-Code"])
+
     def test_nothing(self) -> None:
         self.assertEqual(len(parts(made(envelope(), UNKNOWN, content=None))), 2)
 

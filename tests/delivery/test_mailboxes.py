@@ -12,9 +12,9 @@ from mailproto.backends import MemoryStore
 from mailproto.content import Content
 from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes
 from mailproto.domains import canonical_domain
-from mailproto.errors import MailError, NoSuchAccount, RecipientUnknown, RelayDenied
+from mailproto.errors import MailError, NoSuchAccount, OverQuota, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership
-from mailproto.model import NULL_PATH, Address, Outcome, Part, Session
+from mailproto.model import NULL_PATH, Address, Outcome, Part, QuotaLimits, Session
 from mailproto.testing import make_envelope
 
 PORT_25 = Session("ESMTP", "mx.example.org", peer="192.0.2.1", helo="client.example")
@@ -66,6 +66,46 @@ class MailboxCase(SynchronousTestCase):
             return [bytes(message.content or b"") for message in await mailbox.read(uids, Part.CONTENT)]
 
         return self.successResultOf(Deferred.fromCoroutine(read()))
+
+
+class QuotaTests(MailboxCase):
+    """Whoever is over quota gets no mail for now."""
+
+    def limit(self, name: str, limits: QuotaLimits) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.store.set_limits(name, limits)))
+
+    def test_refused_at_rcpt_if_nothing_has_room(self) -> None:
+        self.limit("alice@example.org", QuotaLimits(messages=1))
+        self.assert_taken("alice@example.org")
+        self.deliver("alice@example.org")
+        self.clock.advance(TRUST)
+        error = self.assert_refused("Alice+lists@example.org", OverQuota)
+        self.assertEqual((error.code, error.enhanced, error.text), (452, "4.2.2", "Mailbox full: over quota"))
+        self.assert_taken("bob@example.org")
+        self.limit("alice@example.org", QuotaLimits(messages=2))
+        self.assert_taken("alice@example.org")
+
+    def test_each_recipient_of_a_message_has_an_answer(self) -> None:
+        """Also where a message has no room for which a smaller one would have had."""
+        self.limit("alice@example.org", QuotaLimits(storage=100))
+        self.assert_taken("alice@example.org")
+        alice, bob = self.deliver("alice@example.org", "bob@example.org", content=Content(MESSAGE * 4))
+        self.assertEqual((alice.code, alice.enhanced, alice.text), (452, "4.2.2", "Mailbox full: over quota"))
+        self.assertEqual(bob.code, 250)
+        [alice] = self.deliver("alice@example.org")
+        self.assertEqual(alice.code, 250)
+
+    def test_room_is_looked_at_once_a_second(self) -> None:
+        self.patch(_mailboxes, "MAX_CACHED", 1)
+        asked = []
+        quota_of = self.store.quota_of
+        self.store.quota_of = lambda name: (asked.append(name), quota_of(name))[1]  # type: ignore[method-assign]
+        for name in ("alice", "alice", "bob", "alice"):
+            self.assert_taken(f"{name}@example.org")
+        self.assertEqual([name[0] for name in asked], ["a", "b", "a"])
+        self.clock.advance(TRUST)
+        self.assert_taken("alice@example.org")
+        self.assertEqual(len(asked), 4)
 
 
 class RecipientTests(MailboxCase):

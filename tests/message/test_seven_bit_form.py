@@ -153,15 +153,135 @@ class SevenBitFormTests(SynchronousTestCase):
     def test_what_cannot_be_encoded(self) -> None:
         for message in (
             "Subject: é\n\nx\n",
-            "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\né\n",
             "MIME-Version: 1.0\nContent-Transfer-Encoding: x-uuencode\n\né\n",
             "MIME-Version: 1.0\nContent-Type: message/partial\n\né\n",
-            "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\né\n",
-            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n--b\n\né\n--b--\n",
             "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nno field\n\né\n--b--\n",
         ):
             with self.subTest(message=message), self.assertRaises(NotConvertible):
                 converted(crlf(message))
+
+    def test_a_multipart_without_parts_is_text(self) -> None:
+        for parameter in ("", "; boundary=b"):
+            form = converted(
+                crlf(f"MIME-Version: 1.0\nContent-Type: multipart/mixed{parameter}\n\nsome words, é\n--c--\n")
+            )
+            self.assertEqual(
+                form,
+                crlf(
+                    f"MIME-Version: 1.0\nX-Original-Content-Type: multipart/mixed{parameter}\n"
+                    "Content-Type: text/plain; charset=unknown-8bit\n"
+                    "Content-Transfer-Encoding: quoted-printable\n\nsome words, =C3=A9\n--c--\n"
+                ),
+            )
+
+    def test_a_multipart_without_end(self) -> None:
+        self.assert_same(
+            crlf(
+                "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+                "Content-Type: text/plain; charset=utf-8\n\nsome words, é\n"
+            )
+        )
+
+    def test_a_multipart_whose_header_has_no_end(self) -> None:
+        form = converted(
+            crlf("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n--b\n\nwith é\n--b--\n")
+        )
+        self.assert_seven_bit(form)
+        self.assertIn(b"boundary=b\r\n\r\n--b\r\n", form)
+
+    def test_a_multipart_that_says_it_is_encoded(self) -> None:
+        for encoding in ("base64", "quoted-printable"):
+            form = converted(
+                crlf(
+                    "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+                    f"Content-Transfer-Encoding: {encoding}\n\n--b\n\nsome words, é\n--b--\n"
+                )
+            )
+            self.assertIn(b"some words, =C3=A9", form)
+            self.assert_seven_bit(form)
+
+    def test_octets_that_quoted_printable_must_not_have(self) -> None:
+        head = crlf(
+            "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+            "Content-Transfer-Encoding: quoted-printable\n\n"
+        )
+        form = self.assert_same(head + crlf("a=C3=A9 é=\nb=20 \n"))
+        self.assertTrue(form.endswith(b"\r\n\r\na=C3=A9 =C3=A9=\r\nb=20 \r\n"))
+        lines = ("é" * 5000, "=41é" * 3000, "x" * 8190 + "=41é=42", "é" + "x" * 30_000, "é" * 400 + "\nx\n")
+        for line in lines:
+            with self.subTest(line=line[:10]):
+                self.assert_same(head + crlf(line))
+
+    def test_octets_that_base64_must_not_have(self) -> None:
+        head = "MIME-Version: 1.0\nContent-Type: image/x\nContent-Transfer-Encoding: base64\n\n"
+        form = converted(crlf(head + "SG\u00a0kh\n\u0000SGkh\n"))
+        self.assertEqual(form, crlf(head + "SGkh\nSGkh\n"))
+
+    def test_encodings_that_do_not_exist(self) -> None:
+        for encoding in ("8-bit", "utf-8", "none", "7 bit", "Plain"):
+            form = converted(
+                crlf(
+                    "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+                    f"Content-Transfer-Encoding: {encoding}\n\nsome words, é\n"
+                )
+            )
+            self.assertEqual(form.count(b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"), 1)
+            self.assertNotIn(f": {encoding}\r\n".encode(), form)
+
+    def test_a_report_with_other_octets(self) -> None:
+        form = converted(
+            crlf(
+                "MIME-Version: 1.0\nContent-Type: multipart/report; boundary=b\n\n--b\n\nx\n--b\n"
+                "Content-Type: message/delivery-status\n\nReporting-MTA: dns; a\n\n"
+                "Final-Recipient: rfc822; a@b\nDiagnostic-Code: smtp; 550 unzustellbar, gelöscht\n--b--\n"
+            )
+        )
+        self.assertIn(b"Content-Type: message/global-delivery-status\r\n", form)
+        self.assertIn(b"gel=C3=B6scht", form)
+
+    def test_a_type_without_a_version(self) -> None:
+        form = converted(crlf("Content-Type: text/plain; charset=utf-8\n\nsome words, é\n"))
+        self.assertTrue(
+            form.startswith(
+                b"Content-Type: text/plain; charset=utf-8\r\nMIME-Version: 1.0\r\n"
+                b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+            )
+        )
+
+    def test_bare_line_ends_between_parts(self) -> None:
+        form = self.assert_same(
+            b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nhi\rho\n"
+            b"\n--b\nContent-Type: image/x\nContent-Transfer-Encoding: binary\n\n\0\n\xff\n--b--\n\r"
+        )
+        self.assertIn(b"hi\r\nho\r\n\r\n--b\r\n", form)
+
+    def test_eight_bits_may_stay(self) -> None:
+        def kept(octets: bytes) -> bytes:
+            written: list[bytes] = []
+            finish(seven_bit_form_steps(octets, scan(octets), written.append, keeps_8bit=True))
+            return b"".join(written)
+
+        form = kept(
+            crlf(
+                "Subject: é\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+                "Content-Transfer-Encoding: binary\n\né\n--b\nContent-Type: text/plain; charset=utf-8\n"
+                "Content-Transfer-Encoding: 8bit\n\né\n--b\nContent-Type: image/x\n"
+                "Content-Transfer-Encoding: binary\n\né\u0000\n--b\nContent-Type: image/x\n"
+                "Content-Transfer-Encoding: binary\n\né\n--b--\n"
+            )
+        )
+        self.assertEqual(
+            form,
+            crlf(
+                "Subject: é\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+                "Content-Transfer-Encoding: 8bit\n\né\n--b\nContent-Type: text/plain; charset=utf-8\n"
+                "Content-Transfer-Encoding: 8bit\n\né\n--b\nContent-Type: image/x\n"
+                "Content-Transfer-Encoding: base64\n\nw6kA\n\n--b\nContent-Type: image/x\n"
+                "Content-Transfer-Encoding: 8bit\n\né\n--b--\n"
+            ),
+        )
+        message = crlf("Subject: é\n\né\n")
+        self.assertEqual(kept(message), message)
 
     def test_bare_line_ends_in_a_header(self) -> None:
         form = converted("Subject: x\nMIME-Version: 1.0\nContent-Type: text/plain\n\né and words".encode())

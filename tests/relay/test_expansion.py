@@ -71,6 +71,7 @@ class AliasCase(IntakeCase):
         "d@example.org": "c@example.org",
         "closed@example.org": Refused(550, "5.7.1", "Closed"),
         "@old.example": "alice@example.org",
+        "out@old.example": "y@other.example",
         "@example.org": "",
     }
 
@@ -84,7 +85,7 @@ class AliasCase(IntakeCase):
             def expanded(witness, event: Expanded) -> None:  # noqa: N805
                 self.told.append(event)
 
-        srs = SRS("example.org", SECRET, clock=lambda: NOW)
+        srs = SRS("example.org", SECRET, domains=["old.example"], clock=lambda: NOW)
         return super().make(**{"aliases": self.table, "srs": srs, "observer": Witness(), **settings})
 
     def send(self, *recipients: str | Recipient, **options: Any) -> Sequence[str]:
@@ -111,6 +112,15 @@ class AliasCase(IntakeCase):
     def field(self, new: NewQueued, name: str) -> list[str]:
         header = bytes(new.content)[new.skip :].decode().partition("\r\n\r\n")[0]
         return [line.partition(": ")[2] for line in header.split("\r\n") if line.startswith(f"{name}:")]
+
+
+class SRSTests(AliasCase):
+    def test_the_domain_of_the_alias(self) -> None:
+        for alias, domain in (("out@example.org", "example.org"), ("out@old.example", "old.example")):
+            self.send(alias)
+            sender = self.queue.added.pop().envelope.sender
+            self.assertEqual(sender.domain, domain)
+            self.assertEqual(self.settled(self.delivery.recipient(PORT_25, sender, {})), None)
 
 
 class RecipientTests(AliasCase):

@@ -32,6 +32,7 @@ from mailproto.model import (
     Session,
 )
 from mailproto.relay import QueueDelivery, Routes
+from mailproto.relay._places import MOST_ELSEWHERE, TRUST
 from mailproto.testing import make_envelope
 
 PORT_25 = Session("ESMTP", "mx.example.org", peer="192.0.2.1", helo="client.example")
@@ -88,6 +89,7 @@ class IntakeCase(SynchronousTestCase):
     """A server of example.org with alice and bob, which sends everything but quiet.example by MX."""
 
     def setUp(self) -> None:
+        self.now = NOW
         self.store = QueueStore()
         self.queue: FakeQueue = self.store.queue
         for name in ("alice@example.org", "bob@example.org"):
@@ -101,7 +103,7 @@ class IntakeCase(SynchronousTestCase):
             Routes("mx", {"quiet.example": "off", "*.hub.example": "smtp://10.0.0.1"}),
             relay_from=["198.51.100.0/24"],
             hostname="mx.example.org",
-            clock=lambda: NOW,
+            clock=lambda: self.now,
             **settings,
         )
 
@@ -192,6 +194,27 @@ class RecipientTests(IntakeCase):
 
 
 class DeliverTests(IntakeCase):
+    def test_who_has_a_mailbox_is_asked_once_for_what_leaves(self) -> None:
+        asked: list[str] = []
+        find = self.store.directory.find
+
+        async def counted(name: str) -> str:
+            asked.append(name)
+            return await find(name)
+
+        self.patch(self.store.directory, "find", counted)
+        self.settled(self.delivery.recipient(SUBMISSION, address("x@remote.example"), {}))
+        self.deliver("x@remote.example")
+        self.assertEqual(asked, ["x@remote.example"])
+        self.now += TRUST
+        self.deliver("x@remote.example")
+        self.assertEqual(asked, ["x@remote.example"] * 2)
+
+    def test_recipients_of_which_that_is_remembered_are_few(self) -> None:
+        for number in range(MOST_ELSEWHERE + 5):
+            self.settled(self.delivery.recipient(SUBMISSION, address(f"u{number}@remote.example"), {}))
+        self.assertEqual(len(self.delivery._places._elsewhere), MOST_ELSEWHERE)
+
     def test_local_mail_does_not_touch_the_queue(self) -> None:
         [outcome] = self.deliver("bob@example.org", session=PORT_25, sender="x@remote.example")
         self.assertTrue(outcome.accepted)
@@ -309,6 +332,41 @@ class ReportTests(IntakeCase):
         self.assertIsNone(self.settled(self.delivery.prepare(lost)))
 
 
+class TwiceTests(IntakeCase):
+    """A recipient that the client names twice gets one copy."""
+
+    def test_at_another_server(self) -> None:
+        outcomes = self.deliver(
+            "x@remote.example", "X@Remote.Example.", "y@remote.example", "x@remote.example"
+        )
+        self.assertEqual([each.code for each in outcomes], [250] * 4)
+        [new] = self.queue.added
+        self.assertEqual(
+            [str(each.address) for each in new.envelope.recipients], ["x@remote.example", "y@remote.example"]
+        )
+        self.assertEqual(new.destinations, ("remote.example", "remote.example"))
+
+    def test_in_any_spelling_of_the_domain(self) -> None:
+        self.deliver("x@bücher.example", "x@xn--bcher-kva.example", "x+1@bücher.example")
+        [new] = self.queue.added
+        self.assertEqual(
+            [str(each.address) for each in new.envelope.recipients],
+            ["x@bücher.example", "x+1@bücher.example"],
+        )
+
+    def test_here(self) -> None:
+        self.deliver("alice@example.org", "Alice+x@example.org", "x@remote.example", "alice@example.org")
+        [new] = self.queue.added
+        self.assertEqual(new.placements, (Placement("alice@example.org"),))
+        self.deliver("alice@example.org", "Alice+x@example.org", "alice@example.org")
+        self.assertEqual(self.mails("alice@example.org"), 1)
+
+    def test_what_the_first_one_asked_for_counts(self) -> None:
+        first = Recipient(address("x@remote.example"), {"NOTIFY": "NEVER"})
+        self.deliver(first, Recipient(address("x@remote.example"), {"NOTIFY": "SUCCESS"}))
+        self.assertEqual(self.queue.added[0].envelope.recipients, (first,))
+
+
 class SigningTests(IntakeCase):
     """DKIM."""
 
@@ -316,9 +374,9 @@ class SigningTests(IntakeCase):
 
     def setUp(self) -> None:
         super().setUp()
-        keys = KeyFolder(self.mktemp())
-        keys.add("example.org", "mail")
-        self.delivery = self.make(signing_keys=keys, in_thread=execute)
+        self.keys = KeyFolder(self.mktemp())
+        self.keys.add("example.org", "mail")
+        self.delivery = self.make(signing_keys=self.keys, in_thread=execute)
 
     def sent(self, content: bytes, session: Session = SUBMISSION, *more: str) -> NewQueued:
         envelope = make_envelope(address("alice@example.org"), ["x@remote.example", *more], session=session)
@@ -354,8 +412,7 @@ class SigningTests(IntakeCase):
 
     def test_no_account_signs_for_another_domain_here(self) -> None:
         """Receivers would believe that the other domain's account wrote it."""
-        assert self.delivery._keys is not None
-        self.delivery._keys.add("other.example", "mail")
+        self.keys.add("other.example", "mail")
         content = b"From: boss@other.example\r\n" + MESSAGE
         self.assertEqual(bytes(self.sent(content).content), content)
         other = replace(SUBMISSION, account="boss@Other.example")
@@ -371,15 +428,13 @@ class SigningTests(IntakeCase):
         self.assertEqual(bytes(self.sent(self.FROM_ALICE, session).content).count(b"d=example.org;"), 2)
 
     def test_a_report_is_from_the_hosts_name(self) -> None:
-        assert self.delivery._keys is not None
-        self.delivery._keys.add("mx.example.org", "mail")
+        self.keys.add("mx.example.org", "mail")
         self.deliver("bob@example.org", "gone@example.org", session=PORT_25, sender="x@remote.example")
         self.assertEqual(bytes(self.queue.added.pop().content).count(b"d=mx.example.org;"), 2)
 
     def test_broken_keys(self) -> None:
-        assert self.delivery._keys is not None
-        (self.delivery._keys._path / "example.org" / "mail.pem").write_text("nonsense")
-        self.delivery._keys._known.clear()
+        (self.keys._path / "example.org" / "mail.pem").write_text("nonsense")
+        self.keys._known.clear()
         with capturedLogs() as log:
             new = self.sent(self.FROM_ALICE)
         self.assertEqual(bytes(new.content), self.FROM_ALICE)
@@ -410,11 +465,26 @@ class QueueRunTests(IntakeCase):
             "b.a.remote.example",
             "notremote.example",
             "remote.example.net",
+            "bücher.remote.example",
+            "a.xn--bcher-kva.remote.example",
+            "a.BÜCHER.example",
+            "bücher",
         ):
             envelope = make_envelope(address("alice@example.org"), [f"x@{each}"], session=SUBMISSION)
             self.settled(delivery.deliver(envelope, Content(MESSAGE)))
         self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "remote.example")), 1)
-        self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "@Remote.example")), 3)
+        self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "@Remote.example")), 5)
+        for node, number in (
+            ("bücher.remote.example", 1),
+            ("xn--bcher-kva.remote.example", 1),
+            ("@bücher.remote.example", 2),
+            ("@xn--bcher-kva.remote.example", 2),
+            ("A.XN--BCHER-KVA.example", 1),
+            ("@XN--BCHER-KVA.example", 1),
+            ("@xn--bcher-kva", 1),
+            ("[192.0.2.1]", 0),
+        ):
+            self.assertEqual(self.settled(delivery.run_queue(TRUSTED, node)), number, node)
         self.assertEqual(self.settled(delivery.run_queue(TRUSTED, "@other.example")), 0)
 
     def test_a_domain(self) -> None:
@@ -426,6 +496,11 @@ class QueueRunTests(IntakeCase):
         self.assertEqual(self.settled(self.delivery.run_queue(TRUSTED, "remote.example")), 3)
         self.assertEqual(self.queue.changed, [([3, 7], QueueChange.RETRY), ([9], QueueChange.RETRY)])
         self.assertEqual({each.domain for each in self.queue.wanted}, {"remote.example"})
+
+    def test_what_is_no_domain(self) -> None:
+        for node in ("@", "x@remote.example", "a..b", "-", "@@a.example"):
+            error = self.refused(self.delivery.run_queue(TRUSTED, node), MailError)
+            self.assertEqual((error.code, error.enhanced), (501, "5.5.4"), node)
 
     def test_a_queues_name(self) -> None:
         error = self.refused(self.delivery.run_queue(TRUSTED, "#fast"), MailError)

@@ -84,6 +84,12 @@ class OpenRelayTests(SynchronousTestCase):
                 talk.play(f"C: MAIL FROM:{sender}\nS: 250 ...\nC: RCPT TO:{path}\nS: 5...")
         self.assertEqual(self.settled(self.store.queue.find(QueueFilter())), [])
 
+    def test_enquiries_tell_nothing(self) -> None:
+        talk = self.dialogue()
+        talk.play("S: 220 ...\nC: EHLO tester\nS*: 250-...\nS: 250 HELP")
+        for name in ("alice", "alice@example.org", "nobody@example.org", "<x@remote.example>"):
+            talk.play(f"C: VRFY {name}\nS: 252 2.1.5 ...\nC: EXPN {name}\nS: 550 5.7.2 ...")
+
     def test_the_null_sender_with_many_recipients(self) -> None:
         talk = self.dialogue()
         talk.play("S: 220 ...\nC: EHLO tester\nS*: 250-...\nS: 250 HELP\nC: MAIL FROM:<>\nS: 250 ...")

@@ -36,7 +36,7 @@ class Case(SynchronousTestCase):
     def open(self, *addresses: str, **parts: Any) -> Deferred[SMTPClient]:
         timeouts = parts.pop("timeouts", None)
         opener = Opener(self.net, hostname="relay.example", timeouts=timeouts)
-        exchange = Exchange("mx.example", addresses or (FIRST,), **{"tls": PLAIN, **parts})
+        exchange = Exchange(parts.pop("host", "mx.example"), addresses or (FIRST,), **{"tls": PLAIN, **parts})
         opening = ensureDeferred(opener.open_client(exchange))
         self.net.run(lambda: bool(opening.called), 4000)
         return opening
@@ -89,8 +89,25 @@ class ErrorTests(Case):
         self.assertEqual((type(error), error.code, error.enhanced), (ConnectFailed, 451, "4.4.1"))
         self.assertEqual(
             str(error),
-            "mx.example:25: 192.0.2.1: Cannot connect to 192.0.2.1:25: Connection was refused by other side;"
-            " 192.0.2.2: Cannot connect to 192.0.2.2:25: no answer within 30 s",
+            "Cannot connect to mx.example:25: 192.0.2.1: Connection was refused by other side;"
+            " 192.0.2.2: no answer within 30 s",
+        )
+
+    def test_a_reason_is_said_once(self) -> None:
+        self.network(serving(connect=REFUSE), serving(connect=REFUSE))
+        self.assertEqual(
+            str(self.error(FIRST, SECOND)),
+            "Cannot connect to mx.example:25 (192.0.2.1, 192.0.2.2): Connection was refused by other side",
+        )
+        self.network(serving(connect=REFUSE))
+        self.assertEqual(
+            str(self.error(FIRST)),
+            "Cannot connect to mx.example:25 (192.0.2.1): Connection was refused by other side",
+        )
+        self.network(serving(connect=REFUSE))
+        self.assertEqual(
+            str(self.error(FIRST, host=FIRST)),
+            "Cannot connect to 192.0.2.1:25: Connection was refused by other side",
         )
 
     def test_a_refusal_has_the_servers_words(self) -> None:
@@ -116,7 +133,7 @@ class ErrorTests(Case):
     def test_all_addresses_have_one_limit_of_time(self) -> None:
         self.network(serving(greeting=SILENT))
         error = self.error(FIRST, SECOND, timeouts=SMTPTimeouts(opening=400))
-        self.assertEqual(str(error), "mx.example:25: not ready within 400 s")
+        self.assertEqual(str(error), "Cannot connect to mx.example:25: not ready within 400 s")
         self.assertEqual(self.net.asked, [FIRST, SECOND])
         self.assertEqual(error.code, 451)
 

@@ -50,6 +50,26 @@ class SRSTests(SynchronousTestCase):
             self.assertRegex(str(rewritten), r'\A"?SRS0=.{4}=[A-Z2-7]{2}=.*@example\.org\Z')
             self.assertEqual(self.srs.restore(rewritten), address(text))
 
+    def test_several_domains(self) -> None:
+        self.srs = SRS("example.org", SECRET, domains=["example.org", "Bücher.example"], clock=lambda: NOW)
+        sender = address("alice@remote.example")
+        for alias_domain, domain in (
+            ("example.org", "example.org"),
+            ("xn--bcher-kva.example", "Bücher.example"),
+            ("other.example", "example.org"),
+            ("", "example.org"),
+        ):
+            rewritten = self.srs.rewrite(sender, alias_domain)
+            self.assertEqual(rewritten.domain, domain)
+            self.assertEqual(self.srs.restore(rewritten), sender)
+        bob = address("bob@bücher.example")
+        self.assertIs(self.srs.rewrite(bob, "example.org"), bob)
+        self.assertIsNone(self.srs.restore(rewritten.__class__(rewritten.local, "other.example")))
+        with self.assertRaisesRegex(ValueError, "each of domains must be a domain"):
+            SRS("example.org", SECRET, domains=["a..b"])
+        with self.assertRaisesRegex(TypeError, "domains must be"):
+            SRS("example.org", SECRET, domains="example.org")
+
     def test_what_is_not_rewritten(self) -> None:
         long = Address("x" * MAX_LOCAL_PART, "remote.example")
         for path in (NULL_PATH, Address("Postmaster", ""), address("bob@EXAMPLE.org"), long):

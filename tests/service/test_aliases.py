@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Address, QueueFilter, Session
 from mailproto.service import Options, RelaySettings, SettingError, Settings
-from mailproto.service._aliases import LOOK_INTERVAL, AliasesService, remembered_aliases
+from mailproto.service._aliases import AliasesService, remembered_aliases
 from mailproto.service._data import DataService
+from mailproto.service._watched_files import LOOK_INTERVAL
 from mailproto.testing import make_envelope
 from tests.service.test_mail_service import ANY, MailServiceCase, servers_of
 from tests.service.test_tls import Reactor

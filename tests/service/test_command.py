@@ -72,6 +72,24 @@ class CommandTests(ProgramCase):
             1, "mailproto: carol@localhost: No such account\n", "user", "disable", "carol@localhost"
         )
 
+    def test_quota(self) -> None:
+        self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="secret\n")
+        nothing = "0 of any number of octets\n0 of any number of messages\n"
+        for said, *options in (
+            (nothing,),
+            ("0 of 1610612736 octets\n0 of any number of messages\n", "--storage", "1536m"),
+            ("0 of 1610612736 octets\n0 of 20 messages\n", "--messages=20"),
+            ("0 of any number of octets\n0 of 0 messages\n", "--messages=0", "--storage=none"),
+            (nothing, "--messages=default", "--storage=default"),
+        ):
+            self.assert_says(0, said, "user", "quota", "BOB@localhost", *options)
+        for option, value, reason in (
+            ("--storage", "1.5G", "not a number of octets, such as 500M or 1G: '1.5G'"),
+            ("--messages", "1K", "not a number: '1K'"),
+        ):
+            line = f"mailproto: {option}: {reason}\n"
+            self.assert_says(1, line, "user", "quota", "bob@localhost", f"{option}={value}")
+
     def test_spellings(self) -> None:
         name = "jose\u0301@bücher.example"
         self.assert_says(0, "", "user", "add", name, "--password-stdin", given="secret\n")

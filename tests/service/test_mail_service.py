@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from mailproto.auth import Password
 from mailproto.auth.credentials import IScramProof
 from mailproto.auth.sasl import server_mechanisms
 from mailproto.backends import MemoryStore
@@ -28,6 +29,7 @@ from mailproto.service import (
     AuthSettings,
     MailService,
     ProxySettings,
+    RelaySettings,
     Reporter,
     ServiceLimits,
     SettingError,
@@ -263,6 +265,19 @@ class MailServiceTests(MailServiceCase):
             await self.start(service)
             await service.stopService()
             self.assertEqual(said, expected)
+
+    async def test_credentials_without_verified_tls(self) -> None:
+        for query, number in (("?tls=none", 1), ("", 0)):
+            way = f"smtp://mail.example.net{query}"
+            relay = RelaySettings(way=way, credentials={"mail.example.net": Password("bob", "secret")})
+            self.more = {"relay": relay}
+            service = self.service(smtp=[ANY])
+            with capturedLogs() as log:
+                await self.start(service)
+            await service.stopService()
+            lines = [formatEvent(each) for each in log if each.get("log_level") is LogLevel.warn]
+            self.assertEqual(len(lines), number)
+            self.assertTrue(all("only SCRAM is used to sign in there" in line for line in lines))
 
     async def test_stop_without_start(self) -> None:
         await self.service().stopService()

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth.sasl import DEFAULT_MECHANISMS
 from mailproto.relay.limits import RelayLimits
-from mailproto.service import Options, ServiceLimits, Settings, SMTPSettings, TLSSettings
+from mailproto.service import Options, QuotaSettings, ServiceLimits, Settings, SMTPSettings, TLSSettings
 from mailproto.smtp.limits import SMTPLimits
 
 
@@ -60,6 +60,21 @@ class GivenTests(SynchronousTestCase):
             [("alice@example.org", "a:b c"), ("bob+x@localhost", "ü")],
         )
         self.assertNotIn("a:b c", repr(settings))
+
+    def test_quota(self) -> None:
+        self.assertEqual(parse().quota, QuotaSettings())
+        settings = parse("--quota", "1G", "--quota-messages=100000")
+        self.assertEqual(settings.quota, QuotaSettings(storage=1 << 30, messages=100_000))
+        self.assertEqual(parse("--quota", "10k").quota.storage, 10_240)
+        for option, wrong, reason in (
+            ("--quota", "1.5G", "not a number of octets, such as 500M or 1G: '1.5G'"),
+            ("--quota", "9999999999T", "not a number of octets, such as 500M or 1G: '9999999999T'"),
+            ("--quota", "", "not a number of octets, such as 500M or 1G: ''"),
+            ("--quota", "0", "must be a whole number of at least 1, not 0"),
+            ("--quota-messages", "-1", "not a number: '-1'"),
+        ):
+            error = self.assertRaises(UsageError, parse, f"{option}={wrong}")
+            self.assertIn(f"{option}: {reason}", str(error))
 
     def test_mechanisms(self) -> None:
         self.assertEqual(parse().auth.mechanisms, DEFAULT_MECHANISMS)
@@ -212,7 +227,10 @@ class ErrorTests(SynchronousTestCase):
         self.assertIn("smtp.recipients: ", self.assert_wrong("--limit", "smtp.recipients=many"))
 
     def test_size_must_be_a_number(self) -> None:
-        self.assertIn("50MB", self.assert_wrong("--max-message-size", "50MB"))
+        self.assertEqual(
+            self.assert_wrong("--max-message-size", "50MB"),
+            "--max-message-size 50MB: must be a number of octets, such as 52428800",
+        )
 
     def test_no_password_in_an_error(self) -> None:
         for value in (

@@ -114,6 +114,23 @@ class QueueCommandTests(SynchronousTestCase):
         self.assertEqual(printed, "delete: 0 messages\n")
         self.assertEqual(error, "not in the queue, or not as the options say: 1")
 
+    def test_odd_filters(self) -> None:
+        """An empty one, from a shell variable that is not set, must not mean all messages."""
+        for words, text in (
+            (("delete", "--domain", "", "--sender", "alice"), "argument --domain: it is empty"),
+            (("hold", "--sender", " "), "argument --sender: it is empty"),
+            (("retry", "--recipient="), "argument --recipient: it is empty"),
+            (("list", "9" * 20), "must be a message's number"),
+            (("list", "--", "-5"), "must be a message's number"),
+            (("list", "1.5"), "must be a message's number"),
+            (("list", "--age", "5w"), "'5w' must be a length of time: seconds such as 90"),
+        ):
+            self.patch(sys, "stderr", said := io.StringIO())
+            self.assertRaises(SystemExit, self.parser.parse_args, words)
+            self.assertIn(text, said.getvalue())
+        self.assertEqual(self.failing("list", "9" * 18)[1], f"not in the queue: {'9' * 18}")
+        self.assertIn("x@b.example", self.command("list", "--domain", " B.Example. "))
+
     def test_show_all(self) -> None:
         _, error = self.failing("show")
         self.assertEqual(error, "name messages to show by their numbers or a filter, or say --all")

@@ -54,6 +54,15 @@ class RelaySettingsTests(SynchronousTestCase):
         self.assertEqual(relay.servers, [("127.0.0.1", 5353), ("::1", 53)])
         self.assertEqual((relay.mx_port, relay.retry, relay.lifetime, relay.delay_notice), (2525, 5, 600, 0))
 
+    def test_times_have_units(self) -> None:
+        relay = parse("--retry", "90s", "--lifetime", "2d", "--delay-notice", "4h").relay
+        self.assertEqual((relay.retry, relay.lifetime, relay.delay_notice), (90, 172_800, 14_400))
+        given, default = parse().relay, RelaySettings()
+        self.assertEqual(
+            (given.retry, given.lifetime, given.delay_notice),
+            (default.retry, default.lifetime, default.delay_notice),
+        )
+
     def test_reports_about_tls(self) -> None:
         self.assertIsNone(parse().relay.tls_reports)
         self.assertEqual(parse("--tls-reports", "tls@example.org").relay.tls_reports, "tls@example.org")
@@ -68,14 +77,27 @@ class RelaySettingsTests(SynchronousTestCase):
             (("--route", "a.example=mx", "--route", "A.example=off"), "--route: "),
             (("--relay-from", "192.0.2.0/33"), "--relay-from"),
             (("--resolver", "127.0.0.1"), "--resolver: not the address and port of a DNS server"),
-            (("--resolver", "dns.example:53"), "--resolver: not the address and port"),
+            (
+                ("--resolver", "dns.example:53"),
+                "--resolver: not the address and port of a DNS server: 'dns.example:53'; one is "
+                "127.0.0.1:53 or [::1]:53; a name has no address before there is a DNS server to ask",
+            ),
+            (("--resolver", "localhost"), "a name has no address"),
+            (("--resolver", "::1:53"), "one is 127.0.0.1:53 or [::1]:53"),
+            (("--resolver", "127.0.0.1:0"), "one is 127.0.0.1:53 or [::1]:53"),
+            (("--resolver", ""), "--resolver: not the address and port"),
             (("--tls-reports", "nobody"), "--tls-reports: "),
             (("--tls-reports", "bücher@a.example"), "--tls-reports: "),
-            (("--mx-port", "0"), "--mx-port: not a number"),
-            (("--mx-port", "65536"), "--mx-port 65536: no port"),
+            (("--mx-port", "0"), "--mx-port 0: must be a port, a number from 1 to 65535"),
+            (("--mx-port", "65536"), "--mx-port 65536: must be a port"),
             (("--relay-from", "unix"), "--relay-from: "),
             (("--relay-from", "10.0.0.0/8", "--proxy", "10.1.2.3"), "--relay-from: a proxy is among them"),
-            (("--retry", "0"), "--retry: not a number of at least 1"),
+            (("--retry", "0"), "--retry 0: must be at least 1s"),
+            (("--retry", "soon"), "--retry soon: must be a length of time: seconds such as 90, or 90s"),
+            (("--retry", ""), "--retry: must be a length of time"),
+            (("--lifetime", "5 days"), "--lifetime 5 days: must be a length of time"),
+            (("--delay-notice", "-1"), "--delay-notice -1: must be a length of time"),
+            (("--delay-notice", "99999d"), "--delay-notice 99999d: must be at most 10000d"),
             (("--relay-credentials", "/nowhere/at/all"), "--relay-credentials /nowhere/at/all: No such file"),
             (("--relay-credentials", ""), "--relay-credentials: a path is missing"),
             (("--relay", ""), "--relay: a next hop must be "),
@@ -120,6 +142,23 @@ class CredentialsTests(SynchronousTestCase):
         assert next_hop is not None
         self.assertEqual(next_hop.credentials, Password("alice", "top secret "))
         self.assertNotIn("top secret", repr(settings))
+
+    def test_where_no_certificate_is_demanded(self) -> None:
+        file = self.file("Mail.example.net alice x\n127.0.0.1 bob x\nother.example carol x\n")
+        for arguments, found in (
+            (("--relay", "smtp://mail.example.net"), []),
+            (("--relay", "smtp://mail.example.net?tls=verified"), []),
+            (("--relay", "smtp://127.0.0.1?tls=none"), []),
+            (("--relay", "smtp://third.example?tls=none"), []),
+            (("--relay", "mx"), []),
+            (("--relay", "smtp://mail.example.net?tls=none"), ["smtp://mail.example.net:25?tls=none"]),
+            (
+                ("--relay", "off", "--route", "a.example=smtp://OTHER.example?tls=required"),
+                ["smtp://other.example:25?tls=required"],
+            ),
+        ):
+            settings = parse(*arguments, "--relay-credentials", file)
+            self.assertEqual([str(hop) for hop in settings.relay.unverified(settings.domains)], found)
 
     def test_what_is_wrong_shows_no_password(self) -> None:
         for text, mode, reason in (

@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.service import SettingError, TLSSettings
 from mailproto.service._data import DataService
-from mailproto.service._tls import LOOK_INTERVAL, TLSService
+from mailproto.service._tls import TLSService
+from mailproto.service._watched_files import LOOK_INTERVAL
 from tests.tls.certificates import make_certificate, write_pair
 
 

@@ -5,7 +5,7 @@ import unittest
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import MemoryStore
-from mailproto.backends import _memory as memory
+from mailproto.backends import _memory_account as memory
 from mailproto.backends._memory_mailbox import MemoryMailbox
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import AppendedMessage

@@ -9,15 +9,27 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailproto.backends._annotations import SERVER, asked_entries, changed_entries
 from mailproto.backends._names import entries
-from mailproto.backends.sqlite import _reading, _tree
+from mailproto.backends._usage import ROOT
+from mailproto.backends.sqlite import _account_changes, _annotations, _quotas, _reading, _tree
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._long_changes import moving
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
-from mailproto.errors import NoSuchAccount, NoSuchMailbox
+from mailproto.errors import NoPermission, NoSuchAccount, NoSuchMailbox, NoSuchQuotaRoot
 from mailproto.interfaces import IAccount
-from mailproto.model import DELIMITER, INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
+from mailproto.model import (
+    DELIMITER,
+    INBOX,
+    AccountChanges,
+    MailboxEntry,
+    MailboxStatus,
+    Quota,
+    QuotaLimits,
+    canonical_mailbox_name,
+)
 
 __all__ = ["SQLiteAccount"]
 
@@ -35,7 +47,7 @@ _RENAME = 500
 _NAMES = "SELECT group_concat(name, char(10)) FROM (SELECT name FROM TABLE WHERE account = ? ORDER BY name)"
 
 
-@implementer(IAccount)
+@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
 class SQLiteAccount:
     """An account by its id: a new account under the same name is another one."""
 
@@ -103,6 +115,59 @@ class SQLiteAccount:
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IAccount.watch`."""
         return self._database.hints.watch_account(self._id, listener)
+
+    # IQuota
+
+    async def quota_roots(self, mailbox: str) -> Sequence[str]:
+        """See `IQuota.quota_roots`."""
+        self._database.read(_find, self._id, canonical_mailbox_name(mailbox))
+        return (ROOT,)
+
+    async def quota(self, root: str) -> Quota:
+        """See `IQuota.quota`."""
+        if root != ROOT:
+            raise NoSuchQuotaRoot
+        return self._database.read(_quotas.quota_of, self._id)
+
+    async def set_quota(self, root: str, limits: QuotaLimits) -> Quota:
+        """See `IQuota.set_quota`."""
+        raise NoPermission
+
+    async def deleted_storage(self, mailbox: str) -> int:
+        """See `IQuota.deleted_storage`."""
+        id_, _ = self._database.read(_find, self._id, canonical_mailbox_name(mailbox))
+        return self._database.read(_quotas.deleted_storage, id_)
+
+    # IAnnotations
+
+    async def annotations(
+        self, mailbox: str, entries: Sequence[str], depth: int | None = 0
+    ) -> Mapping[str, bytes]:
+        """See `IAnnotations.annotations`."""
+        where = self._annotated(mailbox)
+        read = self._database.read
+        return read(_annotations.read_annotations, self._id, where, self._id, asked_entries(entries), depth)
+
+    async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
+        """See `IAnnotations.annotate`."""
+        where = self._annotated(mailbox)
+        changed = changed_entries(mailbox, values)
+        if changed:
+            weight = REQUEST * (1 + len(changed))
+            await self._change(_annotations.annotate, where, self._id, changed, weight=weight)
+
+    # IMailboxChanges
+
+    async def mailbox_changes(self, modseq: int) -> AccountChanges:
+        """See `IMailboxChanges.mailbox_changes`."""
+        database = self._database
+        return await _account_changes.changes_since(database.read, database.pause, self._id, modseq)
+
+    def _annotated(self, mailbox: str) -> int:
+        if mailbox != SERVER:
+            return self._database.read(_find, self._id, canonical_mailbox_name(mailbox))[0]
+        self._database.read(_check_exists, self._id)
+        return _annotations.SERVER_ID
 
 
 def _list(connection: sqlite3.Connection, account: int) -> tuple[dict[str, str | None], set[str]]:

@@ -9,13 +9,16 @@ message uses it.
 from __future__ import annotations
 
 import json
+import time
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends._uid_runs import UidPairs
+from mailproto.backends.sqlite._annotations import remove_annotations
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
+from mailproto.backends.sqlite._quotas import check_room
 from mailproto.backends.sqlite._threads import join_threads, leave_threads
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
@@ -51,7 +54,7 @@ def store(
     unchanged_since: int | None,
 ) -> StoreResult:
     """See `IMailbox.store`."""
-    _, modseq = _numbers(transaction, mailbox)
+    _, modseq, _ = _numbers(transaction, mailbox)
     modseq += 1  # used only if there is a change
     found, modseqs = array("I"), array("Q")
     refused: list[int] = []
@@ -100,11 +103,21 @@ def store(
 
 def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> UidPairs:
     """See `IMailbox.copy`."""
-    _numbers(transaction, source)
-    uid_next, modseq = _numbers(transaction, target)
+    pairs, _, into = _copy(transaction, source, uids, target)
+    if pairs:
+        check_room(transaction, into)
+    return pairs
+
+
+def _copy(
+    transaction: Transaction, source: int, uids: Sequence[int], target: int
+) -> tuple[UidPairs, int, int]:
+    """Copy messages; returns the accounts of the source and the target, too."""
+    _, _, from_ = _numbers(transaction, source)
+    uid_next, modseq, into = _numbers(transaction, target)
     these = _present(transaction, source, uids)
     if not these:
-        return UidPairs((), ())
+        return UidPairs((), ()), from_, into
     asked = (source, json.dumps(these))
     if source != target:
         rows = transaction.execute(f"SELECT DISTINCT keywords FROM messages WHERE {_THESE}", asked)
@@ -119,22 +132,25 @@ def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int
     )
     join_threads(transaction.connection, _THESE, asked)
     transaction.execute(
-        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
-        " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered,"
+        "INSERT INTO messages"
+        " (mailbox, uid, flags, keywords, modseq, saved, internal_date, size, body, thread)"
+        " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered, ?,"
         f" internal_date, size, body, thread FROM messages WHERE {_THESE}"
         " WINDOW numbered AS (ORDER BY uid)",
-        (target, uid_next - 1, modseq, *asked),
+        (target, uid_next - 1, modseq, int(time.time()), *asked),
     )
     modseq += len(these)
     transaction.execute("UPDATE mailboxes SET uid_next = ? WHERE id = ?", (uid_next + len(these), target))
     _moved_on(transaction, target, modseq)
-    return UidPairs(these, range(uid_next, uid_next + len(these)))
+    return UidPairs(these, range(uid_next, uid_next + len(these))), from_, into
 
 
 def move(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> UidPairs:
     """See `IMailbox.move`."""
-    pairs = copy(transaction, source, uids, target)
+    pairs, from_, into = _copy(transaction, source, uids, target)
     _remove(transaction, source, pairs.sources.tolist())
+    if pairs and from_ != into:
+        check_room(transaction, into)
     return pairs
 
 
@@ -170,6 +186,7 @@ def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
 
 def discard_mailboxes(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:
     """Delete the mailboxes that match the condition ``which``; `discard_some` removes their messages."""
+    remove_annotations(transaction, which, those)
     transaction.execute(f"INSERT INTO discarded (mailbox) SELECT id FROM mailboxes WHERE {which}", those)
     transaction.execute(f"DELETE FROM mailboxes WHERE {which}", those)
     transaction.leaves_work = True
@@ -208,16 +225,16 @@ def remove_unused_bodies(transaction: Transaction, count: int) -> bool:
     return len(rows) == count
 
 
-def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int]:
-    """The mailbox's next UID, and the last modseq of its account."""
+def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int, int]:
+    """The mailbox's next UID, and the last modseq and the id of its account."""
     row = transaction.execute(
-        "SELECT mailboxes.uid_next, accounts.modseq FROM mailboxes"
+        "SELECT mailboxes.uid_next, accounts.modseq, accounts.id FROM mailboxes"
         " JOIN accounts ON accounts.id = mailboxes.account WHERE mailboxes.id = ?",
         (mailbox,),
     ).fetchone()
     if row is None:
         raise NoSuchMailbox
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 def _moved_on(transaction: Transaction, mailbox: int, modseq: int) -> None:
@@ -263,7 +280,7 @@ def _remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> None
     _count(transaction, mailbox, *asked, sign=-1)
     _release_bodies(transaction, _THESE, asked)
     transaction.execute(f"DELETE FROM messages WHERE {_THESE}", asked)
-    _, modseq = _numbers(transaction, mailbox)
+    _, modseq, _ = _numbers(transaction, mailbox)
     modseq += 1
     runs = [(mailbox, modseq, first, last) for first, last in _runs(uids)]
     transaction.connection.executemany(

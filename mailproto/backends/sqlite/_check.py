@@ -13,7 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mailproto.backends.sqlite._check_counts import account_counts, counters, mailbox_counts, name_counts
+from mailproto.backends.sqlite._check_counts import (
+    account_counts,
+    counters,
+    mailbox_counts,
+    name_counts,
+    usage_counts,
+)
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._faults import Fault, Look
 from mailproto.backends.sqlite._queue_check import QUEUE_COUNTERS, QUEUE_ROWS
@@ -135,6 +141,21 @@ def _strays(connection: sqlite3.Connection) -> Iterator[Fault]:
                 f"{count} rows of {table} belong to mailbox {mailbox}, which is not there",
                 ("INSERT OR IGNORE INTO discarded (mailbox) VALUES (?)", (mailbox,)),
             )
+
+
+def _stray_annotations(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for account, mailbox, count in connection.execute(
+        "SELECT annotations.account, mailbox, count(*) FROM annotations LEFT JOIN mailboxes"
+        " ON mailboxes.id = mailbox AND mailboxes.account = annotations.account"
+        " LEFT JOIN accounts ON accounts.id = annotations.account"
+        " WHERE accounts.id IS NULL OR (mailbox > 0 AND mailboxes.id IS NULL)"
+        " GROUP BY annotations.account, mailbox"
+    ):
+        yield Fault(
+            "strays",
+            f"{count} annotations belong to mailbox {mailbox} of account {account}, which is not there",
+            ("DELETE FROM annotations WHERE account = ? AND mailbox = ?", (account, mailbox)),
+        )
 
 
 def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -271,9 +292,11 @@ _LOOKS: Sequence[Look] = (
     _bodies,  # first: one that is counted wrongly would be cleared away after any other repair
     mailbox_counts,
     account_counts,
+    usage_counts,
     name_counts,
     counters,
     _strays,
+    _stray_annotations,
     _threads,
     *QUEUE_COUNTERS,
 )

@@ -11,7 +11,7 @@ from mailproto.backends.sqlite._faults import Fault
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT
 from mailproto.printable import printable
 
-__all__ = ["account_counts", "counters", "mailbox_counts", "name_counts"]
+__all__ = ["account_counts", "counters", "mailbox_counts", "name_counts", "usage_counts"]
 
 _COUNT_RECENT = (
     "UPDATE mailboxes SET recent = (SELECT count(*) FROM messages WHERE mailbox = mailboxes.id"
@@ -77,9 +77,29 @@ def account_counts(connection: sqlite3.Connection) -> Iterator[Fault]:
             yield Fault("accounts", f"account {printable(name)} has no INBOX")
 
 
+def usage_counts(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """Compares what accounts are said to use with their mailboxes."""
+    # Done after the mailboxes: a repair of those changes this, too.
+    for id_, name, *kept_and_counted in connection.execute(
+        "SELECT accounts.id, accounts.name, accounts.messages, accounts.octets,"
+        " coalesce(sum(mailboxes.messages), 0), coalesce(sum(mailboxes.size), 0) FROM accounts"
+        " LEFT JOIN mailboxes ON mailboxes.account = accounts.id GROUP BY accounts.id"
+    ):
+        kept, counted = kept_and_counted[:2], kept_and_counted[2:]
+        for figure, is_, should in zip(("messages", "octets"), kept, counted, strict=True):
+            if is_ != should:
+                yield Fault(
+                    "accounts",
+                    f"account {printable(name)}: {figure} of its quota is {is_}, and must be {should}",
+                    (f"UPDATE accounts SET {figure} = {figure} + ? WHERE id = ?", (should - is_, id_)),
+                )
+
+
 _NAMES = " UNION ALL ".join(
     f"SELECT account, '{table}' AS kind, 1 AS number, length(CAST(name AS BLOB)) AS octets FROM {table}"
     for table in ("mailboxes", "subscriptions", "retired")
+) + (
+    " UNION ALL SELECT account, 'annotations', 1, length(entry) + coalesce(length(value), 0) FROM annotations"
 )
 
 

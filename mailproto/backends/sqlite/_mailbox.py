@@ -23,6 +23,7 @@ from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
+from mailproto.interfaces.add_ons import ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
@@ -47,7 +48,7 @@ _OCTETS = 4096
 """So many octets of an appended message have the weight 1 for the writer."""
 
 
-@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent)
+@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent, ISaveDates)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """Work for the writer: new messages, for many requests with few statements.
 
 Each statement in the writer's thread releases the interpreter lock and has to get it back from a busy
@@ -11,14 +12,19 @@ SMTP, this gives 4,200 deliveries a second instead of 3,200, and saves 60 us of 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from twisted.python.failure import Failure
+
 from mailproto.backends._flags import TooManyKeywords
 from mailproto.backends._threading import ThreadKeys
+from mailproto.backends._usage import full
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
+from mailproto.backends.sqlite._quotas import LIMITS, ROOM
 from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import Threads
@@ -83,7 +89,11 @@ def deliver_all(
                 outcomes.append(found)
                 continue
             try:
-                outcomes.append(placing.put(found, placement[1]))
+                outcomes.append(
+                    placing.put(found, placement[1])
+                    if placing.has_room(found, placement[1].body.size)
+                    else full()
+                )
             except TooManyKeywords as error:
                 outcomes.append(error)
         results.append(outcomes)
@@ -92,42 +102,49 @@ def deliver_all(
 
 
 @adds_content
-def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[Sequence[AppendedMessage]]:
-    """For each append: where its messages are.
+def append_all(
+    transaction: Transaction, appends: Sequence[Append]
+) -> Sequence[Sequence[AppendedMessage] | Failure]:
+    """For each append: where its messages are, or that there is no room.
 
     :raises NoSuchMailbox:
     :raises TooManyKeywords: a mailbox has too many.
     """
     mailboxes: dict[int, Mailbox] = {}
     placing = Placing(transaction)
-    results = []
+    results: list[Sequence[AppendedMessage] | Failure] = []
     for append in appends:
         mailbox = mailboxes.get(append.mailbox)
         if mailbox is None:
             row = transaction.execute(
-                "SELECT accounts.id, accounts.modseq, mailboxes.uid_next FROM mailboxes"
-                " JOIN accounts ON accounts.id = mailboxes.account WHERE mailboxes.id = ?",
+                f"SELECT mailboxes.uid_next, accounts.id, accounts.modseq, {ROOM} FROM mailboxes"
+                f" JOIN accounts ON accounts.id = mailboxes.account {LIMITS} WHERE mailboxes.id = ?",
                 (append.mailbox,),
             ).fetchone()
             if row is None:
                 raise NoSuchMailbox
-            account, modseq, uid_next = row
-            mailbox = mailboxes[append.mailbox] = Mailbox(
-                append.mailbox, placing.account(account, modseq), uid_next
-            )
-        results.append([placing.put(mailbox, arrival) for arrival in append.arrivals])
+            uid_next, *account = row
+            mailbox = mailboxes[append.mailbox] = Mailbox(append.mailbox, placing.account(*account), uid_next)
+        octets = sum([arrival.body.size for arrival in append.arrivals])
+        results.append(
+            [placing.put(mailbox, arrival) for arrival in append.arrivals]
+            if placing.has_room(mailbox, octets, len(append.arrivals))
+            else Failure(full())
+        )
     placing.finish()
     return results
 
 
 class _Account:
-    """An account, with its last modseq."""
+    """An account, with its last modseq, and how many octets and messages it may still get."""
 
-    __slots__ = ("id", "modseq")
+    __slots__ = ("id", "messages", "modseq", "octets")
 
-    def __init__(self, id_: int, modseq: int) -> None:
+    def __init__(self, id_: int, modseq: int, octets: int, messages: int) -> None:
         self.id = id_
         self.modseq = modseq
+        self.octets = octets
+        self.messages = messages
 
 
 class Mailbox:
@@ -154,6 +171,7 @@ class Placing:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self._now = int(time.time())
         self._threads = Threads(transaction.connection)
         self._accounts: dict[int, _Account] = {}
         self._mailboxes: dict[Place, Mailbox | None] = {}
@@ -169,18 +187,19 @@ class Placing:
             return
         # If the mailbox does not exist, its columns are NULL; without the account, there is no row.
         rows = self._transaction.execute(
-            "SELECT wanted.key, accounts.folded, accounts.id, accounts.modseq,"
-            " mailboxes.name, mailboxes.id, mailboxes.uid_next"
+            "SELECT wanted.key, accounts.folded, mailboxes.name, mailboxes.id, mailboxes.uid_next,"
+            f" accounts.id, accounts.modseq, {ROOM}"
             " FROM json_each(?) AS wanted CROSS JOIN accounts ON accounts.folded = wanted.value ->> 0"
-            " LEFT JOIN mailboxes ON mailboxes.account = accounts.id AND mailboxes.name = wanted.value ->> 1",
+            f" {LIMITS} LEFT JOIN mailboxes"
+            " ON mailboxes.account = accounts.id AND mailboxes.name = wanted.value ->> 1",
             (json.dumps(wanted),),
         )
-        for index, folded, account, modseq, name, mailbox, uid_next in rows:
+        for index, folded, name, mailbox, uid_next, *account in rows:
             place = wanted[index]
             if folded == place.folded:  # compared again, because SQLite's JSON ends a text at NUL
                 is_there = name == place.mailbox
                 self._mailboxes[place] = (
-                    Mailbox(mailbox, self.account(account, modseq), uid_next) if is_there else None
+                    Mailbox(mailbox, self.account(*account), uid_next) if is_there else None
                 )
 
     def mailbox(self, place: Place) -> Mailbox | MailError:
@@ -190,9 +209,14 @@ class Placing:
         except KeyError:
             return NoSuchAccount()
 
-    def account(self, id_: int, modseq: int) -> _Account:
-        """The object for an account; there is one for each."""
-        return self._accounts.setdefault(id_, _Account(id_, modseq))
+    def account(self, id_: int, modseq: int, octets: int, messages: int) -> _Account:
+        """The object for an account; there is one for each, made of what was read first."""
+        return self._accounts.setdefault(id_, _Account(id_, modseq, octets, messages))
+
+    def has_room(self, mailbox: Mailbox, octets: int, messages: int = 1) -> bool:
+        """Whether the mailbox's account may get so much more."""
+        account = mailbox.account
+        return octets <= account.octets and messages <= account.messages
 
     def put(self, mailbox: Mailbox, arrival: Arrival) -> AppendedMessage:
         """Add a message for a mailbox.
@@ -205,13 +229,16 @@ class Placing:
         new = self._counted(body)
         self._changed[mailbox.id] = mailbox
         uid = mailbox.uid_next
-        mailbox.account.modseq += 1
-        mailbox.uid_next, mailbox.modseq = uid + 1, mailbox.account.modseq
+        account = mailbox.account
+        account.modseq += 1
+        account.octets -= body.size
+        account.messages -= 1
+        mailbox.uid_next, mailbox.modseq = uid + 1, account.modseq
         mailbox.messages += 1
         mailbox.unseen += not bits & SEEN_BIT
         mailbox.deleted += bool(bits & DELETED_BIT)
         mailbox.size += body.size
-        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, body.size, new.row[0], 0]
+        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, body.size, new.row[0], self._now, 0]
         self._messages.append((mailbox, new, row))
         return AppendedMessage(uid, mailbox.modseq)
 
@@ -238,7 +265,8 @@ class Placing:
         )
         insert(
             execute,
-            "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)",
+            "INSERT INTO messages"
+            " (mailbox, uid, flags, keywords, modseq, internal_date, size, body, saved, thread)",
             [row for _, _, row in self._messages],
         )
         transaction = self._transaction

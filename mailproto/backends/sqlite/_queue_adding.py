@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from mailproto.accounts import account_key
 from mailproto.backends._envelopes import dump_envelope
 from mailproto.backends._threading import ThreadKeys
+from mailproto.backends._usage import full
 from mailproto.backends.sqlite._bodies import Body, Digest
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._mailbox import arrival
@@ -21,7 +22,7 @@ from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import MailError
 from mailproto.message import Summary
-from mailproto.model import AppendedMessage, NewQueued, canonical_mailbox_name
+from mailproto.model import NULL_PATH, AppendedMessage, NewQueued, canonical_mailbox_name
 
 __all__ = ["UNREAD", "Adding", "Entry", "add_all", "entry"]
 
@@ -98,11 +99,18 @@ class Adding:
 
     def refusal(self, entries: Sequence[Entry]) -> MailError | None:
         """Why these cannot be accepted."""
+        coming: dict[int, list[int]] = {}  # the sizes, by account
         for each in entries:
-            for place, _ in each.placements:
+            for place, message in each.placements:
                 mailbox = self._placing.mailbox(place)
                 if isinstance(mailbox, MailError):
                     return mailbox
+                if each.message.envelope.sender == NULL_PATH:
+                    continue  # a notification, which nobody would send again
+                sizes = coming.setdefault(mailbox.account.id, [])
+                sizes.append(message.body.size)
+                if not self._placing.has_room(mailbox, sum(sizes), len(sizes)):
+                    return full()
         return None
 
     def add(self, entries: Sequence[Entry]) -> list[list[AppendedMessage]]:

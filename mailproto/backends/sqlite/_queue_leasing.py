@@ -8,7 +8,8 @@ settle it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from mailproto.backends._queue_rules import FORGET
@@ -50,110 +51,169 @@ class Wanted(NamedTuple):
 
 @in_any_order
 def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list[tuple[int, int]]]:
-    """For each request, the tokens of the leases with their messages."""
-    return [_lease(transaction, *wanted) for wanted in requests]
+    """For each request, the tokens of the leases with their messages.
+
+    All destinations are looked at together, because a busy relay leases one or two messages of each of many.
+    """
+    _forget(transaction, min(wanted.now for wanted in requests))
+    tally = Tally(transaction)
+    tally.load(wanted.destination for wanted in requests)
+    results: list[list[tuple[int, int]]] = [[] for _ in requests]
+    left = list(range(len(requests)))
+    while left:
+        each_once = {requests[at].destination: at for at in reversed(left)}
+        leased = _lease(transaction, tally, {name: requests[at] for name, at in each_once.items()})
+        for name, at in each_once.items():
+            results[at] = leased.get(name, [])
+            left.remove(at)
+    tally.finish()
+    return results
 
 
-def _lease(
-    transaction: Transaction, destination: str, now: float, until: float, messages: int, recipients: int
-) -> list[tuple[int, int]]:
+def _forget(transaction: Transaction, now: float) -> None:
     transaction.execute(
         "DELETE FROM queue_destinations WHERE name IN (SELECT name FROM queue_destinations"
         " WHERE waiting = 0 AND paused_until <= ? LIMIT ?)",
         (now - FORGET, FORGOTTEN),
     )
-    tally = Tally(transaction)
-    tally.load([destination])
-    there = tally[destination]
-    if not there.waiting:
-        return []
-    _promote(transaction, tally, there, now)
-    chosen = _choose(transaction, there, messages, recipients)
+
+
+def _lease(
+    transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted]
+) -> dict[str, list[tuple[int, int]]]:
+    """By destination, the tokens of the leases with their messages."""
+    _promote(transaction, tally, wanted)
+    chosen = _choose(transaction, {name: each for name, each in wanted.items() if tally[name].ready})
     if not chosen:
-        tally.finish()
-        return []
-    ids = json.dumps([message for message, _ in chosen])
+        return {}
     rows = rows_of(
         transaction,
-        "SELECT json_group_array(json_array(message, number, token)) FROM ("
-        "SELECT message, number, token, row_number() OVER (PARTITION BY message ORDER BY number) AS place"
-        " FROM json_each(?) CROSS JOIN queued_recipients ON message = value"
-        " WHERE phase = 2 AND destination = ?) WHERE place <= ?",
-        (ids, destination, recipients),
+        "SELECT json_group_array(json_array(destination, message, number, token)) FROM ("
+        "SELECT destination, message, number, token, chosen.value ->> 2 AS most,"
+        " row_number() OVER (PARTITION BY destination, message ORDER BY number) AS place"
+        " FROM json_each(?) AS chosen CROSS JOIN queued_recipients ON message = chosen.value ->> 0"
+        " AND destination = chosen.value ->> 1 WHERE phase = 2) WHERE place <= most",
+        (
+            json.dumps(
+                [
+                    (message, name, wanted[name].recipients)
+                    for name, messages in chosen.items()
+                    for message in messages
+                ]
+            ),
+        ),
     )
-    _end_leases(transaction, {(message, token) for message, _, token in rows if token is not None})
+    _end_leases(transaction, {(message, token) for _, message, _, token in rows if token is not None})
+    counts: dict[tuple[str, int], int] = {}
+    for name, message, _, _ in rows:
+        counts[name, message] = counts.get((name, message), 0) + 1
+        tally[name].ready -= 1
     [last] = transaction.execute(
-        "UPDATE queue_counts SET token = token + ? RETURNING token", (len(chosen),)
+        "UPDATE queue_counts SET token = token + ? RETURNING token", (len(counts),)
     ).fetchone()
-    tokens = {message: last - len(chosen) + place for place, (message, _) in enumerate(chosen, 1)}
-    counts = dict.fromkeys(tokens, 0)
-    for message, _, _ in rows:
-        counts[message] += 1
+    tokens = dict(zip(counts, range(last - len(counts) + 1, last + 1), strict=True))
     transaction.execute(
-        "UPDATE queued_recipients SET phase = 1, time = ?, token = of.value ->> 2 FROM json_each(?) AS of"
-        " WHERE message = of.value ->> 0 AND number = of.value ->> 1",
-        (until, json.dumps([(message, number, tokens[message]) for message, number, _ in rows])),
+        "UPDATE queued_recipients SET phase = 1, token = of.value ->> 2, time = of.value ->> 3"
+        " FROM json_each(?) AS of WHERE message = of.value ->> 0 AND number = of.value ->> 1",
+        (
+            json.dumps(
+                [
+                    (message, number, tokens[name, message], wanted[name].until)
+                    for name, message, number, _ in rows
+                ]
+            ),
+        ),
     )
     insert(
         transaction.execute,
         "INSERT INTO queue_leases (token, message, leased, until, recipients)",
-        [(token, message, now, until, counts[message]) for message, token in tokens.items()],
+        [
+            (token, message, wanted[name].now, wanted[name].until, counts[name, message])
+            for (name, message), token in tokens.items()
+        ],
     )
-    before = there.virtual
-    there.virtual = max(before, *(turn for _, turn in chosen))
-    there.ready -= len(rows)
-    there.since = now
-    if there.virtual // TURNS != before // TURNS:
+    for name, messages in chosen.items():
+        _take_turns(transaction, tally[name], max(messages.values()), wanted[name].now)
+    return {
+        name: [(tokens[name, message], message) for message in messages] for name, messages in chosen.items()
+    }
+
+
+def _take_turns(transaction: Transaction, destination: Destination, turn: int, now: float) -> None:
+    """Go on to a turn of a destination."""
+    before = destination.virtual
+    destination.virtual = max(before, turn)
+    destination.since = now
+    if destination.virtual // TURNS != before // TURNS:
         # Shares that are not ahead of the others need no row.
         transaction.execute(
-            "DELETE FROM queue_shares WHERE destination = ? AND turn <= ?", (destination, there.virtual)
+            "DELETE FROM queue_shares WHERE destination = ? AND turn <= ?",
+            (destination.name, destination.virtual),
         )
-    tally.finish()
-    return [(token, message) for message, token in tokens.items()]
 
 
-def _promote(transaction: Transaction, tally: Tally, destination: Destination, now: float) -> None:
+def _promote(transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted]) -> None:
     """Make ready what is due."""
-    if destination.waiting == destination.ready:
+    timed = [(name, each.now) for name, each in wanted.items() if tally[name].waiting > tally[name].ready]
+    if not timed:
         return
     due = rows_of(
         transaction,
+        "SELECT json_group_array(json_array(wanted.value ->> 0, json(("
         "SELECT json_group_array(json_array(message, number, share)) FROM"
-        " (SELECT message, number FROM queued_recipients WHERE phase = 1 AND destination = ? AND time <= ?"
-        " ORDER BY time, message, number LIMIT ?) JOIN queued ON id = message",
-        (destination.name, now, PROMOTED),
+        " (SELECT message, number FROM queued_recipients"
+        " WHERE phase = 1 AND destination = wanted.value ->> 0 AND time <= wanted.value ->> 1"
+        " ORDER BY time, message, number LIMIT ?) JOIN queued ON id = message"
+        ")))) FROM json_each(?) AS wanted",
+        (PROMOTED, json.dumps(timed)),
     )
-    if not due:
-        return
-    tally.load_shares((destination.name, share) for _, _, share in due)
-    turns = [(message, number, tally.turn(destination, share)) for message, number, share in due]
-    destination.ready += len(due)
-    transaction.execute(
-        "UPDATE queued_recipients SET phase = 2, turn = of.value ->> 2 FROM json_each(?) AS of"
-        " WHERE message = of.value ->> 0 AND number = of.value ->> 1",
-        (json.dumps(turns),),
-    )
-
-
-def _choose(
-    transaction: Transaction, destination: Destination, messages: int, recipients: int
-) -> list[tuple[int, int]]:
-    """The messages whose turn it is, each with its first turn."""
-    limit = min(_STEP * messages, LOOKED_AT)
-    while True:
-        found: dict[int, int] = {}
-        rows = rows_of(
-            transaction,
-            "SELECT json_group_array(json_array(message, turn)) FROM"
-            " (SELECT message, turn FROM queued_recipients WHERE phase = 2 AND destination = ?"
-            " ORDER BY urgency, turn, message, number LIMIT ?)",
-            (destination.name, limit),
+    tally.load_shares((name, share) for name, found in due for _, _, share in found)
+    turns = []
+    for name, found in due:
+        destination = tally[name]
+        turns += [(message, number, tally.turn(destination, share)) for message, number, share in found]
+        destination.ready += len(found)
+    if turns:
+        transaction.execute(
+            "UPDATE queued_recipients SET phase = 2, turn = of.value ->> 2 FROM json_each(?) AS of"
+            " WHERE message = of.value ->> 0 AND number = of.value ->> 1",
+            (json.dumps(turns),),
         )
-        for message, turn in rows:
-            found.setdefault(message, turn)
-        if len(found) >= messages or len(rows) < limit or limit >= LOOKED_AT:
-            return list(found.items())[:messages]
-        limit = min(8 * limit, LOOKED_AT)
+
+
+def _choose(transaction: Transaction, wanted: Mapping[str, Wanted]) -> dict[str, dict[int, int]]:
+    """By destination, the messages whose turn it is, each with its first turn."""
+    chosen: dict[str, dict[int, int]] = {}
+    looked_at = {name: _step(each.messages) for name, each in wanted.items()}
+    while looked_at:
+        limit = min(looked_at.values())
+        names = [name for name, of in looked_at.items() if of == limit]
+        found = rows_of(
+            transaction,
+            "SELECT json_group_array(json_array(value, json(("
+            "SELECT json_group_array(json_array(message, turn)) FROM"
+            " (SELECT message, turn FROM queued_recipients WHERE phase = 2 AND destination = value"
+            " ORDER BY urgency, turn, message, number LIMIT ?))))) FROM json_each(?)",
+            (limit, json.dumps(names)),
+        )
+        for name, rows in found:
+            messages: dict[int, int] = {}
+            for message, turn in rows:
+                messages.setdefault(message, turn)
+            most = wanted[name].messages
+            if len(messages) >= most or len(rows) < limit or limit >= LOOKED_AT:
+                del looked_at[name]
+                if messages:
+                    chosen[name] = dict(islice(messages.items(), most))
+            else:
+                looked_at[name] = min(8 * limit, LOOKED_AT)
+    return chosen
+
+
+def _step(messages: int) -> int:
+    """How many recipients are looked at first for so many messages: a power of 2, so that one statement is
+    for many destinations."""
+    return min(1 << (_STEP * messages - 1).bit_length(), LOOKED_AT)
 
 
 def _end_leases(transaction: Transaction, leases: set[tuple[int, int]]) -> None:

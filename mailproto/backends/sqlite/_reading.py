@@ -246,6 +246,7 @@ def read(
         "contents.octets" if Part.CONTENT in parts else "NULL",
         f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
         f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",
+        "messages.saved" if Part.SAVE_DATE in parts else "NULL",
     ]
     tables = "json_each(?) CROSS JOIN messages ON messages.mailbox = ? AND messages.uid = json_each.value"
     if parts & (Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT):
@@ -261,8 +262,10 @@ def read(
         rows = cursor if most is None or not parts & _LONG else _first_rows(cursor, most)
         if Part.CONTENT in parts:
             found = [
-                _new_info((*row, _content(octets, file, row[2], file_content), email_id, thread_id))
-                for *row, octets, email_id, thread_id, file in rows
+                _new_info(
+                    (*row, _content(octets, file, row[2], file_content), email_id, thread_id, save_date)
+                )
+                for *row, octets, email_id, thread_id, save_date, file in rows
             ]
         else:
             found = list(map(_new_info, rows))

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from twisted.logger import Logger
 
+from mailproto.backends.sqlite._add_on_schema import ADD_ONS
 from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._queue_schema import QUEUE
 from mailproto.backends.sqlite._threads import give_threads
@@ -217,6 +218,7 @@ MIGRATIONS: Sequence[Step] = (
     QUEUE,
     _NAMES
     + "".join(_NAMES_OF_A_KIND.replace("KIND", kind) for kind in ("mailboxes", "subscriptions", "retired")),
+    ADD_ONS,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from mailproto._arguments import text_path
 from mailproto._twisted_arguments import check_clock
 from mailproto.accounts import account_key
+from mailproto.backends.sqlite import _quotas
 from mailproto.backends.sqlite._account import SQLiteAccount
 from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
 from mailproto.backends.sqlite._check import check_database
@@ -27,13 +28,21 @@ from mailproto.backends.sqlite._queue import SQLiteQueue
 from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
-from mailproto.model import AppendedMessage, CheckResult, Placement, canonical_mailbox_name
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
+from mailproto.model import (
+    AppendedMessage,
+    CheckResult,
+    Placement,
+    Quota,
+    QuotaLimits,
+    canonical_mailbox_name,
+)
 from mailproto.typing import Reactor
 
 __all__ = ["SQLiteStore"]
 
 
-@implementer(IQueueStore, ICheckable)
+@implementer(IQueueStore, ICheckable, IQuotas)
 class SQLiteStore:
     """A store in one folder (made if it is missing, mode 0700).
 
@@ -43,7 +52,7 @@ class SQLiteStore:
     :ivar path: the path of the database.
     """
 
-    add_ons = frozenset({IRecent, IObjectIds})
+    add_ons = frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
         path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")
@@ -64,6 +73,22 @@ class SQLiteStore:
     async def check(self, report: Callable[[str], None], *, repair: bool = False) -> CheckResult:
         """See `ICheckable.check`."""
         return await check_database(self._database, report, repair=repair)
+
+    async def quota_of(self, name: str) -> Quota:
+        """See `IQuotas.quota_of`."""
+        return self._database.read(_quotas.quota_of_name, name)
+
+    async def limits_of(self, name: str) -> QuotaLimits:
+        """See `IQuotas.limits_of`."""
+        return self._database.read(_quotas.limits_of, name)
+
+    async def set_limits(self, name: str, limits: QuotaLimits) -> None:
+        """See `IQuotas.set_limits`."""
+        await self._database.writer.run(_quotas.set_limits, name, limits)
+
+    async def set_default_limits(self, limits: QuotaLimits) -> None:
+        """See `IQuotas.set_default_limits`."""
+        await self._database.writer.run(_quotas.set_default_limits, limits)
 
     async def account(self, name: str) -> SQLiteAccount:
         """See `IStore.account`."""

@@ -95,6 +95,7 @@ def delete_account(transaction: Transaction, name: str) -> None:
     discard_mailboxes(transaction, "account = ?", row)
     transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
     transaction.execute("DELETE FROM retired WHERE account = ?", row)
+    transaction.execute("DELETE FROM annotations WHERE account = ?", row)
     transaction.execute("DELETE FROM names WHERE account = ?", row)
     transaction.execute("DELETE FROM accounts WHERE id = ?", row)
     _next_revision(transaction)
@@ -325,7 +326,8 @@ def _next_validity(transaction: Transaction, number: int = 1) -> int:
 def _next_modseq(transaction: Transaction, account: int) -> int:
     """The modseq for a change of the account's list."""
     [modseq] = transaction.execute(
-        "UPDATE accounts SET modseq = modseq + 1 WHERE id = ? RETURNING modseq", (account,)
+        "UPDATE accounts SET modseq = modseq + 1, listed = modseq + 1 WHERE id = ? RETURNING modseq",
+        (account,),
     ).fetchone()
     transaction.accounts[account] = modseq
     return int(modseq)

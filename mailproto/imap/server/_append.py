@@ -1,8 +1,8 @@
-"""APPEND (RFC 9051 6.3.12, RFC 4315), in two steps, because its message may be large."""
+"""APPEND (RFC 9051 6.3.12, RFC 4315): its messages may be large, and are received one after another."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from mailproto._spool_room import RoomClaim
 from mailproto.accounts import account_key
@@ -10,19 +10,35 @@ from mailproto.awaiting import settle
 from mailproto.content import CHUNK, Content
 from mailproto.errors import MailError, MessageTooLarge, Unavailable
 from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import open_target
-from mailproto.imap.wire import Append, AppendLiteral, Command
+from mailproto.imap.server._options import AppendData
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._session import Session, Sink
+from mailproto.imap.server._spec import CommandSpec
+from mailproto.imap.wire import (
+    Append,
+    ArgumentReader,
+    Command,
+    IMAPWireError,
+    Literal,
+    Steps,
+    Streamed,
+    StreamedLiteral,
+    format_set,
+    grammars,
+)
 from mailproto.model import NewMessage
 from mailproto.observing import Appended
 from mailproto.spool import SpoolFile
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["IN_MEMORY", "Spool", "append", "begin_append"]
+__all__ = ["APPEND", "IN_MEMORY", "IN_MEMORY_TOGETHER", "Spool", "receive_octets", "spooled"]
 
 IN_MEMORY = CHUNK
 """The most octets of a message in memory; a larger one is kept in a file."""
+
+IN_MEMORY_TOGETHER = 1 << 22
+"""The most octets of all messages of one command in memory; after that, even small ones are kept in files."""
 
 
 class NulOctet(MailError):
@@ -40,11 +56,27 @@ class Spool:
 
     :param folder: for the file, which has no name there; None for the system's temporary folder.
     :param claim: for the octets, until `close`.
+    :param in_memory: the most octets in memory.
+    :param binary: whether NUL is allowed, and line ends stay as they are (RFC 3516).
     """
 
-    __slots__ = ("_claim", "_error", "_file", "_folder", "_last_cr", "_pieces", "_size")
+    __slots__ = (
+        "_binary",
+        "_claim",
+        "_error",
+        "_file",
+        "_folder",
+        "_in_memory",
+        "_last_cr",
+        "_pieces",
+        "_size",
+    )
 
-    def __init__(self, folder: str | None, claim: RoomClaim) -> None:
+    def __init__(
+        self, folder: str | None, claim: RoomClaim, *, in_memory: int = IN_MEMORY, binary: bool = False
+    ) -> None:
+        self._in_memory = in_memory
+        self._binary = binary
         self._folder = folder
         self._claim = claim
         self._pieces: list[bytes] = []
@@ -57,7 +89,7 @@ class Spool:
         """Add some octets, at least one."""
         if self._error is not None:
             return
-        if b"\0" in data:
+        if not self._binary and b"\0" in data:
             self._fail(NulOctet())
             return
         if data.count(b"\n") != data.count(b"\r\n"):
@@ -75,12 +107,17 @@ class Spool:
                 self._file.write(data)
                 return
             self._pieces.append(data)
-            if self._size > IN_MEMORY:
+            if self._size > self._in_memory:
                 self._file = SpoolFile(self._folder)
                 self._file.write(b"".join(self._pieces))
                 self._pieces.clear()
         except MailError as error:
             self._fail(error)
+
+    @property
+    def in_memory(self) -> int:
+        """The octets that it holds in memory."""
+        return 0 if self._file is not None or self._error is not None else self._size
 
     def finish(self) -> Content:
         """Return the whole message; its octets are claimed until `close`.
@@ -120,41 +157,97 @@ def no_room_now() -> MailError:
 
 
 class EmptyMessage(MailError):
-    """A message of no octets, which clients send by mistake (RFC 3502 4)."""
+    """A message of no octets, which clients send by mistake, or to give a MULTIAPPEND up (RFC 3502 4)."""
 
     default_text = "Message is empty"
 
 
-async def begin_append(server: IMAPServer, literal: AppendLiteral) -> Spool:
-    """Check whether the message can be taken, before its octets come."""
-    if literal.size > server.factory.max_message_size:
-        raise MessageTooLarge
+async def receive_message(server: Session, literal: StreamedLiteral) -> Spool:
+    """Check whether a message can be taken, before its octets come."""
+    append: Append = literal.arguments
     if not literal.size:
         raise EmptyMessage
-    await open_target(server, literal.arguments.mailbox)
+    return await receive_octets(server, literal, append.mailbox)
+
+
+async def receive_octets(server: Session, literal: StreamedLiteral, mailbox: str) -> Spool:
+    """Check whether octets for a mailbox can be taken, before they come.
+
+    :raises MailError: they are too many, or the mailbox cannot take messages.
+    """
+    if literal.size > server.factory.max_message_size:
+        raise MessageTooLarge
+    if not server.uploads:  # later messages of the same command are for the same mailbox
+        await open_target(server, mailbox)
     if not server.is_open:
         raise SessionOver
     room, account = server.factory.spool_room, account_key(server.signed_in.name)
     if not room.has(literal.size, account):
         raise no_room_now()
-    return Spool(server.factory.spool_folder, RoomClaim(room, account))
+    held = sum(upload.in_memory for upload in server.uploads if isinstance(upload, Spool))
+    return Spool(
+        server.factory.spool_folder,
+        RoomClaim(room, account),
+        in_memory=min(IN_MEMORY, max(IN_MEMORY_TOGETHER - held, 0)),
+        binary=literal.binary,
+    )
 
 
-async def append(server: IMAPServer, command: Command[Append]) -> bytes:
-    """Store the message that has arrived."""
+async def append(server: Session, command: Command[Append]) -> bytes:
+    """Store the messages that have arrived: all of them, or none."""
     arguments = command.arguments
-    spool, server.spool = server.spool, None
-    if spool is None:
-        raise EmptyMessage
+    uploads = server.take_uploads()
     try:
-        content = spool.finish()
+        contents = await _contents(server, arguments, uploads)
         # Opened again: the mailbox may have changed while a slow client sent.
         mailbox = await open_target(server, arguments.mailbox)
-        new = NewMessage(content, arguments.flags, arguments.internal_date)
-        [appended] = await settle(mailbox.append([new]))
+        new = [
+            NewMessage(content, message.flags, message.internal_date)
+            for content, message in zip(contents, arguments.messages, strict=True)
+        ]
+        appended = await settle(mailbox.append(new))
     finally:
-        spool.close()
+        for upload in uploads:
+            upload.close()
     if server.view is not None:
         server.view.expect_changes(mailbox)
-    server.observer.appended(Appended(server.client, mailbox.name, appended.uid, len(content)))
-    return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)
+    for content, each in zip(contents, appended, strict=True):
+        server.observer.appended(Appended(server.client, mailbox.name, each.uid, len(content)))
+    uids = format_set([each.uid for each in appended])
+    return b"[APPENDUID %d %b] APPEND completed" % (mailbox.uid_validity, uids)
+
+
+async def _contents(server: Session, arguments: Append, uploads: Sequence[Sink]) -> Sequence[Content]:
+    known = tables_of(server).append_data
+    left = iter(uploads)
+    contents: list[Content] = []
+    for message in arguments.messages:
+        contents.append(await known[type(message.data)].compose(server, message.data, left))
+        await server.yield_turn()
+    return contents
+
+
+async def _compose(server: Session, data: Literal, uploads: Iterator[Sink]) -> Content:
+    """A message that is one literal."""
+    return spooled(uploads)
+
+
+def spooled(uploads: Iterator[Sink]) -> Content:
+    """The octets of the next literal."""
+    spool = next(uploads, None)
+    if not isinstance(spool, Spool):
+        raise EmptyMessage
+    return spool.finish()
+
+
+def _no_word(arguments: ArgumentReader) -> Steps[Literal]:
+    raise IMAPWireError("Expected a literal")
+    yield None  # a generator, as the others
+
+
+APPEND = Extension(
+    "APPEND",
+    commands=(CommandSpec("APPEND", Streamed(grammars.append), append, receive=receive_message),),
+    append_data=(AppendData(Literal, "", _no_word, _compose),),
+)
+"""APPEND of one message."""

@@ -10,28 +10,28 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
-from mailproto._arguments import check_whole, folder_of
+from mailproto._arguments import check_whole, folder_of, wrong_type
 from mailproto._spool_room import SpoolRoom
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import add_ons_of
-from mailproto.connection import ServerFactory
-from mailproto.connection.commands import Commands, check_capabilities
+from mailproto.connection.commands import Commands
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._extensions import STANDARD
 from mailproto.imap.server._fetch_room import FetchRoom
 from mailproto.imap.server._limits import IMAPLimits
-from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
+from mailproto.imap.server._own_commands import with_own
 from mailproto.imap.server._places import Places
+from mailproto.imap.server._registry import Tables, set_tables
 from mailproto.imap.server._search_places import SearchPlaces
-from mailproto.imap.server._server import IMAPServer
-from mailproto.imap.server._session_commands import EXTENSIONS
-from mailproto.imap.wire import grammars_with
+from mailproto.imap.server._server import IMAPResources, IMAPServer
 from mailproto.observing import ObserverOrMore
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["IMAPServerFactory"]
 
 
-class IMAPServerFactory(ServerFactory):
+class IMAPServerFactory(IMAPResources):
     """An IMAP4rev1 server (RFC 3501).
 
     :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
@@ -50,6 +50,8 @@ class IMAPServerFactory(ServerFactory):
     :param mail_log: whether this server writes the mail log.
     :param commands: commands of your own by name, such as ``{"XECHO": handler}`` (`ServerCommand`).
     :param capabilities: what CAPABILITY announces in addition, such as ``["XECHO"]``.
+    :param extensions: what the server can do, `mailproto.imap.extensions.STANDARD` by default; those that the
+        backend does not provide for are left out.
     :param protocol_class: a subclass of `IMAPServer`, to be used instead.
     :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
     :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
@@ -75,6 +77,7 @@ class IMAPServerFactory(ServerFactory):
         mail_log: bool = True,
         commands: Commands | None = None,
         capabilities: Iterable[str] = (),
+        extensions: Iterable[Extension] | None = None,
         protocol_class: type[IMAPServer] | None = None,
     ) -> None:
         check_whole("max_message_size", max_message_size, 1, "octets")
@@ -89,12 +92,11 @@ class IMAPServerFactory(ServerFactory):
             mail_log=mail_log,
             protocol_class=protocol_class,
         )
-        self.commands = COMMANDS.check(commands)
-        own = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
-        self.capabilities = b" ".join([EXTENSIONS, *(capability.encode("ascii") for capability in own)])
-        self.rules = rules_with(self.commands)
-        self.grammars = grammars_with(self.commands)
+        used = with_own(_checked(extensions), commands, capabilities)
         self.portal = checked_portal(portal, accounts="IMAP")
+        self.kept = {}
+        self.tables = Tables.build(used, self.add_ons)
+        set_tables(self, self.tables)
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
@@ -113,3 +115,15 @@ class IMAPServerFactory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
         """Make the session of a new connection."""
         return self.protocol_class(self)
+
+
+def _checked(extensions: Iterable[Extension] | None) -> Sequence[Extension]:
+    if extensions is None:
+        return STANDARD
+    if not isinstance(extensions, Iterable):
+        raise wrong_type("extensions", extensions, "a list such as [*STANDARD, MINE]")
+    checked = tuple(extensions)
+    for each in checked:
+        if not isinstance(each, Extension):
+            raise wrong_type("each of extensions", each, "an Extension")
+    return checked

@@ -3,55 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mailproto.awaiting import settle
+from mailproto.connection.commands import State
 from mailproto.content import unwrapped
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
-    BadCommand,
     ContentUnreadable,
     ExpungeIssued,
     SessionOver,
 )
+from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._fetch_room import FetchClaim
 from mailproto.imap.server._reading import FEW, MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
-from mailproto.imap.server._rows import Batch, RowPlan, compile_items
-from mailproto.imap.server._sections import STREAMED, SectionLost, sections_of
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._requests import FetchRequest
+from mailproto.imap.server._rows import COLUMNS, Batch, RowPlan, compile_items
+from mailproto.imap.server._sections import BODY, SECTIONS, STREAMED, SectionLost, sections_of
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import Command, Fetch
+from mailproto.imap.wire import Command, Fetch, grammars
 from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo, Part
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["fetch"]
+__all__ = ["FETCH"]
 
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
 
-async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
+async def fetch(server: Session, command: Command[Fetch]) -> None:
     """Answer in batches, one write for each.
 
     Messages that another session has removed are left out.  The answer is NO if the client could
     not know of that (RFC 2180 4.1.2).  Another message is never sent in their place.
     """
     arguments = command.arguments
-    if arguments.modifiers:
-        raise BadCommand("Unknown modifier")
+    tables = tables_of(server)
     # The client is told of changes first, so that the flags in the answer are the current ones.
     await server.catch_up(expunges=command.uid)
     view = server.selected
-    plan = compile_items(arguments.items, uid=command.uid)
     indexes = view.indexes(arguments.sequence, uid=command.uid)
+    request = FetchRequest(arguments.items, indexes, command.uid)
+    for name, value in arguments.modifiers.items():
+        await tables.fetch_modifiers[name].apply(server, request, value)
+    plan = compile_items(request.items, tables.fetch_columns, tables.fetch_pieces, uid=command.uid)
     response = _Response(server, view, plan)
     try:
-        await response.answer(indexes)
+        await response.answer(request.indexes)
     finally:
         response.claim.release()
     if response.failed:
         raise ContentUnreadable
-    if response.sent < len(indexes) and not command.uid:
+    if response.sent < len(request.indexes) and not command.uid:
         raise ExpungeIssued
 
 
@@ -62,7 +65,7 @@ class _Response:
     :ivar failed: messages whose content could not be read.
     """
 
-    def __init__(self, server: IMAPServer, view: MailboxView, plan: RowPlan) -> None:
+    def __init__(self, server: Session, view: MailboxView, plan: RowPlan) -> None:
         self.server = server
         self.view = view
         self.plan = plan
@@ -122,7 +125,7 @@ class _Response:
 
     async def _respond_with_sections(self, info: MessageInfo, beginning: bytes, end: bytes) -> None:
         try:
-            await self._respond(await sections_of(self.server, self.plan, info, beginning, end))
+            await self._respond(await sections_of(self.server, self.plan.pieces, info, beginning, end))
         except SectionLost as lost:
             # The literal's length was announced: without its octets the session cannot go on.
             self.server.abort()
@@ -168,3 +171,18 @@ class _Response:
         if keywords := self.server.selected_writer.keywords():  # another session may have set some
             self.server.respond(keywords)
         return frozenset(view.uids[at] for at in changed)
+
+
+FETCH = Extension(
+    "FETCH",
+    commands=(
+        CommandSpec(
+            "FETCH", grammars.fetch, fetch, states=State.SELECTED, updates=Updates.NO_EXPUNGES, uid=True
+        ),
+    ),
+    fetch_names=grammars.FETCH_NAMES,
+    fetch_macros=grammars.FETCH_MACROS,
+    fetch_columns=COLUMNS,
+    fetch_pieces=(BODY, SECTIONS),
+)
+"""FETCH, with the items of RFC 3501."""

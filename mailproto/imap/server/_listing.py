@@ -10,18 +10,19 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from heapq import merge
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mailproto.awaiting import settle
-from mailproto.imap.server._mailbox_commands import render_status
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._options import ListSelection
 from mailproto.imap.server._patterns import Patterns
-from mailproto.imap.wire import Command, List, Lsub, NoArguments, encode_mailbox
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec
+from mailproto.imap.wire import Command, List, Lsub, encode_mailbox, grammars
 from mailproto.model import DELIMITER, MailboxEntry
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["list_mailboxes", "list_subscribed", "namespace"]
+__all__ = ["LISTING"]
 
 _DELIMITER: Final = DELIMITER.encode("ascii")
 
@@ -35,12 +36,7 @@ _OCTETS_AT_ONCE: Final = 1 << 16
 """Octets of responses that are collected before they are sent."""
 
 
-async def namespace(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """One personal namespace, without a prefix (RFC 2342 5)."""
-    server.respond(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % _DELIMITER)
-
-
-async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
+async def list_mailboxes(server: Session, command: Command[List]) -> None:
     """LIST, basic and extended."""
     arguments = command.arguments
     if arguments.patterns == ("",) and not arguments.extended:
@@ -58,11 +54,13 @@ async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
 class _Listing:
     """One LIST command."""
 
-    def __init__(self, server: IMAPServer, arguments: List) -> None:
+    def __init__(self, server: Session, arguments: List) -> None:
         self._server = server
         self._arguments = arguments
         self._matches = Patterns(arguments.reference + pattern for pattern in arguments.patterns).matches
-        self._chosen = _chosen(arguments.selection)
+        tables = tables_of(server)
+        self._chosen = _chosen([tables.list_selection[name] for name in sorted(arguments.selection)])
+        self._returns = [(tables.list_returns[name], value) for name, value in arguments.returns.items()]
         self._above: Container[str] = ()  # the superiors of chosen mailboxes, if they matter
 
     async def find(self, entries: Sequence[MailboxEntry]) -> Iterable[MailboxEntry]:
@@ -123,29 +121,31 @@ class _Listing:
             b'"%b"' % option.encode("ascii")
             for option in sorted(arguments.selection - {"RECURSIVEMATCH", "REMOTE"})
         )
-        show_subscribed = "SUBSCRIBED" in arguments.selection or "SUBSCRIBED" in arguments.returns
+        show_subscribed = "SUBSCRIBED" in arguments.selection
+        returns = self._returns
         writer = _Writer(server)
         async for batch in server.in_batches(found, _RESPONSES_AT_ONCE):
             for entry in batch:
                 name = entry.name
-                attributes = _attributes(entry, name in holders, show_subscribed)
+                attributes = self._attributes(entry, name in holders, show_subscribed)
                 info = child_info if name in self._above else b""
                 await writer.write(
                     b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info)
                 )
-            if "STATUS" in arguments.returns:
-                await self._respond_status(batch, writer)
+            for option, value in returns:
+                if option.responses is not None:
+                    async for response in option.responses(server, batch, value):
+                        await writer.write(response)
 
-    async def _respond_status(self, batch: Sequence[MailboxEntry], writer: _Writer) -> None:
-        """Answer STATUS of those that can be selected, with one query (RFC 5819 2)."""
-        names = [entry.name for entry in batch if entry.selectable]
-        found = await settle(self._server.signed_in.status(names))
-        for name in names:
-            if name in found:
-                await writer.write(render_status(name, found[name], self._arguments.status_items))
+    def _attributes(self, entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> bytes:
+        attributes = _attributes(entry, has_inferiors, show_subscribed)
+        for option, _ in self._returns:
+            if option.attributes is not None:
+                attributes.update(dict.fromkeys(option.attributes(entry)))
+        return " ".join(attributes).encode("ascii")
 
 
-async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
+async def list_subscribed(server: Session, command: Command[Lsub]) -> None:
     """LSUB (RFC 3501 6.3.9): subscribed names, whether their mailboxes exist or not.
 
     If ``%`` matches a name that is not subscribed, but that has a subscribed inferior, the name is
@@ -181,7 +181,7 @@ async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
 class _Writer:
     """Sends responses in pieces."""
 
-    def __init__(self, server: IMAPServer) -> None:
+    def __init__(self, server: Session) -> None:
         self._server = server
         self._octets = 0
 
@@ -198,14 +198,13 @@ def _name(entry: MailboxEntry) -> str:
     return entry.name
 
 
-def _chosen(selection: frozenset[str]) -> Callable[[MailboxEntry], bool]:
-    """Return a test: whether the selection options choose a mailbox (RFC 5258 3.1, RFC 6154 5.2)."""
-    subscribed, special = "SUBSCRIBED" in selection, "SPECIAL-USE" in selection
+def _chosen(selection: Sequence[ListSelection]) -> Callable[[MailboxEntry], bool]:
+    """Return a test: whether all selection options choose a mailbox (RFC 5258 3.1)."""
+    tests = [option.chooses for option in selection if option.chooses is not None]
+    missing = any(option.missing for option in selection)
 
     def chosen(entry: MailboxEntry) -> bool:
-        if special and not entry.special_use:
-            return False
-        return entry.subscribed if subscribed else entry.exists
+        return (entry.exists or missing) and all(test(entry) for test in tests)
 
     return chosen
 
@@ -244,14 +243,24 @@ def _up(name: str) -> Iterator[str]:
         at = name.rfind(DELIMITER, 0, at)
 
 
-def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> bytes:
-    attributes = []
+def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+    attributes: dict[str, None] = {}
     if not entry.exists:
-        attributes.append("\\NonExistent")
+        attributes["\\NonExistent"] = None
     elif not entry.selectable:
-        attributes.append("\\Noselect")
-    attributes.append("\\HasChildren" if has_inferiors else "\\HasNoChildren")
+        attributes["\\Noselect"] = None
+    attributes["\\HasChildren" if has_inferiors else "\\HasNoChildren"] = None
     if show_subscribed and entry.subscribed:
-        attributes.append("\\Subscribed")
-    attributes += sorted(entry.special_use)
-    return " ".join(attributes).encode("ascii")
+        attributes["\\Subscribed"] = None
+    attributes.update(dict.fromkeys(sorted(entry.special_use)))
+    return attributes
+
+
+LISTING = Extension(
+    "LIST and LSUB",
+    commands=(
+        CommandSpec("LIST", grammars.list_mailboxes, list_mailboxes),
+        CommandSpec("LSUB", grammars.lsub, list_subscribed),
+    ),
+)
+"""LIST and LSUB, without the options of extensions."""

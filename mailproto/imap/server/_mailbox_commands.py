@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from mailproto.awaiting import settle
+from mailproto.connection.commands import State
 from mailproto.errors import NoSuchMailbox
-from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._options import StatusItem
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._session_commands import noop
+from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import (
@@ -19,31 +25,17 @@ from mailproto.imap.wire import (
     Select,
     Status,
     encode_mailbox,
+    grammars,
 )
 from mailproto.model import DELIMITER, MailboxStatus
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = [
-    "close",
-    "create",
-    "delete",
-    "rename",
-    "render_status",
-    "select",
-    "status",
-    "subscribe",
-    "unselect",
-    "unsubscribe",
-]
+__all__ = ["MAILBOXES", "render_status"]
 
 
-async def select(server: IMAPServer, command: Command[Select]) -> bytes:
+async def select(server: Session, command: Command[Select]) -> bytes:
     """SELECT and EXAMINE.  The previous mailbox is closed, even if the command fails."""
     arguments = command.arguments
-    if arguments.parameters:
-        raise BadCommand("Unknown parameter")
+    tables = tables_of(server)
     if server.view is not None:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
@@ -66,11 +58,15 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
         raise SessionOver
     server.select(writer)
     server.respond(description)
+    for tell in tables.on_select:
+        await tell(server, writer, status)
+    for name, value in arguments.parameters.items():
+        await tables.select_parameters[name].apply(server, writer, status, value)
     access = "READ-ONLY" if view.read_only else "READ-WRITE"
     return f"[{access}] {command.name} completed".encode("ascii")
 
 
-async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
+async def close(server: Session, command: Command[NoArguments]) -> None:
     """Expunge without EXPUNGE responses, unless the mailbox was opened by EXAMINE (RFC 9051 6.4.1)."""
     view = server.selected
     server.deselect()
@@ -78,19 +74,17 @@ async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
         await settle(view.mailbox.expunge())
 
 
-async def unselect(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """UNSELECT (RFC 9051 6.4.2)."""
-    server.deselect()
-
-
-async def create(server: IMAPServer, command: Command[Create]) -> None:
+async def create(server: Session, command: Command[Create]) -> None:
     """CREATE.  A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
     arguments = command.arguments
-    name = arguments.mailbox
-    await settle(server.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use))
+    name = arguments.mailbox.removesuffix(DELIMITER)
+    for parameter, value in arguments.parameters.items():
+        await tables_of(server).create_parameters[parameter].create(server, name, value)
+        return
+    await settle(server.signed_in.create(name))
 
 
-async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
+async def delete(server: Session, command: Command[MailboxName]) -> None:
     """DELETE (RFC 9051 6.3.5).  The selected mailbox is closed if it is deleted."""
     await settle(server.signed_in.delete(command.arguments.mailbox))
     if server.view is not None:
@@ -102,44 +96,66 @@ async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
             server.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
 
 
-async def rename(server: IMAPServer, command: Command[Rename]) -> None:
+async def rename(server: Session, command: Command[Rename]) -> None:
     """RENAME (RFC 9051 6.3.6)."""
     arguments = command.arguments
     await settle(server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER)))
 
 
-async def subscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
+async def subscribe(server: Session, command: Command[MailboxName]) -> None:
     """SUBSCRIBE (RFC 9051 6.3.7)."""
     await settle(server.signed_in.subscribe(command.arguments.mailbox))
 
 
-async def unsubscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
+async def unsubscribe(server: Session, command: Command[MailboxName]) -> None:
     """UNSUBSCRIBE (RFC 9051 6.3.8)."""
     await settle(server.signed_in.unsubscribe(command.arguments.mailbox))
 
 
-async def status(server: IMAPServer, command: Command[Status]) -> None:
+async def status(server: Session, command: Command[Status]) -> None:
     """STATUS (RFC 9051 6.3.11), also of the selected mailbox."""
     arguments = command.arguments
     name = arguments.mailbox
     found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
         raise NoSuchMailbox
-    server.respond(render_status(name, found, arguments.items))
+    server.respond(render_status(server, name, found, arguments.items))
 
 
-_ITEMS: dict[str, Callable[[MailboxStatus], int]] = {
-    "MESSAGES": lambda status: status.messages,
-    "RECENT": lambda status: status.recent,
-    "UIDNEXT": lambda status: status.uid_next,
-    "UIDVALIDITY": lambda status: status.uid_validity,
-    "UNSEEN": lambda status: status.unseen,
-    "SIZE": lambda status: status.size,
-    "DELETED": lambda status: status.deleted,
-}
-
-
-def render_status(name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
+def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
     """Render a STATUS response."""
-    values = " ".join(f"{item} {_ITEMS[item](status)}" for item in items if item in _ITEMS)
-    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values.encode("ascii"))
+    known = tables_of(server).status_items
+    values = b" ".join([b"%b %b" % (item.encode("ascii"), known[item].value(status)) for item in items])
+    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values)
+
+
+def _number(name: str, value: Callable[[MailboxStatus], int]) -> StatusItem:
+    return StatusItem(name, lambda status: b"%d" % value(status))
+
+
+_SELECTED = State.SELECTED
+
+MAILBOXES = Extension(
+    "the commands on mailboxes",
+    commands=(
+        CommandSpec("SELECT", grammars.select, select, updates=Updates.NOTHING),
+        CommandSpec("EXAMINE", grammars.select, select, updates=Updates.NOTHING),
+        CommandSpec("CREATE", grammars.create, create),
+        CommandSpec("DELETE", grammars.mailbox_name, delete),
+        CommandSpec("RENAME", grammars.rename, rename),
+        CommandSpec("SUBSCRIBE", grammars.mailbox_name, subscribe),
+        CommandSpec("UNSUBSCRIBE", grammars.mailbox_name, unsubscribe),
+        CommandSpec("STATUS", grammars.status, status),
+        CommandSpec("CHECK", grammars.no_arguments, noop, _SELECTED),
+        CommandSpec("CLOSE", grammars.no_arguments, close, _SELECTED),
+    ),
+    status_items=(
+        _number("MESSAGES", lambda status: status.messages),
+        _number("RECENT", lambda status: status.recent),
+        _number("UIDNEXT", lambda status: status.uid_next),
+        _number("UIDVALIDITY", lambda status: status.uid_validity),
+        _number("UNSEEN", lambda status: status.unseen),
+        _number("DELETED", lambda status: status.deleted),
+    ),
+)
+"""The commands of RFC 3501 on mailboxes."""

@@ -5,9 +5,10 @@ Equal keys become one condition, which is tested once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any as Anything
-from typing import TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from mailproto.imap import wire
 from mailproto.imap.server import _search_columns as columns
@@ -17,9 +18,10 @@ from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import And, Not, Or, SearchKey
 from mailproto.message import Steps, search_key
 
-__all__ = ["Search", "compiled"]
+__all__ = ["SEARCH_KEYS", "Conditions", "Search", "SearchKeys", "compiled"]
 
 C = TypeVar("C", bound=Column | Content)
+K = TypeVar("K", bound=SearchKey)
 
 
 class Search:
@@ -87,44 +89,71 @@ def _new(search: Search, key: wire.New) -> Condition:
     return All((search.recent(), search.flagged(wire.Flagged("\\Seen", False))))
 
 
-_KEYS: Mapping[type[Anything], Callable[[Search, Anything], Condition]] = {
-    wire.All: lambda search, key: All(()),
-    wire.Numbers: lambda search, key: search.sequence(key.sequence, uid=False),
-    wire.Uids: lambda search, key: search.sequence(key.sequence, uid=True),
-    wire.Flagged: Search.flagged,
-    wire.Recent: lambda search, key: search.recent(),
-    wire.Old: lambda search, key: Opposite(search.recent()),
-    wire.New: _new,
-    wire.Size: lambda search, key: search.column(key, lambda: columns.sized(key.op, key.octets)),
-    wire.DateKey: _dated,
-    wire.Header: lambda search, key: search.content(key, lambda: content.in_header(key.name, key.value)),
-    wire.Address: lambda search, key: search.content(key, lambda: content.in_addresses(key.name, key.value)),
-    wire.Body: Search.text,
-    wire.Text: Search.text,
-}
+@dataclass(frozen=True, slots=True)
+class SearchKeys(Generic[K]):
+    """A kind of search keys.
+
+    :ivar kind: the class of the keys.
+    :ivar condition: what a message must meet; it asks the `Search` for columns and tests of content.
+    :ivar names: the keys that are one word, in upper case.
+    :ivar readers: the words of the others, and what reads their arguments.
+    """
+
+    kind: type[K]
+    condition: Callable[[Search, K], Condition]
+    names: Mapping[bytes, K] = field(default_factory=dict)
+    readers: Mapping[bytes, Callable[[wire.KeyReader], K]] = field(default_factory=dict)
 
 
-def compiled(key: SearchKey, view: MailboxView) -> Steps[Search]:
-    """Compile search keys, in steps."""
+SEARCH_KEYS: Sequence[SearchKeys[Anything]] = (
+    SearchKeys(wire.All, lambda search, key: All(())),
+    SearchKeys(wire.Numbers, lambda search, key: search.sequence(key.sequence, uid=False)),
+    SearchKeys(wire.Uids, lambda search, key: search.sequence(key.sequence, uid=True)),
+    SearchKeys(wire.Flagged, Search.flagged),
+    SearchKeys(wire.Recent, lambda search, key: search.recent()),
+    SearchKeys(wire.Old, lambda search, key: Opposite(search.recent())),
+    SearchKeys(wire.New, _new),
+    SearchKeys(wire.Size, lambda search, key: search.column(key, lambda: columns.sized(key.op, key.octets))),
+    SearchKeys(wire.DateKey, _dated),
+    SearchKeys(
+        wire.Header, lambda search, key: search.content(key, lambda: content.in_header(key.name, key.value))
+    ),
+    SearchKeys(
+        wire.Address,
+        lambda search, key: search.content(key, lambda: content.in_addresses(key.name, key.value)),
+    ),
+    SearchKeys(wire.Body, Search.text),
+    SearchKeys(wire.Text, Search.text),
+)
+"""The kinds of RFC 3501; their words are in `mailproto.imap.wire.grammars`."""
+
+Conditions: TypeAlias = Mapping[type[SearchKey], Callable[[Search, Anything], Condition]]
+
+
+def compiled(key: SearchKey, view: MailboxView, conditions: Conditions) -> Steps[Search]:
+    """Compile search keys, in steps.
+
+    :param conditions: of the keys that the server knows, by their class.
+    """
     search = Search(view)
-    search.condition = yield from _compiled(key, search)
+    search.condition = yield from _compiled(key, search, conditions)
     search.columns.sort(key=lambda column: column.cost)
     return search
 
 
-def _compiled(key: SearchKey, search: Search) -> Steps[Condition]:
+def _compiled(key: SearchKey, search: Search, known: Conditions) -> Steps[Condition]:
     match key:
         case And(keys):
             conditions: list[Condition] = []
             for each in keys:
-                condition = yield from _compiled(each, search)
+                condition = yield from _compiled(each, search, known)
                 conditions.append(condition)
             return All(conditions)
         case Or(left, right):
-            one = yield from _compiled(left, search)
-            return Any((one, (yield from _compiled(right, search))))
+            one = yield from _compiled(left, search, known)
+            return Any((one, (yield from _compiled(right, search, known))))
         case Not(inner):
-            condition = yield from _compiled(inner, search)
+            condition = yield from _compiled(inner, search, known)
             return condition.condition if isinstance(condition, Opposite) else Opposite(condition)
     yield
-    return _KEYS[type(key)](search, key)
+    return known[type(key)](search, key)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mailproto.awaiting import settle
+from mailproto.connection.commands import State
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.imap.server._errors import BadCommand, ExpungeIssued, TryCreate
-from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set
+from mailproto.imap.server._errors import ExpungeIssued, TryCreate
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._requests import StoreRequest
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec, Updates
+from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set, grammars
 from mailproto.interfaces import IMailbox
-from mailproto.model import FlagColumns
+from mailproto.model import FlagColumns, StoreResult
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["copy", "expunge", "move", "open_target", "store"]
+__all__ = ["MESSAGES", "expunge_uids", "move", "open_target"]
 
 _BATCH = 1000
 
 
-async def store(server: IMAPServer, command: Command[Store]) -> None:
+async def store(server: Session, command: Command[Store]) -> bytes | None:
     """STORE: change flags, and answer with the new flags.
 
     The mailbox hints at this change, too.  It is not asked for changes now, because the answer has
@@ -30,14 +32,19 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
     arguments = command.arguments
     writer = server.selected_writer
     view = writer.view
-    if arguments.unchanged_since is not None:
-        raise BadCommand("CONDSTORE is not available")
     if view.read_only:
         raise ReadOnly
     indexes = view.indexes(arguments.sequence, uid=command.uid)
+    request = StoreRequest(indexes, command.uid, arguments.change, arguments.silent)
+    for name, value in arguments.modifiers.items():
+        await tables_of(server).store_modifiers[name].apply(server, request, value)
+    indexes = request.indexes
     uids = view.present(indexes)
     await server.yield_turn()
-    stored = (await settle(view.mailbox.store(uids, arguments.change))).changed if uids else FlagColumns()
+    result = StoreResult(FlagColumns(), ())
+    if uids:
+        result = await settle(view.mailbox.store(uids, arguments.change, request.unchanged_since))
+    stored = result.changed
     answered = await view.apply(arguments.change, stored, silent=arguments.silent)
     if keywords := writer.keywords():
         server.respond(keywords)
@@ -45,11 +52,12 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
         server.respond(writer.fetch_flags(answered[start : start + _BATCH], uid=command.uid))
         await server.flush()
     # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
-    if len(stored) != len(indexes) and not command.uid and not arguments.silent:
+    if len(stored) + len(result.refused) != len(indexes) and not command.uid and not arguments.silent:
         raise ExpungeIssued
+    return None if request.finish is None else await request.finish(result)
 
 
-async def open_target(server: IMAPServer, name: str) -> IMailbox:
+async def open_target(server: Session, name: str) -> IMailbox:
     """Open the mailbox that messages are to be put into.
 
     :raises TryCreate: the mailbox does not exist.
@@ -64,7 +72,7 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
     return mailbox
 
 
-async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
+async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
     uids = _messages(server, command)
     await server.yield_turn()
@@ -74,7 +82,7 @@ async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     return b"[%b] COPY completed" % await _copyuid(server, target, copied) if copied else None
 
 
-async def move(server: IMAPServer, command: Command[Copy]) -> None:
+async def move(server: Session, command: Command[Copy]) -> None:
     """MOVE: an untagged COPYUID comes first, then the EXPUNGEs and other updates (RFC 6851 4.3)."""
     view = server.selected
     if view.read_only:
@@ -90,7 +98,7 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     view.expect_changes(target)
 
 
-def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
+def _messages(server: Session, command: Command[Copy]) -> Sequence[int]:
     """The UIDs of the messages that the client named.
 
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
@@ -103,7 +111,7 @@ def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
     return uids
 
 
-async def _copyuid(server: IMAPServer, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
+async def _copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
     """The response code of RFC 4315 3."""
     sources, targets = array("I"), array("I")
     for start in range(0, len(pairs), _BATCH):
@@ -115,7 +123,7 @@ async def _copyuid(server: IMAPServer, target: IMailbox, pairs: Sequence[tuple[i
     return b"COPYUID %d %b %b" % (target.uid_validity, *written)
 
 
-async def _set(server: IMAPServer, numbers: array[int]) -> bytes:
+async def _set(server: Session, numbers: array[int]) -> bytes:
     """`format_set` of many numbers; others have their turn in between."""
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         return format_set(numbers)
@@ -126,15 +134,30 @@ async def _set(server: IMAPServer, numbers: array[int]) -> bytes:
     return b",".join(sets)
 
 
-async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]) -> None:
-    """EXPUNGE and UID EXPUNGE; the responses come with other updates, before the tagged OK."""
+async def expunge(server: Session, command: Command[NoArguments]) -> None:
+    """EXPUNGE; the responses come with other updates, before the tagged OK."""
     view = server.selected
     if view.read_only:
         raise ReadOnly
-    arguments = command.arguments
-    if isinstance(arguments, UidExpunge):
-        uids = view.present(view.indexes(arguments.sequence, uid=True))
-        await server.yield_turn()
-        await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
-    else:
-        await settle(view.vanish(await settle(view.mailbox.expunge())))
+    await settle(view.vanish(await settle(view.mailbox.expunge())))
+
+
+async def expunge_uids(server: Session, command: Command[UidExpunge]) -> None:
+    """UID EXPUNGE (RFC 4315 2.1)."""
+    view = server.selected
+    if view.read_only:
+        raise ReadOnly
+    uids = view.present(view.indexes(command.arguments.sequence, uid=True))
+    await server.yield_turn()
+    await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
+
+
+MESSAGES = Extension(
+    "the commands on messages",
+    commands=(
+        CommandSpec("STORE", grammars.store, store, State.SELECTED, Updates.NOTHING, uid=True),
+        CommandSpec("COPY", grammars.copy, copy, State.SELECTED, uid=True),
+        CommandSpec("EXPUNGE", grammars.no_arguments, expunge, State.SELECTED),
+    ),
+)
+"""STORE, COPY and EXPUNGE."""

@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 from mailproto.awaiting import settle
-from mailproto.connection.commands import CommandRules, CommandSession, ServerCommand, State
-from mailproto.imap.server._commands import COMMANDS as BUILT_IN
-from mailproto.imap.server._commands import Handler, Rule
-from mailproto.imap.server._session_commands import EXTENSIONS
-from mailproto.imap.wire import NAMES, ArgumentReader, Command, quoted_or_literal
+from mailproto.connection.commands import (
+    CommandRules,
+    Commands,
+    CommandSession,
+    ServerCommand,
+    State,
+    check_capabilities,
+)
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec
+from mailproto.imap.wire import ArgumentReader, Command, own_arguments, quoted_or_literal
 from mailproto.interfaces import IAccount, IMailbox
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["CAPABILITIES", "CAPABILITY", "COMMANDS", "IMAPCommandSession", "Value", "rules_with"]
+__all__ = ["IMAPCommandSession", "Value", "with_own"]
 
 _REPLACEABLE: Final = frozenset(
     {"CHECK", "CREATE", "DELETE", "ENABLE", "ID", "LIST", "LSUB", "NAMESPACE", "NOOP", "RENAME", "STATUS"}
     | {"SUBSCRIBE", "UNSUBSCRIBE"}
 )
 
-COMMANDS = CommandRules(
-    name=re.compile(r"(?!UID\Z)[A-Z][A-Z0-9._-]{0,39}"),
-    built_in=NAMES,
-    fixed=NAMES - _REPLACEABLE,
-    states=State.ANY,
-)
+_NAME = re.compile(r"(?!UID\Z)[A-Z][A-Z0-9._-]{0,39}")
 
 CAPABILITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+/:=<>|&;,_-]{0,99}", re.ASCII)
 """A capability: an atom (RFC 9051 9)."""
 
-CAPABILITIES: Final = frozenset(EXTENSIONS.decode("ascii").upper().split()) | {
-    "IMAP4REV2",
-    "LOGINDISABLED",
-    "SASL-IR",
-    "STARTTLS",
-}
-"""What CAPABILITY may announce without being told to."""
+_LATER: Final = frozenset({"IMAP4REV2", "LOGINDISABLED", "SASL-IR", "STARTTLS"})
+"""What CAPABILITY may announce without being told to, in some states."""
 
 Value: TypeAlias = "str | bytes | int | Iterable[Value] | None"
 """A value in a response: text and octets become strings, None becomes NIL, and the rest lists."""
@@ -48,7 +43,7 @@ Value: TypeAlias = "str | bytes | int | Iterable[Value] | None"
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-class IMAPCommandSession(CommandSession["IMAPServer"]):
+class IMAPCommandSession(CommandSession[Session]):
     """What a command of your own sees of an IMAP session.
 
     The arguments are an `mailproto.imap.wire.ArgumentReader`.
@@ -96,21 +91,36 @@ class IMAPCommandSession(CommandSession["IMAPServer"]):
         await self.server.flush()
 
 
-def rules_with(commands: Mapping[str, ServerCommand]) -> Mapping[str, Rule]:
-    """The table of commands, with those that a user has added."""
-    own = {
-        name: Rule(State.SIGNED_IN if command.states is None else command.states, _handler(name, command))
-        for name, command in commands.items()
-    }
-    return {**BUILT_IN, **own} if own else BUILT_IN
+def with_own(
+    extensions: Sequence[Extension], commands: Commands | None, capabilities: Iterable[str]
+) -> Sequence[Extension]:
+    """The extensions of a server, and one more with the commands and capabilities of a user's own.
+
+    :raises TypeError, ValueError: a command or a capability is not valid.
+    """
+    there = {spec.name.removeprefix("UID ") for each in extensions for spec in each.commands}
+    rules = CommandRules(name=_NAME, built_in=there, fixed=there - _REPLACEABLE, states=State.ANY)
+    checked = rules.check(commands)
+    announced = {word.upper() for each in extensions for word in each.capabilities} | _LATER
+    own = Extension(
+        "this server",
+        capabilities=check_capabilities(capabilities, CAPABILITY, announced),
+        commands=[_spec(name, command) for name, command in checked.items()],
+    )
+    return [
+        *(
+            replace(each, commands=[spec for spec in each.commands if spec.name not in checked])
+            for each in extensions
+        ),
+        own,
+    ]
 
 
-def _handler(name: str, own: ServerCommand) -> Handler:
-    async def handle(server: IMAPServer, command: Command[Any]) -> bytes:
-        arguments: ArgumentReader = command.arguments
+def _spec(name: str, own: ServerCommand) -> CommandSpec[ArgumentReader]:
+    async def handle(server: Session, command: Command[ArgumentReader]) -> bytes:
         session = IMAPCommandSession(server, name)
         with session.handling(b"* BYE Logging out\r\n"):
-            result = await settle(own.handler(session, arguments))
+            result = await settle(own.handler(session, command.arguments))
             if result is not None and not isinstance(result, str):
                 raise TypeError(
                     f"the handler of {name} returned {result!r}: return None or the text of the tagged OK,"
@@ -121,7 +131,7 @@ def _handler(name: str, own: ServerCommand) -> Handler:
             server.end_after(command, text)
         return text
 
-    return handle
+    return CommandSpec(name, own_arguments, handle, State.SIGNED_IN if own.states is None else own.states)
 
 
 def _rendered(value: Value) -> bytes:

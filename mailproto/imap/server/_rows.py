@@ -7,18 +7,19 @@ not here: its sections, and BODY (`mailproto.imap.server._sections`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from mailproto.imap.server._reading import OCTETS_AT_ONCE
+from mailproto.imap.server._sections import FetchPiece, Pieces
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import FetchAttribute, FetchItem, FetchSection, internal_date
 from mailproto.message import Section
 from mailproto.model import MessageInfo, Part
 
-__all__ = ["Batch", "RowPlan", "compile_items"]
+__all__ = ["COLUMNS", "Batch", "Column", "FetchColumn", "RowPlan", "compile_items"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +59,36 @@ def _body_structures(batch: Batch) -> Sequence[Any]:
     return [info.body_structure for info in batch.infos]
 
 
-_ATTRIBUTES: dict[str, tuple[bytes, Column, Part]] = {
-    "UID": (b"UID %d", _uids, Part(0)),
-    "FLAGS": (b"FLAGS %b", _flags, Part(0)),
-    "INTERNALDATE": (b"INTERNALDATE %b", _internal_dates, Part.INTERNAL_DATE),
-    "RFC822.SIZE": (b"RFC822.SIZE %d", _sizes, Part.SIZE),
-    "ENVELOPE": (b"ENVELOPE %b", _envelopes, Part.ENVELOPE),
-    "BODYSTRUCTURE": (b"BODYSTRUCTURE %b", _body_structures, Part.BODY_STRUCTURE),
-}
+_NOTHING = Part(0)
 
-_LONG: tuple[Column, ...] = (_flags, _envelopes, _body_structures)
-"""The columns whose values may have many octets."""
+
+@dataclass(frozen=True, slots=True)
+class FetchColumn:
+    """An item of FETCH whose values are there for many messages at a time, such as FLAGS.
+
+    :ivar name: the item's, in upper case.
+    :ivar template: the item in the response, with a place for the value: ``b"UID %d"``.
+    :ivar values: gives the value for each message of a batch.
+    :ivar parts: what is to be read of the messages.
+    :ivar is_long: whether values may have many octets.
+    """
+
+    name: str
+    template: bytes
+    values: Column
+    parts: Part = _NOTHING
+    is_long: bool = False
+
+
+COLUMNS: Sequence[FetchColumn] = (
+    FetchColumn("UID", b"UID %d", _uids),
+    FetchColumn("FLAGS", b"FLAGS %b", _flags, is_long=True),
+    FetchColumn("INTERNALDATE", b"INTERNALDATE %b", _internal_dates, Part.INTERNAL_DATE),
+    FetchColumn("RFC822.SIZE", b"RFC822.SIZE %d", _sizes, Part.SIZE),
+    FetchColumn("ENVELOPE", b"ENVELOPE %b", _envelopes, Part.ENVELOPE, is_long=True),
+    FetchColumn("BODYSTRUCTURE", b"BODYSTRUCTURE %b", _body_structures, Part.BODY_STRUCTURE, is_long=True),
+)
+"""The items of RFC 3501 that are columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +96,42 @@ class RowPlan:
     """What to read of each message, and how to render it.
 
     :ivar parts: what is to be read of each message.
-    :ivar sections: the items that are octets of the message.
-    :ivar body: whether BODY is among the items.
+    :ivar pieces: the items that have to be made for each message, with what makes them.
     :ivar marks_seen: whether fetching sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
     :ivar shows_flags: whether FLAGS is among the items.
     :ivar template: the other items, separated by spaces, with a place for each column's value.
     """
 
     parts: Part
-    sections: tuple[FetchSection, ...]
-    body: bool
+    pieces: Pieces
     marks_seen: bool
     shows_flags: bool
     template: bytes
-    columns: tuple[Column, ...]
+    columns: tuple[FetchColumn, ...]
 
     @property
     def whole(self) -> FetchSection | None:
         """The item ``BODY[]``, if it is the only section and not partial, as in most clients' FETCH."""
-        [item] = self.sections if len(self.sections) == 1 else [None]
-        if item is None or item.section != Section() or item.partial is not None:
+        if len(self.pieces) != 1:
             return None
-        return item
+        [(item, _)] = self.pieces
+        if isinstance(item, FetchSection) and item.section == Section() and item.partial is None:
+            return item
+        return None
 
     @property
     def is_rows(self) -> bool:
         """Whether `render` renders everything."""
-        return not self.sections and not self.body
+        return not self.pieces
 
     def render(self, batch: Batch) -> Iterator[bytes]:
         """``* n FETCH (...)`` with CRLF for each message, if `is_rows`; in pieces, mostly one."""
-        columns = [column(batch) for column in self.columns]
+        columns = [column.values(batch) for column in self.columns]
         rows = self._rows(b"* %%d FETCH (%b)\r\n" % self.template, batch, columns)
         if len(batch.indexes) == 1:
             yield next(rows)
             return
-        long = chain(*(column for column, of in zip(columns, self.columns, strict=True) if of in _LONG))
+        long = chain(*(column for column, of in zip(columns, self.columns, strict=True) if of.is_long))
         if sum(map(len, long)) < OCTETS_AT_ONCE:
             yield b"".join(rows)
             return
@@ -129,38 +149,46 @@ class RowPlan:
     def begin(self, batch: Batch) -> Iterator[bytes]:
         """The beginning of each message's response, up to what is not a row."""
         template = b"* %d FETCH (" + (self.template + b" " if self.columns else b"")
-        return self._rows(template, batch, [column(batch) for column in self.columns])
+        return self._rows(template, batch, [column.values(batch) for column in self.columns])
 
     def _rows(self, template: bytes, batch: Batch, columns: Sequence[Sequence[Any]]) -> Iterator[bytes]:
         numbers = [at + 1 for at in batch.indexes]
         return (template % row for row in zip(numbers, *columns, strict=True))
 
 
-def compile_items(items: Sequence[FetchItem], *, uid: bool) -> RowPlan:
+def compile_items(
+    items: Sequence[FetchItem],
+    columns: Mapping[str, FetchColumn],
+    pieces: Mapping[type[FetchItem], FetchPiece[Any]],
+    *,
+    uid: bool,
+) -> RowPlan:
     """Make the plan for these items.
 
+    :param columns: those that the server knows, by name.
+    :param pieces: those that the server knows, by the class of their items.
     :param uid: whether the response must have the UID (RFC 9051 6.4.9).
     """
-    names = [item.name for item in items if isinstance(item, FetchAttribute)]
+    names: list[str] = []
+    others: list[tuple[FetchItem, FetchPiece[Any]]] = []
+    for item in items:
+        if isinstance(item, FetchAttribute) and item.name in columns:
+            names.append(item.name)
+        else:
+            others.append((item, pieces[type(item)]))
     if uid and "UID" not in names:
         names.insert(0, "UID")
-    attributes = [_ATTRIBUTES[name] for name in names if name != "BODY"]
-    sections = tuple(item for item in items if isinstance(item, FetchSection))
+    chosen = [columns[name] for name in names]
     parts = Part(0)
-    for _, _, part in attributes:
-        parts |= part
-    if "BODY" in names:
-        parts |= Part.CONTENT | Part.OFFSETS
-    for item in sections:
-        parts |= Part.CONTENT
-        if item.section.part or item.section.text:
-            parts |= Part.OFFSETS
+    for column in chosen:
+        parts |= column.parts
+    for item, piece in others:
+        parts |= piece.parts(item)
     return RowPlan(
         parts=parts,
-        sections=sections,
-        body="BODY" in names,
-        marks_seen=any(not item.peek for item in sections),
+        pieces=tuple(others),
+        marks_seen=any(piece.marks_seen(item) for item, piece in others),
         shows_flags="FLAGS" in names,
-        template=b" ".join([template for template, _, _ in attributes]),
-        columns=tuple(column for _, column, _ in attributes),
+        template=b" ".join([column.template for column in chosen]),
+        columns=tuple(chosen),
     )

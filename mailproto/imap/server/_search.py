@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from mailproto.connection.commands import State
 from mailproto.imap.server._conditions import Cost
-from mailproto.imap.server._matching import compiled
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._matching import SEARCH_KEYS, compiled
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._requests import SearchFound
 from mailproto.imap.server._search_run import find
-from mailproto.imap.wire import Command, Search, quoted_or_literal, set_pieces
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec, Updates
+from mailproto.imap.wire import Command, Options, Search, grammars, quoted_or_literal, set_pieces
 from mailproto.message import Working
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["search"]
+__all__ = ["SEARCH", "answer_extended", "respond_with_set"]
 
 _AT_ONCE = 10_000
 """How many numbers are written before they are sent, and others may have their turn: some 2 ms."""
 
 
-async def search(server: IMAPServer, command: Command[Search]) -> None:
+async def search(server: Session, command: Command[Search]) -> None:
     """SEARCH: answer with the matching messages, even if there are none (RFC 3501 7.2.5)."""
     arguments = command.arguments
     await server.catch_up(expunges=command.uid)
-    compiling = Working(compiled(arguments.key, server.selected))
+    tables = tables_of(server)
+    compiling = Working(compiled(arguments.key, server.selected, tables.search_conditions))
     for _ in compiling:
         await server.yield_turn()
     compiled_search = compiling.result
@@ -37,10 +39,10 @@ async def search(server: IMAPServer, command: Command[Search]) -> None:
     if arguments.returns is None:
         await _answer(server, numbers)
     else:
-        await _answer_extended(server, command, numbers, arguments.returns)
+        await answer_extended(server, SearchFound(numbers, command.uid, command.tag), arguments.returns)
 
 
-async def _answer(server: IMAPServer, numbers: array[int]) -> None:
+async def _answer(server: Session, numbers: array[int]) -> None:
     """Send SEARCH (RFC 9051 E)."""
     server.respond(b"* SEARCH")
     for start in range(0, len(numbers), _AT_ONCE):
@@ -49,28 +51,39 @@ async def _answer(server: IMAPServer, numbers: array[int]) -> None:
     server.respond(b"\r\n")
 
 
-async def _answer_extended(
-    server: IMAPServer, command: Command[Search], numbers: array[int], returns: Sequence[str]
-) -> None:
-    """Send ESEARCH (RFC 4731 3.1): MIN, MAX and ALL are left out if nothing matches."""
-    server.respond(
-        b"* ESEARCH (TAG %b)%b" % (quoted_or_literal(command.tag), b" UID" if command.uid else b"")
-    )
-    if "MIN" in returns and numbers:
-        server.respond(b" MIN %d" % numbers[0])
-    if "MAX" in returns and numbers:
-        server.respond(b" MAX %d" % numbers[-1])
-    if "ALL" in returns and numbers:
-        server.respond(b" ALL ")
-        for piece in set_pieces(numbers, _AT_ONCE):
-            server.respond(piece)
-            await _send_if_many(server, numbers)
-    if "COUNT" in returns:
-        server.respond(b" COUNT %d" % len(numbers))
-    server.respond(b"\r\n")
+async def answer_extended(server: Session, found: SearchFound, returns: Options) -> None:
+    """Send ESEARCH (RFC 4731 3.1), with what each option tells."""
+    known = tables_of(server).search_returns
+    chosen = [option for name, option in known.items() if name in returns]
+    is_told = not all(option.is_silent for option in chosen)
+    if is_told:
+        server.respond(
+            b"* ESEARCH (TAG %b)%b" % (quoted_or_literal(found.tag), b" UID" if found.uid else b"")
+        )
+    for option in chosen:
+        await option.answer(server, found, returns[option.name])
+    if is_told:
+        server.respond(b"\r\n")
 
 
-async def _send_if_many(server: IMAPServer, numbers: array[int]) -> None:
+async def respond_with_set(server: Session, numbers: array[int]) -> None:
+    """Write numbers as a set, in pieces; there is one at least."""
+    for piece in set_pieces(numbers, _AT_ONCE):
+        server.respond(piece)
+        await _send_if_many(server, numbers)
+
+
+async def _send_if_many(server: Session, numbers: array[int]) -> None:
     """Send what was written so far, and wait while the client is slow; few numbers go with the OK."""
     if len(numbers) > _AT_ONCE:
         await server.flush()
+
+
+SEARCH = Extension(
+    "SEARCH",
+    commands=(CommandSpec("SEARCH", grammars.search, search, State.SELECTED, Updates.NO_EXPUNGES, uid=True),),
+    search_keys=SEARCH_KEYS,
+    search_names=grammars.SEARCH_NAMES,
+    search_readers=grammars.SEARCH_READERS,
+)
+"""SEARCH, with the keys of RFC 3501."""

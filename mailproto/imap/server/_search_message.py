@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mailproto.content import unwrapped
 from mailproto.message import Index, Searchable, Steps
 from mailproto.model import MessageInfo
-
-if TYPE_CHECKING:
-    from mailproto.imap.server._conditions import Column, Content
 
 __all__ = ["Message"]
 
@@ -19,16 +16,17 @@ class Message:
     """The message whose content is tested.
 
     :param columns: the answers of columns for the whole batch, an octet for each message.
+    :ivar answers: those of tests of its content.
     :param keys: all keys of BODY and TEXT, mapped.
     """
 
     __slots__ = ("_header", "_text", "answers", "columns", "info", "keys")
 
-    def __init__(self, info: MessageInfo, columns: dict[Column, bytes], keys: Iterable[str]) -> None:
+    def __init__(self, info: MessageInfo, columns: Mapping[Any, bytes], keys: Iterable[str]) -> None:
         self.info = info
         self.columns = columns
         self.keys = keys
-        self.answers: dict[Content, bool] = {}
+        self.answers: dict[object, bool] = {}
         self._text: Searchable | None = None
         self._header: bytes | None = None
 

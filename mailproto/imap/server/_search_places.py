@@ -8,16 +8,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from mailproto.imap.server._errors import SessionOver
+from mailproto.typing import ReactorTime
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
+__all__ = ["SearchPlaces", "Searcher"]
 
-__all__ = ["SearchPlaces"]
+
+class Searcher(Protocol):
+    """A session that searches."""
+
+    clock: ReactorTime
+
+    @property
+    def account_name(self) -> str | None:
+        """Whose messages they are."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is still there."""
 
 
 class SearchPlaces:
@@ -29,10 +41,10 @@ class SearchPlaces:
     def __init__(self, places: int) -> None:
         self._places = places
         self._searching: dict[str, int] = {}  # by the account's name
-        self._waiting: dict[str, list[tuple[IMAPServer, Deferred[None]]]] = {}
+        self._waiting: dict[str, list[tuple[Searcher, Deferred[None]]]] = {}
 
     @asynccontextmanager
-    async def place(self, server: IMAPServer) -> AsyncIterator[None]:
+    async def place(self, server: Searcher) -> AsyncIterator[None]:
         """Wait for a place of the session's account, and have it during the block.
 
         :raises SessionOver: the client is gone.
@@ -67,7 +79,7 @@ class SearchPlaces:
             self._waiting.pop(account, None)
 
 
-def _let_go(waiting: list[tuple[IMAPServer, Deferred[None]]]) -> None:
+def _let_go(waiting: list[tuple[Searcher, Deferred[None]]]) -> None:
     """Let searches go on whose clients are gone, so that they end."""
     gone = [(server, turn) for server, turn in waiting if not server.is_open]
     waiting[:] = [(server, turn) for server, turn in waiting if server.is_open]

@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import compress
-from typing import TYPE_CHECKING
 
 from mailproto.awaiting import settle
 from mailproto.errors import Unavailable
@@ -14,12 +13,10 @@ from mailproto.imap.server._conditions import Batch, Column, Cost, Mask
 from mailproto.imap.server._matching import Search
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._search_message import Message
+from mailproto.imap.server._session import Session
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.message import Working
 from mailproto.model import Metadata, Part
-
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["find"]
 
@@ -30,7 +27,7 @@ _FEW = 16
 """After so many columns, the search looks whether the others are needed; then after twice as many."""
 
 
-async def find(server: IMAPServer, search: Search, *, uid: bool) -> array[int]:
+async def find(server: Session, search: Search, *, uid: bool) -> array[int]:
     """The sequence numbers, or UIDs, of the messages that match, in ascending order."""
     return await _Finder(server, search).find(uid=uid)
 
@@ -38,7 +35,7 @@ async def find(server: IMAPServer, search: Search, *, uid: bool) -> array[int]:
 class _Finder:
     """Goes through the mailbox in batches; costly conditions test only what cheaper ones leave open."""
 
-    def __init__(self, server: IMAPServer, search: Search) -> None:
+    def __init__(self, server: Session, search: Search) -> None:
         self._server = server
         self._search = search
         self._view = search.view

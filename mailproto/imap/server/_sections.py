@@ -6,19 +6,29 @@ many or large sections, only some octets are in memory: they are sent as fast as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from mailproto.content import CHUNK, Octets, unwrapped
-from mailproto.imap.server._rows import RowPlan
-from mailproto.imap.wire import FetchSection
+from mailproto.content import CHUNK, unwrapped
+from mailproto.imap.server._session import Session
+from mailproto.imap.wire import ArgumentReader, FetchAttribute, FetchItem, FetchSection, grammars
 from mailproto.message import Index, Section, Sections, Slices, Steps, Working, body_steps
-from mailproto.model import MessageInfo
+from mailproto.model import MessageInfo, Part
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
+__all__ = [
+    "BODY",
+    "SECTIONS",
+    "STREAMED",
+    "Extract",
+    "FetchPiece",
+    "FetchedMessage",
+    "Pieces",
+    "SectionLost",
+    "sections_of",
+]
 
-__all__ = ["STREAMED", "SectionLost", "sections_of"]
-
+ItemT = TypeVar("ItemT", bound=FetchItem)
 T = TypeVar("T")
 
 STREAMED = CHUNK
@@ -29,6 +39,10 @@ _WHOLE = Section()
 _SMALL_INDEX = 2000
 _SMALL_MESSAGE = 1 << 16
 """Octets of a stored index, and of a message, that take little time and memory."""
+
+
+def _never(item: object) -> bool:
+    return False
 
 
 class SectionLost(Exception):
@@ -42,8 +56,44 @@ class SectionLost(Exception):
         self.error = error
 
 
+class Extract(NamedTuple):
+    """Octets of a message, which are sent in pieces if they are many.
+
+    :ivar before: what comes before them in the response, such as ``b"BODY[1] {5}\\r\\n"``.
+    :ivar start: where they begin in ``octets``; ``stop`` is where they end.
+    """
+
+    before: bytes
+    octets: Slices
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPiece(Generic[ItemT]):
+    """A kind of items of FETCH that have to be made for each message, such as sections.
+
+    :ivar kind: the class of the items.
+    :ivar parts: what is to be read of a message for an item.
+    :ivar render: the item in the response: all of it, or an `Extract`.
+    :ivar names: the items that are one word, in upper case.
+    :ivar readers: the words of the others, up to ``[``, and what reads the rest.
+    :ivar marks_seen: whether an item sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
+    """
+
+    kind: type[ItemT]
+    parts: Callable[[ItemT], Part]
+    render: Callable[[FetchedMessage, ItemT], Awaitable[bytes | Extract]]
+    names: Mapping[bytes, ItemT] = field(default_factory=dict)
+    readers: Mapping[bytes, Callable[[ArgumentReader], ItemT]] = field(default_factory=dict)
+    marks_seen: Callable[[ItemT], bool] = _never
+
+
+Pieces: TypeAlias = tuple[tuple[FetchItem, FetchPiece[Any]], ...]
+
+
 async def sections_of(
-    server: IMAPServer, plan: RowPlan, info: MessageInfo, beginning: bytes, end: bytes
+    server: Session, wanted: Pieces, info: MessageInfo, beginning: bytes, end: bytes
 ) -> bytes:
     """Make the response for one message, and send all but its last octets.
 
@@ -53,27 +103,22 @@ async def sections_of(
     :raises OSError: the content could not be read, and nothing was sent.
     :raises SectionLost: it could not be read later.
     """
-    content = unwrapped(info.content)
     pieces = [beginning]
     size = 0
     is_begun = False
     separator = b""
-    message = _Message(server, info, content)
+    message = FetchedMessage(server, info)
     try:
-        if plan.body:
-            rendered = await message.body()
-            pieces.append(b"BODY %b" % rendered)
-            size = len(rendered)
-            separator = b" "
-        for item in plan.sections:
-            octets = await message.section(item.section)
-            if octets is None:
-                pieces.append(b"%b%b NIL" % (separator, item.label))
-                size += len(item.label)
+        for item, piece in wanted:
+            made = await piece.render(message, item)
+            pieces.append(separator)
+            if isinstance(made, bytes):
+                pieces.append(made)
+                size += len(made)
             else:
-                start, stop = _range(item, octets)
-                pieces.append(b"%b%b {%d}\r\n" % (separator, item.label, stop - start))
-                size += len(item.label) + stop - start
+                before, octets, start, stop = made
+                pieces.append(before)
+                size += len(before) + stop - start
                 while size >= STREAMED:
                     cut = min(start + CHUNK, stop)
                     pieces += octets.chunks(start, cut)
@@ -94,35 +139,38 @@ async def sections_of(
     return b"".join(pieces)
 
 
-class _Message:
-    """Takes a message apart; large messages have a place meanwhile (`mailproto.imap.server._places`)."""
+class FetchedMessage:
+    """A message whose content FETCH takes apart; large ones have a place meanwhile (`Places`).
 
-    __slots__ = ("_content", "_has_place", "_info", "_sections", "_server")
+    :ivar info: what was read of it.
+    """
 
-    def __init__(self, server: IMAPServer, info: MessageInfo, content: Octets) -> None:
-        self._server = server
-        self._info = info
-        self._content = content
+    __slots__ = ("_has_place", "_sections", "content", "info", "session")
+
+    def __init__(self, session: Session, info: MessageInfo) -> None:
+        self.session = session
+        self.info = info
+        self.content = unwrapped(info.content)
         self._sections: Sections | None = None
         self._has_place = False
 
     async def body(self) -> bytes:
         """The value of BODY."""
-        rendered = await _in_turns(self._server, body_steps(self._content, await self._index()))
+        rendered = await self.in_turns(body_steps(self.content, await self.index()))
         self.close()
         return rendered
 
     async def section(self, wanted: Section) -> Slices | None:
         """The octets of a section; None if there is no such part."""
         if wanted == _WHOLE:
-            return Slices(self._content, ((0, len(self._content)),))
+            return Slices(self.content, ((0, len(self.content)),))
         sections = self._sections
         if sections is None:
-            sections = self._sections = Sections(self._content, await self._index())
+            sections = self._sections = Sections(self.content, await self.index())
         if not wanted.fields:
             return sections.find(wanted)
-        found = await _in_turns(self._server, sections.find_steps(wanted))
-        await self._server.yield_turn()
+        found = await self.in_turns(sections.find_steps(wanted))
+        await self.session.yield_turn()
         return found
 
     def close(self) -> None:
@@ -130,30 +178,47 @@ class _Message:
         self._sections = None
         if self._has_place:
             self._has_place = False
-            self._server.factory.places.give_back()
+            self.session.factory.places.give_back()
 
-    async def _index(self) -> Index:
-        server, stored = self._server, self._info.offsets or b""
-        if len(stored) < _SMALL_INDEX and len(self._content) < _SMALL_MESSAGE:
+    async def index(self) -> Index:
+        """Where its parts are."""
+        server, stored = self.session, self.info.offsets or b""
+        if len(stored) < _SMALL_INDEX and len(self.content) < _SMALL_MESSAGE:
             return Index.load(stored)
         await server.factory.places.take(server.signed_in.name)
         self._has_place = True
         await server.yield_turn()
-        return await _in_turns(server, Index.load_steps(stored))
+        return await self.in_turns(Index.load_steps(stored))
 
-
-async def _in_turns(server: IMAPServer, steps: Steps[T]) -> T:
-    """Do some work; others have their turn between its steps."""
-    try:
-        next(steps)
-    except StopIteration as end:  # as most work does
-        result: T = end.value
-        return result
-    await server.yield_turn()
-    work = Working(steps)
-    for _ in work:
+    async def in_turns(self, steps: Steps[T]) -> T:
+        """Do some work; others have their turn between its steps."""
+        try:
+            next(steps)
+        except StopIteration as end:  # as most work does
+            result: T = end.value
+            return result
+        server = self.session
         await server.yield_turn()
-    return work.result
+        work = Working(steps)
+        for _ in work:
+            await server.yield_turn()
+        return work.result
+
+
+async def _render_section(message: FetchedMessage, item: FetchSection) -> bytes | Extract:
+    octets = await message.section(item.section)
+    if octets is None:
+        return item.label + b" NIL"
+    start, stop = _range(item, octets)
+    return Extract(b"%b {%d}\r\n" % (item.label, stop - start), octets, start, stop)
+
+
+async def _render_body(message: FetchedMessage, item: FetchAttribute) -> bytes:
+    return b"BODY %b" % await message.body()
+
+
+def _parts_of_section(item: FetchSection) -> Part:
+    return Part.CONTENT | Part.OFFSETS if item.section.part or item.section.text else Part.CONTENT
 
 
 def _range(item: FetchSection, octets: Slices) -> tuple[int, int]:
@@ -163,3 +228,18 @@ def _range(item: FetchSection, octets: Slices) -> tuple[int, int]:
         return 0, length
     origin, count = item.partial
     return min(origin, length), min(origin + count, length)
+
+
+BODY: FetchPiece[FetchAttribute] = FetchPiece(
+    FetchAttribute, lambda item: Part.CONTENT | Part.OFFSETS, _render_body
+)
+"""The item BODY."""
+
+SECTIONS: FetchPiece[FetchSection] = FetchPiece(
+    FetchSection,
+    _parts_of_section,
+    _render_section,
+    readers={b"BODY[": grammars.body, b"BODY.PEEK[": grammars.body_peek},
+    marks_seen=lambda item: not item.peek,
+)
+"""``BODY[...]``, ``RFC822`` and their like."""

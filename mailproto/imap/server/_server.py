@@ -1,83 +1,57 @@
-"""One client's IMAP session: its state, and what is the same for every command."""
+"""The connection of one client: handles its events, and answers them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, cast
+from collections.abc import Awaitable, Sequence
+from typing import Any, ClassVar, cast
 
 from twisted.internet.interfaces import IHandshakeListener
 from zope.interface import implementer
 
-from mailproto.auth.sasl import SASLServer
-from mailproto.connection import ConnectionOver, ServerConnection
-from mailproto.connection.commands import State
 from mailproto.connection.limits import CloseReason
-from mailproto.errors import MailError, NoSuchMailbox, WireError
-from mailproto.imap.server._append import Spool, begin_append
-from mailproto.imap.server._commands import Rule, Updates
+from mailproto.errors import MailError, WireError
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.server._limits import IMAPLimits
-from mailproto.imap.server._session_commands import capabilities
-from mailproto.imap.server._view import MailboxView
-from mailproto.imap.server._view_writer import ViewWriter
+from mailproto.imap.server._registry import Tables
+from mailproto.imap.server._resources import Resources
+from mailproto.imap.server._session import Reply, Session
+from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.wire import (
-    AppendLiteral,
     Command,
     ContinuationLine,
     Event,
-    IMAPServerWire,
     IMAPWireError,
     LiteralChunk,
     LiteralRequest,
+    StreamedLiteral,
 )
-from mailproto.interfaces import IAccount
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._factory import IMAPServerFactory
-
-__all__ = ["IMAPServer"]
+__all__ = ["IMAPResources", "IMAPServer"]
 
 _UNAVAILABLE = (CloseReason.STOPPING, CloseReason.CROWDED)
 """Reasons after which the client may try again later (RFC 5530 3)."""
 
-Reply: TypeAlias = bytes | None
+
+class IMAPResources(Resources):
+    """A factory, as the connection knows it.
+
+    :ivar tables: what the server knows.
+    """
+
+    tables: Tables
 
 
 @implementer(IHandshakeListener)
-class IMAPServer(ServerConnection[Event]):
-    """An IMAP server connection.
-
-    :ivar sasl: the exchanges of AUTHENTICATE.
-    :ivar account: the account that signed in, or None.
-    :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
-    """
+class IMAPServer(Session):
+    """An IMAP server connection."""
 
     alpn: ClassVar[Sequence[bytes]] = (b"imap",)
-    factory: IMAPServerFactory
-    limits: IMAPLimits
-    wire: IMAPServerWire
 
-    def __init__(self, factory: IMAPServerFactory) -> None:
-        super().__init__(factory)
-        self.wire = IMAPServerWire(self.limits.before_login, grammars=factory.grammars)
-        self.sasl = SASLServer(
-            factory.portal,
-            factory.mechanisms,
-            clock=factory.clock,
-            session=self,
-            failure_delay=factory.limits.failure_delay,
-        )
-        self.account: IAccount | None = None
-        self.writer: ViewWriter | None = None
-        self.spool: Spool | None = None
+    def __init__(self, factory: IMAPResources) -> None:
+        self.tables = factory.tables
+        super().__init__(factory, factory.tables.syntax)
         self._greeting = False
-        self._logout: Callable[[], None] | None = None
-        self._responses: list[bytes] = []
         self._bad_commands = 0
         self._commands = 0  # how many were completed
-        # The command that waits for a line from the client, and the function that takes the line.
-        self._waiting_command: Command[Any] | None = None
-        self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
         self._last_line_command: Command[Any] | None = None  # the one that got the latest line
 
     # -- around each command
@@ -99,44 +73,49 @@ class IMAPServer(ServerConnection[Event]):
 
     def _write_greeting(self) -> None:
         self._greeting = False
-        self.write(b"* OK [CAPABILITY %b] %b ready\r\n" % (capabilities(self), self.factory.greeting_name))
+        self.write(
+            b"* OK [CAPABILITY %b] %b ready\r\n"
+            % (self.tables.capabilities(self), self.factory.greeting_name)
+        )
 
     def handle(self, event: Event) -> Awaitable[None] | None:
         """See `ServerConnection.handle`."""
         if type(event) is LiteralChunk:
-            if self.spool is not None:
-                self.spool.write(event.data)
+            if self.uploads:
+                self.uploads[-1].write(event.data)
             return None
         if isinstance(event, Command):
             return self._command(event)
         if isinstance(event, ContinuationLine):
             return self._continue(event)
         if isinstance(event, LiteralRequest):
-            self._rule(event.name)  # a refused command's literals, such as a password, are not asked for
+            self._spec(event.name)  # a refused command's literals, such as a password, are not asked for
             self.write(b"+ OK\r\n")
             return None
-        return self._append_literal(cast(AppendLiteral, event))
+        return self._receive(cast(StreamedLiteral, event))
 
     async def _command(self, command: Command[Any]) -> None:
-        rule = self._rule(command.name)
+        spec = self._spec(command.full_name)
         try:
-            reply = await rule.handler(self, command)
+            reply = await spec.handler(self, command)
         except IMAPWireError as error:  # a sequence number of no message, which the wire could not know
             raise BadCommand(error.text) from None
         if self._waiting_command is None:
-            await self._complete(command, rule, reply)
+            await self._complete(command, spec, reply)
 
-    def _rule(self, name: str) -> Rule:
+    def _spec(self, full_name: str) -> CommandSpec[Any]:
         """Find a command's row in the table.
 
         :raises MailError: the command is not valid now.
         """
-        rule = self.factory.rules.get(name)
-        if rule is None or self.state not in rule.states:
-            raise BadCommand("Unknown command" if rule is None else "Not valid in this state")
-        if rule.precheck is not None:
-            rule.precheck(self)
-        return rule
+        spec = self.tables.commands.get(full_name)
+        if spec is None or self.state not in spec.states:
+            raise BadCommand("Unknown command" if spec is None else "Not valid in this state")
+        for guard in self.tables.guards:
+            guard(self, spec)
+        if spec.precheck is not None:
+            spec.precheck(self)
+        return spec
 
     async def _continue(self, line: ContinuationLine) -> None:
         command, answer = self._waiting_command, self._on_line
@@ -146,29 +125,29 @@ class IMAPServer(ServerConnection[Event]):
         self._last_line_command = command
         reply = await answer(line.data)
         if self._waiting_command is None:
-            await self._complete(command, self.factory.rules[command.name], reply)
+            await self._complete(command, self.tables.commands[command.full_name], reply)
 
-    async def _complete(self, command: Command[Any], rule: Rule, reply: Reply) -> None:
-        if rule.updates is not Updates.NOTHING:
+    async def _complete(self, command: Command[Any], spec: CommandSpec[Any], reply: Reply) -> None:
+        if spec.updates is not Updates.NOTHING:
             try:
-                await self.catch_up(expunges=rule.updates is Updates.ALL or command.uid)
+                await self.catch_up(expunges=spec.updates is Updates.ALL)
             except SessionOver:
                 raise
             except Exception:
                 # The command is done, and the client must not repeat it: the next command brings the updates.
                 self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
-        name = "UID " + command.name if command.uid else command.name
-        text = reply or f"{name} completed".encode("ascii")
+        text = reply or f"{command.full_name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
         self._bad_commands = 0
         self._commands += self.account is not None
         self._send()
 
-    async def _append_literal(self, event: AppendLiteral) -> None:
-        if self.state not in self.factory.rules["APPEND"].states:
-            raise BadCommand
-        self.spool = await begin_append(self, event)
-        if event.synchronizing:
+    async def _receive(self, literal: StreamedLiteral) -> None:
+        spec = self._spec(literal.name)
+        if spec.receive is None:
+            raise BadCommand("Expected no literal")
+        self.uploads.append(await spec.receive(self, literal))
+        if literal.synchronizing:
             self.write(b"+ OK\r\n")
 
     # -- refusals
@@ -177,8 +156,9 @@ class IMAPServer(ServerConnection[Event]):
         """See `ServerConnection.refuse`."""
         if isinstance(error, SessionOver):
             return
-        if isinstance(event, AppendLiteral | LiteralRequest):
+        if isinstance(event, StreamedLiteral | LiteralRequest):
             self.wire.refuse_literal()
+        self.drop_uploads()
         if isinstance(event, ContinuationLine) and self._last_line_command is not None:
             event = self._last_line_command
         tag = getattr(event, "tag", "")
@@ -190,7 +170,7 @@ class IMAPServer(ServerConnection[Event]):
     def refuse_syntax(self, error: WireError) -> None:
         """See `ServerConnection.refuse_syntax`."""
         error = cast(IMAPWireError, error)  # the wire raises no other kind
-        self.drop_spool()
+        self.drop_uploads()
         tag = error.tag
         if self._waiting_command is not None:
             # The line was to be a SASL response, or DONE: the command that waited for it is over.
@@ -227,11 +207,6 @@ class IMAPServer(ServerConnection[Event]):
         """See `ServerConnection.must_sign_in`."""
         return True
 
-    @property
-    def account_name(self) -> str | None:
-        """See `ServerConnection.account_name`."""
-        return None if self.account is None else self.account.name
-
     def log_refusal(self, event: Event, error: MailError) -> None:
         """See `ServerConnection.log_refusal`."""
         if not isinstance(error, SessionOver):
@@ -244,156 +219,3 @@ class IMAPServer(ServerConnection[Event]):
     def idle_limit(self) -> float:
         """The time is shorter before login; RFC 9051 5.4 is about sessions after login."""
         return self.limits.idle if self.account is not None else self.limits.first_command
-
-    # -- what handlers use
-
-    @property
-    def state(self) -> State:
-        """The state of RFC 9051 3."""
-        if self.account is None:
-            return State.NOT_AUTHENTICATED
-        return State.AUTHENTICATED if self.view is None else State.SELECTED
-
-    @property
-    def signed_in(self) -> IAccount:
-        """The account, for commands that need one."""
-        if self.account is None:
-            raise BadCommand
-        return self.account
-
-    @property
-    def view(self) -> MailboxView | None:
-        """The selected mailbox, or None."""
-        return None if self.writer is None else self.writer.view
-
-    @property
-    def selected(self) -> MailboxView:
-        """The selected mailbox, for commands that need one."""
-        return self.selected_writer.view
-
-    @property
-    def selected_writer(self) -> ViewWriter:
-        """Tells the client of the selected mailbox, for commands that need one."""
-        if self.writer is None:
-            raise BadCommand
-        return self.writer
-
-    def respond(self, data: bytes) -> None:
-        """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
-        self._responses.append(data)
-
-    async def flush(self, before_waiting: Callable[[], None] | None = None) -> None:
-        """Send the collected responses, wait while the client is slow, and let others have their turn.
-
-        :param before_waiting: called if the client is slow.
-        :raises SessionOver: the client is gone.
-        """
-        self._send()
-        drained = self.drained()
-        if before_waiting is not None and self.congested:
-            before_waiting()
-        await drained
-        await self.yield_turn()
-        if not self.is_open:
-            raise SessionOver
-
-    async def yield_turn(self) -> None:
-        """See `breathe`.
-
-        :raises SessionOver: the client is gone.
-        """
-        try:
-            await self.breathe()
-        except ConnectionOver:
-            raise SessionOver from None
-
-    def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
-        """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""
-        responses = b"".join(self._responses)
-        self._responses.clear()
-        reply = b"%b OK %b\r\n" % (command.tag.encode("ascii"), text)
-        self.end(b"%b* BYE Logging out\r\n%b" % (responses, reply), "quit")
-        raise SessionOver
-
-    def _send(self) -> None:
-        if self._responses:
-            data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
-            self._responses.clear()
-            self.write(data)
-
-    async def catch_up(self, *, expunges: bool) -> None:
-        """Tell the client of changes in the selected mailbox.
-
-        :raises SessionOver: the mailbox was deleted, so the connection is closed: RFC 2180 3.1
-            leaves nothing better.
-        """
-        if self.writer is None or not self.writer.has_updates(expunges=expunges):
-            return
-        told = False
-        try:
-            async for piece in self.writer.updates(expunges=expunges):
-                if told:  # the usual single piece is sent with the command's answer
-                    await self.flush()
-                self._responses.append(piece)
-                told = True
-        except NoSuchMailbox:
-            self._send()
-            self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
-            raise SessionOver from None
-
-    def request_line(
-        self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
-    ) -> None:
-        """Write ``+`` and ``prompt``, and pass the client's next line to ``answer``.
-
-        :param answer: called with the line; its result completes the command, as a handler's does.
-        """
-        self._waiting_command, self._on_line = command, answer
-        self.wire.expect_line()
-        self._responses.append(b"+ %b\r\n" % prompt)
-        self._send()
-
-    def forget_line_request(self) -> None:
-        """Forget the command that waits for a line."""
-        self._waiting_command = self._on_line = None
-        self.sasl.abandon()
-        if self.view is not None:
-            self.view.on_hint(None)
-
-    def drop_spool(self) -> None:
-        """Drop a message that is arriving."""
-        spool, self.spool = self.spool, None
-        if spool is not None:
-            spool.close()
-
-    # -- changes of state
-
-    def sign_in(self, account: IAccount, logout: Callable[[], None]) -> None:
-        """Make this the session of ``account``."""
-        self.account, self._logout = account, logout
-        self.wire.limits = self.factory.wire_limits
-
-    def select(self, writer: ViewWriter) -> None:
-        """Make a mailbox the selected one; there must be none."""
-        self.writer = writer
-
-    def deselect(self) -> None:
-        """Close the selected mailbox, if there is one."""
-        writer, self.writer = self.writer, None
-        if writer is not None:
-            writer.view.close()
-
-    def released(self) -> None:
-        """See `ServerConnection.released`."""
-        self.sasl.end()
-
-    def closed(self) -> None:
-        """See `ServerConnection.closed`."""
-        logout, self._logout = self._logout, None
-        try:
-            self.forget_line_request()
-            self.deselect()
-            self.drop_spool()
-        finally:
-            if logout is not None:
-                logout()

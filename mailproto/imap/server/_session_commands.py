@@ -1,14 +1,14 @@
-"""Commands of the session: CAPABILITY, NOOP, ID, ENABLE, LOGOUT, and signing in (RFC 9051 6.1, 6.2)."""
+"""Commands of the session: CAPABILITY, NOOP, LOGOUT, and signing in (RFC 9051 6.1, 6.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Iterator
 
 from twisted.cred.credentials import UsernamePassword
 
 from mailproto.auth import signing_in
 from mailproto.auth.sasl import Challenge
+from mailproto.connection.commands import State
 from mailproto.errors import (
     AuthenticationCancelled,
     EncryptionRequired,
@@ -17,71 +17,25 @@ from mailproto.errors import (
     UnknownMechanism,
 )
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Authenticate, Command, Enable, Id, Login, NoArguments
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._registry import tables_of
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec, Updates
+from mailproto.imap.wire import Authenticate, Command, Login, NoArguments, grammars
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = [
-    "authenticate",
-    "capabilities",
-    "capability",
-    "check_login_allowed",
-    "enable",
-    "identify",
-    "login",
-    "logout",
-    "noop",
-    "starttls",
-]
-
-EXTENSIONS = (
-    b"IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN ESEARCH"
-    b" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
-)
-"""The capabilities that do not depend on the connection.
-
-They are announced before login too, because some clients ask only then.
-"""
+__all__ = ["SESSION", "noop"]
 
 
-def capabilities(server: IMAPServer) -> bytes:
-    """The capabilities in the session's state, separated by spaces.
-
-    Before login they include the ways to sign in that are allowed now.
-    """
-    if server.account is not None:
-        return server.factory.capabilities
-    offered = [server.factory.capabilities]
-    if mechanisms := server.sasl.mechanisms(server.channel):
-        offered += [b"SASL-IR", *(b"AUTH=" + name.encode("ascii") for name in mechanisms)]
-    if server.can_start_tls:
-        offered.append(b"STARTTLS")
-    if not (server.is_secure and server.sasl.takes_passwords):
-        offered.append(b"LOGINDISABLED")
-    return b" ".join(offered)
-
-
-async def capability(server: IMAPServer, command: Command[NoArguments]) -> None:
+async def capability(server: Session, command: Command[NoArguments]) -> None:
     """CAPABILITY (RFC 9051 6.1.1)."""
-    server.respond(b"* CAPABILITY %b\r\n" % capabilities(server))
+    server.respond(b"* CAPABILITY %b\r\n" % tables_of(server).capabilities(server))
 
 
-async def noop(server: IMAPServer, command: Command[NoArguments]) -> None:
+async def noop(server: Session, command: Command[NoArguments]) -> None:
     """NOOP and CHECK: updates come before every tagged OK, so nothing is left to do (RFC 9051 6.1.2)."""
 
 
-async def identify(server: IMAPServer, command: Command[Id]) -> None:
-    """ID: our name without a version, which would help attackers only (RFC 2971 4)."""
-    server.respond(b'* ID ("name" "mailproto")\r\n')
-
-
-async def enable(server: IMAPServer, command: Command[Enable]) -> None:
-    """ENABLE: no extension here needs to be enabled; all names are ignored (RFC 5161 3.1)."""
-    server.respond(b"* ENABLED\r\n")
-
-
-async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
+async def logout(server: Session, command: Command[NoArguments]) -> None:
     """LOGOUT: BYE, the tagged OK, and the end (RFC 9051 6.1.3)."""
     server.end_after(command, b"LOGOUT completed")
 
@@ -90,7 +44,7 @@ _LOGIN = "LOGIN"
 """What the mail log names as the mechanism of LOGIN."""
 
 
-async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
+async def starttls(server: Session, command: Command[NoArguments]) -> None:
     """STARTTLS (RFC 9051 6.2.1)."""
     if not server.can_start_tls:
         raise BadCommand("TLS is not available now")
@@ -98,7 +52,7 @@ async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
     raise SessionOver  # in plaintext nothing more is said
 
 
-def check_login_allowed(server: IMAPServer) -> None:
+def check_login_allowed(server: Session) -> None:
     """Refuse LOGIN where passwords may not be sent by it (RFC 9051 6.2.3, LOGINDISABLED)."""
     error: MailError | None = None
     if not server.sasl.takes_passwords:
@@ -110,7 +64,7 @@ def check_login_allowed(server: IMAPServer) -> None:
         raise error
 
 
-async def login(server: IMAPServer, command: Command[Login]) -> bytes:
+async def login(server: Session, command: Command[Login]) -> bytes:
     """LOGIN (RFC 9051 6.2.3)."""
     arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
@@ -121,7 +75,7 @@ async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     return _signed_in(server, signed_in)
 
 
-async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
+async def authenticate(server: Session, command: Command[Authenticate]) -> bytes | None:
     """AUTHENTICATE (RFC 9051 6.2.2): challenges and responses in base64."""
     arguments = command.arguments
     sasl = server.sasl
@@ -139,6 +93,36 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
     return await proceed(sasl.begin(arguments.mechanism, arguments.initial, server.channel))
 
 
-def _signed_in(server: IMAPServer, login: signing_in.Login) -> bytes:
+def _signed_in(server: Session, login: signing_in.Login) -> bytes:
     server.sign_in(login.account, login.logout)
-    return b"[CAPABILITY %b] Logged in" % capabilities(server)
+    return b"[CAPABILITY %b] Logged in" % tables_of(server).capabilities(server)
+
+
+def announce(server: Session) -> Iterator[str]:
+    """Before login, the ways to sign in that are allowed now."""
+    if server.account is not None:
+        return
+    for name in server.sasl.mechanisms(server.channel):
+        yield f"AUTH={name}"
+    if server.can_start_tls:
+        yield "STARTTLS"
+    if not (server.is_secure and server.sasl.takes_passwords):
+        yield "LOGINDISABLED"
+
+
+_NONE = grammars.no_arguments
+
+SESSION = Extension(
+    "the session's commands",
+    capabilities=("IMAP4rev1",),
+    announce=announce,
+    commands=(
+        CommandSpec("CAPABILITY", _NONE, capability, State.ANY),
+        CommandSpec("NOOP", _NONE, noop, State.ANY),
+        CommandSpec("LOGOUT", _NONE, logout, State.ANY, Updates.NOTHING),
+        CommandSpec("STARTTLS", _NONE, starttls, State.NOT_AUTHENTICATED),
+        CommandSpec("AUTHENTICATE", grammars.authenticate, authenticate, State.NOT_AUTHENTICATED),
+        CommandSpec("LOGIN", grammars.login, login, State.NOT_AUTHENTICATED, precheck=check_login_allowed),
+    ),
+)
+"""What is there before a mailbox is selected, and how to sign in."""

@@ -5,28 +5,41 @@ gives events::
 
     Command(tag, name, uid, arguments)             a whole command; its arguments are a value class
     LiteralRequest(tag, size)                      write "+", or answer and call refuse_literal()
-    AppendLiteral(tag, arguments, synchronizing)   the same, before the message of APPEND
-    LiteralChunk(data)                             some of this message; after it comes the Command
+    StreamedLiteral(tag, name, arguments, ...)     the same, before a message of APPEND
+    LiteralChunk(data)                             some of this message; in the end comes the Command
     ContinuationLine(data)                         the line after expect_line()
 
 `next_event` raises `IMAPWireError` if the client made an error.  It says what to answer (BAD or NO,
-code, tag), and whether to close the connection.  If it comes after AppendLiteral and before its
+code, tag), and whether to close the connection.  If it comes after StreamedLiteral and before its
 Command, the message must be dropped.
 
-The wire reads the commands of RFC 3501, and IDLE, UIDPLUS, MOVE, NAMESPACE, SPECIAL-USE, LITERAL+,
-ID, ENABLE, UNSELECT, SASL-IR, LIST-EXTENDED, LIST-STATUS, STATUS=SIZE, ESEARCH's RETURN, and
-CONDSTORE's modifiers CHANGEDSINCE and UNCHANGEDSINCE.  A server must itself refuse what it does not
-offer.
+What the wire reads is in the tables of a `Syntax`: commands with their grammars, the items of FETCH, the
+keys of SEARCH, and other words.  A grammar reads arguments with an `ArgumentReader`; one that is `Streamed`
+asks for its literals one after another.  `LineReader` only knows lines and literals, and is good for other
+protocols and for clients.
 
 The other functions render values as octets of responses.  `SequenceSet` resolves sets to the
 messages of a mailbox; the errors that its methods raise have no tag.
 """
 
-from mailproto.imap.wire._argument_reader import ArgumentReader
+from mailproto.imap.wire._arguments import (
+    NO_OPTIONS,
+    ArgumentReader,
+    CommandSyntax,
+    Grammar,
+    Option,
+    Options,
+    Steps,
+    Streamed,
+    Syntax,
+    Upload,
+    no_value,
+    own_arguments,
+)
 from mailproto.imap.wire._commands import (
     NO_ARGUMENTS,
     Append,
-    Arguments,
+    AppendMessage,
     Authenticate,
     Copy,
     Create,
@@ -37,6 +50,7 @@ from mailproto.imap.wire._commands import (
     FetchSection,
     Id,
     List,
+    Literal,
     Login,
     Lsub,
     MailboxName,
@@ -50,16 +64,16 @@ from mailproto.imap.wire._commands import (
 )
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._events import (
-    AppendLiteral,
     Command,
     ContinuationLine,
     Event,
     LiteralChunk,
     LiteralRequest,
+    StreamedLiteral,
 )
 from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire._limits import IMAPWireLimits
-from mailproto.imap.wire._parser import NAMES, Grammars, grammars_with
+from mailproto.imap.wire._lines import Announcement, LineReader, ReadError
 from mailproto.imap.wire._responses import (
     encode_mailbox,
     flag_list,
@@ -67,6 +81,7 @@ from mailproto.imap.wire._responses import (
     internal_date,
     quoted_or_literal,
 )
+from mailproto.imap.wire._search import KeyReader
 from mailproto.imap.wire._search_keys import (
     Address,
     All,
@@ -89,18 +104,19 @@ from mailproto.imap.wire._search_keys import (
 from mailproto.imap.wire._sequence_set import SequenceSet, set_pieces
 
 __all__ = [
-    "NAMES",
     "NO_ARGUMENTS",
+    "NO_OPTIONS",
     "Address",
     "All",
     "And",
+    "Announcement",
     "Append",
-    "AppendLiteral",
+    "AppendMessage",
     "ArgumentReader",
-    "Arguments",
     "Authenticate",
     "Body",
     "Command",
+    "CommandSyntax",
     "ContinuationLine",
     "Copy",
     "Create",
@@ -112,13 +128,16 @@ __all__ = [
     "FetchItem",
     "FetchSection",
     "Flagged",
-    "Grammars",
+    "Grammar",
     "Header",
     "IMAPServerWire",
     "IMAPWireError",
     "IMAPWireLimits",
     "Id",
+    "KeyReader",
+    "LineReader",
     "List",
+    "Literal",
     "LiteralChunk",
     "LiteralRequest",
     "Login",
@@ -129,7 +148,10 @@ __all__ = [
     "Not",
     "Numbers",
     "Old",
+    "Option",
+    "Options",
     "Or",
+    "ReadError",
     "Recent",
     "Rename",
     "Search",
@@ -138,15 +160,21 @@ __all__ = [
     "SequenceSet",
     "Size",
     "Status",
+    "Steps",
     "Store",
+    "Streamed",
+    "StreamedLiteral",
+    "Syntax",
     "Text",
     "UidExpunge",
     "Uids",
+    "Upload",
     "encode_mailbox",
     "flag_list",
     "format_set",
-    "grammars_with",
     "internal_date",
+    "no_value",
+    "own_arguments",
     "quoted_or_literal",
     "set_pieces",
 ]

@@ -8,8 +8,8 @@ decoded by their charset.  Secrets stay octets, and a repr never shows them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
+from mailproto.imap.wire._arguments import NO_OPTIONS, Options
 from mailproto.imap.wire._search_keys import SearchKey
 from mailproto.imap.wire._sequence_set import SequenceSet
 from mailproto.message import Section
@@ -18,7 +18,7 @@ from mailproto.model import FlagChange
 __all__ = [
     "NO_ARGUMENTS",
     "Append",
-    "Arguments",
+    "AppendMessage",
     "Authenticate",
     "Copy",
     "Create",
@@ -29,6 +29,7 @@ __all__ = [
     "FetchSection",
     "Id",
     "List",
+    "Literal",
     "Login",
     "Lsub",
     "MailboxName",
@@ -89,11 +90,11 @@ class Login:
 class Select:
     """SELECT and EXAMINE.
 
-    :ivar parameters: names of RFC 4466 parameters without a value, such as ``CONDSTORE``.
+    :ivar parameters: such as ``CONDSTORE`` (RFC 4466 2.4).
     """
 
     mailbox: str
-    parameters: tuple[str, ...] = ()
+    parameters: Options = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,13 @@ class MailboxName:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """CREATE, with a special-use attribute such as ``\\Sent`` if there is one (RFC 6154)."""
+    """CREATE.
+
+    :ivar parameters: such as ``USE`` (RFC 4466 2.2).
+    """
 
     mailbox: str
-    special_use: str | None = None
+    parameters: Options = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,8 @@ class List:
 
     :ivar patterns: the wildcards are ``*`` and ``%``.  Those that no mailbox can match, because they are not
         in the right form, are left out.
-    :ivar selection: some of ``SUBSCRIBED``, ``REMOTE``, ``RECURSIVEMATCH``, ``SPECIAL-USE``.
-    :ivar returns: some of ``SUBSCRIBED``, ``CHILDREN``, ``SPECIAL-USE``, ``STATUS``.
-    :ivar status_items: the items of ``STATUS``.
+    :ivar selection: such as ``SUBSCRIBED`` and ``RECURSIVEMATCH``.
+    :ivar returns: such as ``CHILDREN`` and ``STATUS``, whose value are its items.
     :ivar extended: whether the command had the form of RFC 5258.  In that form an empty pattern
         does not ask for the delimiter.
     """
@@ -135,8 +138,7 @@ class List:
     reference: str
     patterns: tuple[str, ...]
     selection: frozenset[str] = frozenset()
-    returns: tuple[str, ...] = ()
-    status_items: tuple[str, ...] = ()
+    returns: Options = NO_OPTIONS
     extended: bool = False
 
 
@@ -160,17 +162,39 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
-    """APPEND, without the message itself.
+class Literal:
+    """A message that is one literal.
+
+    :ivar size: its octets.
+    :ivar binary: whether it is a literal8, which may have NUL.
+    """
+
+    size: int
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppendMessage:
+    """A message of APPEND, without its octets.
 
     :ivar internal_date: seconds since the epoch; None if the client gave none.
-    :ivar size: the message's octets.
+    :ivar data: where its octets are: a `Literal`, or what an extension reads.
+    """
+
+    flags: frozenset[str]
+    internal_date: int | None
+    data: object
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """APPEND, without the octets of the messages.
+
+    :ivar messages: one at least; in the event of a literal, the one to which it belongs.
     """
 
     mailbox: str
-    flags: frozenset[str]
-    internal_date: int | None
-    size: int
+    messages: tuple[AppendMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,28 +202,33 @@ class Search:
     """SEARCH and UID SEARCH.
 
     :ivar charset: its name in upper case; the key's values are already decoded.
-    :ivar returns: None for SEARCH without RETURN; else some of ``MIN``, ``MAX``, ``ALL``, ``COUNT``
-        (RFC 4731).  An empty list of options means ALL, and is given as ``ALL``.
+    :ivar returns: None for SEARCH without RETURN; else such as ``MIN`` and ``COUNT`` (RFC 4731).  An empty
+        list means ALL, and is given as ``ALL``.
     """
 
     charset: str | None
     key: SearchKey
-    returns: tuple[str, ...] | None = None
+    returns: Options | None = None
+
+
+class FetchItem:
+    """A data item of FETCH; extensions have classes of their own, which are hashable."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class FetchAttribute:
+class FetchAttribute(FetchItem):
     """A data item without arguments.
 
-    :ivar name: ``FLAGS``, ``ENVELOPE``, ``INTERNALDATE``, ``RFC822.SIZE``, ``UID``,
-        ``BODYSTRUCTURE`` or ``BODY``.
+    :ivar name: such as ``FLAGS`` or ``BODYSTRUCTURE``.
     """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class FetchSection:
+class FetchSection(FetchItem):
     """``BODY[...]``, ``RFC822``, ``RFC822.HEADER`` or ``RFC822.TEXT``.
 
     :ivar label: the item's name in the response, with ``<origin>`` if it is partial:
@@ -214,33 +243,30 @@ class FetchSection:
     partial: tuple[int, int] | None = None
 
 
-FetchItem: TypeAlias = FetchAttribute | FetchSection
-
-
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """FETCH and UID FETCH.
 
     :ivar items: in the client's order, with macros expanded, none twice.
-    :ivar modifiers: (name, value), such as ``("CHANGEDSINCE", 12)`` (RFC 4466, RFC 7162).
+    :ivar modifiers: such as ``CHANGEDSINCE`` (RFC 4466 2.4).
     """
 
     sequence: SequenceSet
     items: tuple[FetchItem, ...]
-    modifiers: tuple[tuple[str, int], ...] = ()
+    modifiers: Options = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """STORE and UID STORE.
 
-    :ivar unchanged_since: the modseq of UNCHANGEDSINCE (RFC 7162 3.1.3), or None.
+    :ivar modifiers: such as ``UNCHANGEDSINCE`` (RFC 4466 2.5).
     """
 
     sequence: SequenceSet
     change: FlagChange
     silent: bool = False
-    unchanged_since: int | None = None
+    modifiers: Options = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,26 +282,3 @@ class UidExpunge:
     """UID EXPUNGE (RFC 4315)."""
 
     sequence: SequenceSet
-
-
-Arguments: TypeAlias = (
-    NoArguments
-    | Id
-    | Enable
-    | Authenticate
-    | Login
-    | Select
-    | MailboxName
-    | Create
-    | Rename
-    | List
-    | Lsub
-    | Status
-    | Append
-    | Search
-    | Fetch
-    | Store
-    | Copy
-    | UidExpunge
-)
-"""The arguments of any command."""

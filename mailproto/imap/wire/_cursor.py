@@ -1,4 +1,4 @@
-"""The tokenizer: reads a command's text from left to right, with a regular expression for each token.
+"""The tokens of arguments: reads a command's text from left to right, with a regular expression for each.
 
 The text is all lines of a command, with ``{n}CRLF`` where a literal was.  The literals' octets are
 kept separately, so that nothing in a literal is ever taken for syntax.  The patterns are possessive:
@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 
 from mailproto.imap.wire import _mutf7 as mutf7
-from mailproto.imap.wire._commands import Append
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._sequence_set import SequenceSet
@@ -25,7 +24,8 @@ _STRING = re.compile(_QUOTED + rb"|" + _LITERAL)
 _ASTRING = re.compile(_QUOTED + rb'|([^\x00-\x20\x7f-\xff(){%*"\\]++)|' + _LITERAL)
 _CREDENTIAL = re.compile(_QUOTED + rb'|([^\x00-\x20\x7f(){%*"\\]++)|' + _LITERAL)
 _LIST_MAILBOX = re.compile(_QUOTED + rb'|([^\x00-\x20\x7f-\xff(){"\\]++)|' + _LITERAL)
-_MESSAGE = re.compile(rb"\{([0-9]+)\+?+\}\r\n")
+_BINARY = re.compile(rb"~\{[0-9]+\+?+\}\r\n")
+_ANNOUNCED = re.compile(rb"(~?+)\{([0-9]+)\+?+\}\r\n")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 _NUMBER = re.compile(rb"[0-9]{1,19}+(?![0-9])")
 _ESCAPE = re.compile(rb'\\(["\\])')
@@ -38,65 +38,54 @@ _MAX_NUMBER = (1 << 63) - 1
 
 
 class LiteralWanted(Exception):
-    """The text is valid so far, and ends where a literal begins.
-
-    :ivar append: the arguments of APPEND, if the literal is its message.
-    :ivar tag: the command's tag; ``name`` is its name.
-    """
-
-    def __init__(self, append: Append | None = None) -> None:
-        super().__init__()
-        self.append = append
-        self.tag = ""
-        self.name = ""
+    """The text is valid so far, and ends where a literal begins."""
 
 
 class Cursor:
     """A position in a command's text.
 
-    Each reading method moves the position past what it has read, or raises `IMAPWireError` and does
-    not move.  Methods that read strings raise `LiteralWanted` if the text ends with the announcement
-    of a literal.
+    Each reading method moves the position past what it has read, or raises `IMAPWireError`.  Methods that
+    read strings raise `LiteralWanted` if the text ends with the announcement of a literal.
 
     :ivar limits: of what is read here.
     :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
+    :ivar literals: those that have arrived; the first ``taken`` were read.
     """
 
-    __slots__ = ("_literals", "_patterns", "_taken", "limits", "position", "text", "utf8")
+    __slots__ = ("_patterns", "limits", "literals", "octets", "position", "taken", "utf8")
 
     def __init__(
-        self, text: bytes, literals: Sequence[bytes], position: int, *, limits: IMAPWireLimits, utf8: bool
+        self, octets: bytes, literals: Sequence[bytes], position: int, *, limits: IMAPWireLimits, utf8: bool
     ) -> None:
-        self.text = text
+        self.octets = octets
         self.position = position
         self.limits = limits
         self.utf8 = utf8
-        self._literals = literals
-        self._taken = 0
+        self.literals = literals
+        self.taken = 0
         self._patterns = 0  # octets that were read of them
 
-    @property
-    def has_literals(self) -> bool:
-        """Whether a literal of this command has arrived."""
-        return bool(self._literals)
+    def follows(self, token: bytes) -> bool:
+        """Whether ``token`` is next."""
+        return self.octets.startswith(token, self.position)
 
     def take(self, token: bytes) -> bool:
         """Read ``token`` if it is next."""
-        if self.text.startswith(token, self.position):
+        if self.octets.startswith(token, self.position):
             self.position += len(token)
             return True
         return False
 
     def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
         """Read what ``pattern`` matches here; None if it does not match."""
-        match = pattern.match(self.text, self.position)
+        match = pattern.match(self.octets, self.position)
         if match is not None:
             self.position = match.end()
         return match
 
     def expect(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
         """Read what ``pattern`` matches; ``what`` names it in the error."""
-        match = pattern.match(self.text, self.position)
+        match = pattern.match(self.octets, self.position)
         if match is None:
             raise IMAPWireError(f"Expected {what}")
         self.position = match.end()
@@ -105,7 +94,7 @@ class Cursor:
     def space(self) -> None:
         """Read the one space between arguments."""
         if not self.take(b" "):
-            at_end = self.position >= len(self.text)
+            at_end = self.position >= len(self.octets)
             raise IMAPWireError("Missing argument" if at_end else "Expected a space")
 
     def close(self) -> None:
@@ -115,30 +104,25 @@ class Cursor:
 
     def at_end(self) -> bool:
         """Whether only spaces are left; some clients that join lists leave one."""
-        return _TRAILING_SPACE.match(self.text, self.position) is not None
+        return _TRAILING_SPACE.match(self.octets, self.position) is not None
 
     def end(self) -> None:
         """Check that nothing is left."""
         if not self.at_end():
             raise IMAPWireError("Unexpected characters after the arguments")
 
-    def atom(self) -> str:
+    def atom_here(self) -> str:
         """An ``atom``, in upper case."""
         return self.expect(_ATOM, "an atom")[0].decode("ascii").upper()
 
-    def number(self) -> int:
+    def number_here(self) -> int:
         """A number, at most 2**63 - 1."""
         value = int(self.expect(_NUMBER, "a number")[0])
         if value > _MAX_NUMBER:
             raise IMAPWireError("Number too large")
         return value
 
-    def sequence_set(self) -> SequenceSet:
-        """``SP sequence-set``."""
-        self.space()
-        return self.set_of_numbers()
-
-    def set_of_numbers(self) -> SequenceSet:
+    def set_here(self) -> SequenceSet:
         """A ``sequence-set``."""
         return SequenceSet.parse(self.expect(_SEQUENCE_SET, "a sequence set")[0])
 
@@ -146,11 +130,11 @@ class Cursor:
         """Read ``NIL`` if it is next."""
         return self.match(_NIL) is not None
 
-    def string(self) -> bytes:
+    def string_here(self) -> bytes:
         """A quoted string or a literal."""
         return self._value(self.expect(_STRING, "a string"))
 
-    def astring(self) -> bytes:
+    def astring_here(self) -> bytes:
         """An atom (``]`` allowed), a quoted string, or a literal.
 
         Quoted strings may have octets above 0x7f, because clients send such passwords and search
@@ -158,7 +142,7 @@ class Cursor:
         """
         return self._value(self.expect(_ASTRING, "a string"))
 
-    def credential(self) -> bytes:
+    def credential_here(self) -> bytes:
         """An ``astring`` of LOGIN; also atoms that are not ASCII, which Cyrus' imtest sends."""
         return self._value(self.expect(_CREDENTIAL, "a string"))
 
@@ -169,28 +153,42 @@ class Cursor:
         if kind == 1:
             data = match[1]
             return _ESCAPE.sub(rb"\1", data) if b"\\" in data else data
-        if self._taken >= len(self._literals):
+        return self._literal()
+
+    def binary_here(self) -> bytes:
+        """A quoted string, a literal, or a literal8."""
+        return self._literal() if self.match(_BINARY) else self.string_here()
+
+    def _literal(self) -> bytes:
+        if self.taken >= len(self.literals):
             raise LiteralWanted
-        self._taken += 1
-        return self._literals[self._taken - 1]
+        self.taken += 1
+        return self.literals[self.taken - 1]
 
-    def message_size(self) -> int:
-        """The announced size of APPEND's message."""
-        return int(self.expect(_MESSAGE, "a literal")[1])
+    def announced_here(self, *, binary: bool = False) -> tuple[int, bool]:
+        """The announcement of a literal that is no argument: its octets, and whether it is a literal8.
 
-    def mailbox(self) -> str:
+        :param binary: whether it may be a literal8, which may have NUL.
+        """
+        match = self.expect(_ANNOUNCED, "a literal")
+        if match[1] and not binary:
+            self.position = match.start()
+            raise IMAPWireError("Expected a literal")
+        return int(match[2]), bool(match[1])
+
+    def mailbox_here(self) -> str:
         """A mailbox name, decoded."""
-        name = self._name(self.astring())
+        name = self._name(self.astring_here())
         if name is None:
             form = "UTF-8" if self.utf8 else "modified UTF-7"
             raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False)
         return name
 
-    def reference(self) -> str | None:
+    def reference_here(self) -> str | None:
         """The reference of LIST; see `list_mailbox`."""
-        return self._pattern(self.astring())
+        return self._pattern(self.astring_here())
 
-    def list_mailbox(self) -> str | None:
+    def list_mailbox_here(self) -> str | None:
         """A mailbox name that may have the wildcards ``%`` and ``*``, decoded.
 
         None instead of a name that no mailbox can have, because it is not in the right form.

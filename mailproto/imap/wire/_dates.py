@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
-from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._arguments import ArgumentReader
 from mailproto.imap.wire._errors import IMAPWireError
 
 __all__ = ["date", "date_time"]
@@ -26,15 +26,15 @@ _MONTHS = {
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
-def date(cursor: Cursor) -> datetime.date:
+def date(arguments: ArgumentReader) -> datetime.date:
     """A day, quoted or not: ``1-Feb-1994``."""
-    match = cursor.expect(_DATE, "a date")
+    match = arguments.expect(_DATE, "a date")
     return _day(match[2], match[3], match[4])
 
 
-def date_time(cursor: Cursor) -> int:
+def date_time(arguments: ArgumentReader) -> int:
     """``"17-Jul-1996 02:44:25 -0700"`` as seconds since the epoch."""
-    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = cursor.expect(
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = arguments.expect(
         _DATE_TIME, "a date and time"
     ).groups()
     zone = int(zone_hours) * 3600 + int(zone_minutes) * 60

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from mailproto.imap.wire._commands import Append, Arguments
-
-__all__ = ["AppendLiteral", "Command", "ContinuationLine", "Event", "LiteralChunk", "LiteralRequest"]
+__all__ = ["Command", "ContinuationLine", "Event", "LiteralChunk", "LiteralRequest", "StreamedLiteral"]
 
 
-ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
+ArgumentsT = TypeVar("ArgumentsT")
 
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[ArgumentsT]):
-    """A whole command with its literals, but without the message of APPEND.
+    """A whole command with its literals, but without those that were streamed.
 
     :ivar name: in upper case; ``FETCH`` with ``uid`` for UID FETCH.
     """
@@ -25,6 +23,11 @@ class Command(Generic[ArgumentsT]):
     uid: bool
     arguments: ArgumentsT
 
+    @property
+    def full_name(self) -> str:
+        """The name, with ``UID`` before it if it was there."""
+        return f"UID {self.name}" if self.uid else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class LiteralRequest:
@@ -33,7 +36,7 @@ class LiteralRequest:
     To take it, write ``+``.  To refuse it, answer the tag with NO or BAD and call
     `IMAPServerWire.refuse_literal`.
 
-    :ivar name: the command's name, as in `Command`.
+    :ivar name: the command's, as `Command.full_name`.
     """
 
     tag: str
@@ -42,29 +45,30 @@ class LiteralRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class AppendLiteral:
-    """The message of APPEND is announced.
+class StreamedLiteral:
+    """A literal is announced that is not kept with the arguments, such as a message of APPEND.
 
-    To take it, write ``+`` if it is ``synchronizing``.  `LiteralChunk` events follow, then the
-    `Command`.  If an `IMAPWireError` comes instead, the message will not be completed.  To refuse it,
-    answer the tag and call `IMAPServerWire.refuse_literal`.
+    To take it, write ``+`` if it is ``synchronizing``.  `LiteralChunk` events follow, then the next
+    `StreamedLiteral`, or the `Command`.  If an `IMAPWireError` comes instead, the command will not be
+    completed.  To refuse it, answer the tag and call `IMAPServerWire.refuse_literal`.
 
-    :ivar arguments: the arguments that the `Command` will have.
+    :ivar name: the command's, as `Command.full_name`.
+    :ivar arguments: what belongs to the literal, as the command's grammar says.
+    :ivar size: its octets.
+    :ivar binary: whether it is a literal8, which may have NUL.
     """
 
     tag: str
-    arguments: Append
+    name: str
+    arguments: Any
+    size: int
     synchronizing: bool
-
-    @property
-    def size(self) -> int:
-        """The message's octets."""
-        return self.arguments.size
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LiteralChunk:
-    """Some octets of APPEND's message, at least one."""
+    """Some octets of a `StreamedLiteral`, at least one."""
 
     data: bytes = field(repr=False)
 
@@ -76,5 +80,5 @@ class ContinuationLine:
     data: bytes = field(repr=False)
 
 
-Event: TypeAlias = Command[Any] | LiteralRequest | AppendLiteral | LiteralChunk | ContinuationLine
+Event: TypeAlias = Command[Any] | LiteralRequest | StreamedLiteral | LiteralChunk | ContinuationLine
 """Any event of the wire."""

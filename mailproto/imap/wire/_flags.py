@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._arguments import ArgumentReader
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.model import SYSTEM_FLAGS
 
@@ -19,19 +19,19 @@ _KEYWORD = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 _SYSTEM = {flag.upper().encode("ascii"): flag for flag in SYSTEM_FLAGS}
 
 
-def flag_list(cursor: Cursor) -> frozenset[str]:
+def flag_list(arguments: ArgumentReader) -> frozenset[str]:
     """Flags in parentheses; there may be none."""
-    return _flags(cursor.expect(_LIST, "a list of flags")[1] or b"")
+    return _flags(arguments.expect(_LIST, "a list of flags")[1] or b"")
 
 
-def bare_flags(cursor: Cursor) -> frozenset[str]:
+def bare_flags(arguments: ArgumentReader) -> frozenset[str]:
     """One or more flags without parentheses, which STORE allows, too."""
-    return _flags(cursor.expect(_BARE, "flags")[0])
+    return _flags(arguments.expect(_BARE, "flags")[0])
 
 
-def flag_keyword(cursor: Cursor) -> str:
+def flag_keyword(arguments: ArgumentReader) -> str:
     """A keyword, as written."""
-    return cursor.expect(_KEYWORD, "a keyword")[0].decode("ascii")
+    return arguments.expect(_KEYWORD, "a keyword")[0].decode("ascii")
 
 
 def _flags(text: bytes) -> frozenset[str]:

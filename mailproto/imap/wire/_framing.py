@@ -1,103 +1,69 @@
-"""The wire: octets become lines and literals (RFC 9051 2.2.1, 4.3, RFC 7888), and these become events.
-
-The end of a command depends only on the literals that its lines announce, not on its grammar.  So a
-refused command is read to the same end, and the next command begins there.  Only the last octets of
-a line can announce a literal.
-"""
+"""The server's wire: lines and literals become commands."""
 
 from __future__ import annotations
 
-import enum
-import re
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from mailproto.imap.wire._arguments import ArgumentReader, CommandSyntax, Steps, Syntax, Upload
 from mailproto.imap.wire._cursor import LiteralWanted
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._events import (
-    AppendLiteral,
     Command,
     ContinuationLine,
     Event,
     LiteralChunk,
     LiteralRequest,
+    StreamedLiteral,
 )
 from mailproto.imap.wire._limits import IMAPWireLimits
-from mailproto.imap.wire._parser import GRAMMARS, Grammars, parse_command, read_tag
+from mailproto.imap.wire._lines import Announcement, LineReader, ReadError
+from mailproto.imap.wire._parser import begin_command, parse_command, read_tag
 
 __all__ = ["IMAPServerWire"]
-
-_ANNOUNCEMENT_LENGTH = 32
-_ANNOUNCEMENT = re.compile(rb"\{([0-9]{1,24})(\+?)\}\r?\n\Z")
-"""At the end of a line.  A bare LF does not end a line (see `_check`), but a literal announced before
-a bare LF must not be taken for commands."""
-
-
-class _State(enum.Enum):
-    LINE = enum.auto()
-    """In a line of a command, or in a line after `expect_line`."""
-    LITERAL = enum.auto()
-    """In a literal that is part of a command."""
-    MESSAGE = enum.auto()
-    """In the literal of APPEND."""
-    REFUSED_LINE = enum.auto()
-    """In a line of a refused command."""
-    REFUSED_LITERAL = enum.auto()
-    """In a literal of a refused command, which the client sends nevertheless."""
-    LOST = enum.auto()
-    """After a fatal error: nothing more is read."""
 
 
 class IMAPServerWire:
     """The server's side of IMAP (`mailproto.connection.Wire`).
 
-    :ivar limits: may be replaced between two commands, such as after login.
-    :param grammars: the commands that are read (`grammars_with`).
+    :param syntax: the commands that are read.
     :ivar utf8: whether mailbox names are in UTF-8 (``ENABLE UTF8=ACCEPT``, RFC 6855).
     """
 
-    def __init__(self, limits: IMAPWireLimits | None = None, *, grammars: Grammars = GRAMMARS) -> None:
-        self.limits = limits or IMAPWireLimits()
+    def __init__(self, limits: IMAPWireLimits | None = None, *, syntax: Syntax) -> None:
         self.utf8 = False
-        self._grammars = grammars
-        self._state = _State.LINE
-        self._buffer = bytearray()
-        self._position = 0  # where the next event begins in the buffer
-        self._scanned = 0  # there is no line end before this
-        self._text = b""
-        self._literals: list[bytes] = []
-        self._literal_total = 0
-        self._remaining = 0  # octets of a literal still to come
-        self._name = ""  # the name of the command under way
-        self._append: AppendLiteral | None = None
-        self._awaits_go_ahead = False
-        self._swallowed = 0
-        self._swallowed_line = 0
-        self._tail = b""
+        self.syntax = syntax
+        self._limits = limits = limits or IMAPWireLimits()
+        self._lines = LineReader(
+            limits.line, swallowed=limits.swallowed, swallowed_line=limits.swallowed_line
+        )
+        self._begun: _Begun | None = None  # the command under way, after its first literal was announced
+        self._in_stream = False
         self._expecting = False
-        self._after_bare = False  # whether the last line ended with LF alone
+
+    @property
+    def limits(self) -> IMAPWireLimits:
+        """The limits; they may be replaced between two commands, such as after login."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: IMAPWireLimits) -> None:
+        self._limits = limits
+        lines = self._lines
+        lines.longest = limits.line
+        lines.swallowed, lines.swallowed_line = limits.swallowed, limits.swallowed_line
 
     @property
     def pending(self) -> int:
         """Octets received and not yet part of an event."""
-        return len(self._buffer) - self._position
+        return self._lines.pending
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
-        if self._state is _State.LOST:
-            return
-        if self._position:
-            del self._buffer[: self._position]
-            self._scanned -= self._position
-            self._position = 0
-        self._buffer += data
+        self._lines.receive(data)
 
     def take_pending(self) -> bytes:
         """Remove and return what was received and is not part of an event yet."""
-        taken = bytes(self._buffer[self._position :])
-        self._buffer.clear()
-        self._position = self._scanned = 0
-        return taken
+        return self._lines.take_pending()
 
     def expect_line(self) -> None:
         """Read the next line as a `ContinuationLine`, for AUTHENTICATE and IDLE.
@@ -111,235 +77,216 @@ class IMAPServerWire:
 
         If the client sends the literal nevertheless, up to ``limits.swallowed`` octets are thrown away.
         """
-        if self._state not in (_State.LITERAL, _State.MESSAGE):
-            return
-        comes = not self._awaits_go_ahead
-        self._awaits_go_ahead = False
-        remaining = self._remaining
-        self._forget()
-        if comes:
-            self._remaining = remaining
-            self._state = _State.REFUSED_LITERAL
-        else:
-            self._state = _State.LINE
+        if self._lines.in_literal:
+            self._drop()
 
     def next_event(self) -> Event | None:
         """Return the next event, or None if more octets are needed.
 
         :raises IMAPWireError: the client made an error.
         """
-        self._awaits_go_ahead = False
+        lines = self._lines
         while True:
-            state = self._state
-            event: Event | None = None
-            if state is _State.LINE:
-                event = self._in_line()
-            elif state is _State.LITERAL:
-                self._in_literal()
-            elif state is _State.MESSAGE:
-                event = self._in_message()
-            elif state is _State.REFUSED_LINE:
-                self._in_refused_line()
-            elif state is _State.REFUSED_LITERAL:
-                self._in_refused_literal()
-            if event is not None or self._state is state:
-                break
-        if event is None and self._position == len(self._buffer):
-            # An idle connection uses no memory for a buffer.
-            self._buffer.clear()
-            self._position = self._scanned = 0
-        return event
-
-    # -- lines and literals of commands
-
-    def _in_line(self) -> Event | None:
-        buffer, start = self._buffer, self._position
-        longest = self.limits.line - len(self._text) + 1  # and the CR
-        end = buffer.find(b"\n", max(start, self._scanned))
-        if (end if end >= 0 else len(buffer)) - start > longest:
-            tag = self._tag(bytes(buffer[start : start + longest + 1]))
-            self._forget()
-            self._state = _State.REFUSED_LINE
-            raise IMAPWireError("Command line too long", tag=tag)
-        if end < 0:
-            self._scanned = len(buffer)
-            return None
-        line = bytes(buffer[start : end + 1])
-        self._position = end + 1
-        self._check(line)
-        if self._expecting:
-            self._expecting = False
-            return ContinuationLine(line[:-2])
-        if self._append is not None:
-            return self._appended(line)
-        self._text += line
-        if line.endswith(b"}\r\n"):
-            announced = _ANNOUNCEMENT.search(line[-_ANNOUNCEMENT_LENGTH:])
-            if announced is not None:
-                return self._announced(line, int(announced[1]), synchronizing=not announced[2])
-        text, literals = self._text[:-2], self._literals
-        self._text = b""
-        if literals:
-            self._forget()
-        return self._parse(text, literals)
-
-    def _parse(self, text: bytes, literals: Sequence[bytes]) -> Command[Any]:
-        return parse_command(text, literals, limits=self.limits, utf8=self.utf8, grammars=self._grammars)
-
-    def _check(self, line: bytes) -> None:
-        """Check that a line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).
-
-        A bare LF is refused, and so is everything up to the next CRLF: where two programs disagree
-        about line ends, commands can be smuggled.  A person who types commands that end with LF
-        is refused, too.
-        """
-        if self._after_bare or not line.endswith(b"\r\n"):
-            text = "A command line must end with CRLF"
-        elif line.find(b"\r") == len(line) - 2 and b"\0" not in line:
-            return
-        else:
-            text = "NUL or CR in a command line"
-        self._refuse(line, IMAPWireError(text, tag=self._tag(line)))
-
-    def _announced(self, line: bytes, size: int, *, synchronizing: bool) -> Event | None:
-        """A literal follows: check whether the command is valid so far.
-
-        Only the first literal of a command is checked, and those of APPEND, which has at most two.
-        Otherwise a long line with many literals after it would be parsed as many times.
-        """
-        limits = self.limits
-        tag, append = self._tag(line) or "", None
-        if not self._literals or self._name == "APPEND":
             try:
-                self._parse(self._text, self._literals)
-            except LiteralWanted as wanted:
-                tag, append = wanted.tag, wanted.append
-                self._name = wanted.name
+                octets = lines.next()
+            except ReadError as error:
+                self._misread(error)
+            if octets is None:
+                return None
+            begun = self._begun
+            if begun is None:
+                if self._expecting:
+                    self._expecting = False
+                    lines.announced = None
+                    return ContinuationLine(octets[:-2])
+                if lines.announced is None:
+                    return parse_command(
+                        octets[:-2], (), limits=self._limits, utf8=self.utf8, syntax=self.syntax
+                    )
+                event = self._begin(octets, lines.announced)
+            elif self._in_stream:
+                if octets:
+                    return LiteralChunk(octets)
+                self._in_stream = False
+                continue
+            elif begun.wants_literal:
+                self._add_literal(begun, octets)
+                continue
+            else:
+                event = self._go_on(begun, octets)
+            if event is not None:
+                return event
+
+    # -- commands with literals
+
+    def _begin(self, line: bytes, announced: Announcement) -> Event | None:
+        """The first literal of a command is announced: check whether the command is valid so far."""
+        try:
+            tag, command, arguments = begin_command(
+                line, [], limits=self._limits, utf8=self.utf8, syntax=self.syntax
+            )
+        except IMAPWireError as error:
+            self._refuse(error)
+        begun = self._begun = _Begun(tag, command, arguments)
+        self._room(len(line))
+        if begun.steps is not None:
+            return self._step(begun, begun.steps, announced)
+        refusal = IMAPWireError("Unexpected characters after the arguments")
+        try:
+            command.grammar(arguments)
+        except LiteralWanted:
+            begun.text = line
+            return self._want(begun, announced)
+        except IMAPWireError as error:
+            refusal = error
+        return self._refuse(refusal)
+
+    def _go_on(self, begun: _Begun, line: bytes) -> Event | None:
+        """A line goes on after a literal."""
+        announced = self._lines.announced
+        text = line if announced is not None else line[:-2]
+        if begun.steps is not None:
+            begun.arguments.octets += text
+            self._room(len(begun.arguments.octets))
+            return self._step(begun, begun.steps, announced)
+        begun.text += text
+        if announced is not None:
+            self._room(len(begun.text))
+            return self._want(begun, announced)
+        # The grammar has been called with the beginning; now it is called with everything.
+        literals = begun.arguments.literals
+        self._forget()
+        return parse_command(begun.text, literals, limits=self._limits, utf8=self.utf8, syntax=self.syntax)
+
+    def _room(self, length: int) -> None:
+        """The limit is for all lines of a command together."""
+        self._lines.longest = self._limits.line - length
+
+    def _step(self, begun: _Begun, steps: Steps[Any], announced: Announcement | None) -> Event | None:
+        """Let a grammar go on that asks for its literals."""
+        arguments = begun.arguments
+        try:
+            wanted = next(steps)
+        except StopIteration as end:
+            try:
+                arguments.end()
             except IMAPWireError as error:
-                self._refuse(line, error)
-        if append is not None:
-            if size > limits.append:
-                text = f"Message larger than {limits.append} octets"
-                self._refuse(line, IMAPWireError(text, tag=tag, code="TOOBIG", bad=False))
-            self._append = AppendLiteral(tag, append, synchronizing)
-            self._state = _State.MESSAGE
-        else:
-            self._literal_total += size
-            if self._literal_total > limits.literal_total or len(self._literals) >= limits.literals:
-                self._refuse(line, IMAPWireError("Literals too large", tag=tag, code="TOOBIG"))
-            self._state = _State.LITERAL
-        self._remaining = size
-        self._awaits_go_ahead = synchronizing
-        if append is not None:
-            return self._append
-        return LiteralRequest(tag, size, self._name) if synchronizing else None
-
-    def _in_literal(self) -> None:
-        if self.pending < self._remaining:
-            return
-        end = self._position + self._remaining
-        literal = bytes(self._buffer[self._position : end])
-        self._position = end
-        if b"\0" in literal:  # RFC 9051 9, CHAR8
-            tag = self._tag(b"")
+                self._refuse(error)
             self._forget()
-            self._state = _State.REFUSED_LINE
-            raise IMAPWireError("NUL in a literal", tag=tag)
-        self._literals.append(literal)
-        self._state = _State.LINE
+            return Command(begun.tag, begun.command.name, begun.command.uid, end.value)
+        except IMAPWireError as error:
+            self._refuse(error)
+        if announced is None:
+            self._refuse(IMAPWireError("Expected a literal"))
+        return self._want(begun, announced) if wanted is None else self._stream(begun, wanted, announced)
 
-    def _in_message(self) -> Event | None:
-        if not self._remaining:
-            self._state = _State.LINE
+    def _want(self, begun: _Begun, announced: Announcement) -> Event | None:
+        """A literal follows that is kept with the arguments."""
+        limits = self._limits
+        begun.octets += announced.size
+        if begun.octets > limits.literal_total or len(begun.literals) >= limits.literals:
+            self._refuse(IMAPWireError("Literals too large", code="TOOBIG"))
+        self._check_asked(announced)
+        begun.wants_literal, begun.binary = True, announced.binary
+        self._lines.take_whole()
+        if not announced.synchronizing:
             return None
-        size = min(self.pending, self._remaining)
-        if not size:
-            return None
-        end = self._position + size
-        data = bytes(self._buffer[self._position : end])
-        self._position = end
-        self._remaining -= size
-        return LiteralChunk(data)
+        return LiteralRequest(begun.tag, announced.size, begun.command.full_name)
 
-    def _appended(self, line: bytes) -> Event:
-        append = self._append
-        if append is None or line != b"\r\n":
-            self._refuse(line, IMAPWireError("APPEND takes one message", tag=self._tag(line)))
+    def _add_literal(self, begun: _Begun, literal: bytes) -> None:
+        begun.wants_literal = False
+        if b"\0" in literal and not begun.binary:  # RFC 9051 9, CHAR8
+            self._refuse(IMAPWireError("NUL in a literal"))
+        begun.literals.append(literal)
+
+    def _stream(self, begun: _Begun, wanted: Upload, announced: Announcement) -> Event:
+        """A literal follows that is given as it comes."""
+        limits = self._limits
+        if wanted.size > limits.append:
+            text = f"Message larger than {limits.append} octets"
+            self._refuse(IMAPWireError(text, code="TOOBIG", bad=False))
+        self._check_asked(announced)
+        # What was read so far is not needed any more: the next line may be as long as the first one.
+        begun.arguments.octets, begun.arguments.position = b"", 0
+        self._lines.longest = limits.line
+        self._in_stream = True
+        self._lines.take_pieces()
+        return StreamedLiteral(
+            begun.tag,
+            begun.command.full_name,
+            wanted.arguments,
+            wanted.size,
+            announced.synchronizing,
+            wanted.binary,
+        )
+
+    def _check_asked(self, announced: Announcement) -> None:
+        """Check whether the literal may come without permission (RFC 7888 5)."""
+        unasked = self.syntax.unasked
+        if unasked is not None and announced.size > unasked and not announced.synchronizing:
+            self._refuse(IMAPWireError(f"Literals over {unasked} octets must be synchronizing"))
+
+    # -- refusals
+
+    def _misread(self, error: ReadError) -> NoReturn:
+        """Answer octets that are no line."""
+        if error.fatal:
+            self._forget()
+            raise IMAPWireError(error.text, code="TOOBIG", fatal=True) from None
+        tag = None
+        if self._begun is not None:
+            tag = self._begun.tag
+        elif not self._expecting:
+            tag = read_tag(error.line)
         self._forget()
-        return Command(append.tag, "APPEND", False, append.arguments)
+        raise IMAPWireError(error.text, tag=tag) from None
 
-    # -- refused commands
+    def _refuse(self, error: IMAPWireError) -> NoReturn:
+        """Refuse the command under way."""
+        if error.tag is None and self._begun is not None:
+            error.tag = self._begun.tag
+        self._drop()
+        raise error from None
 
-    def _in_refused_line(self) -> None:
-        buffer, start = self._buffer, self._position
-        end = buffer.find(b"\n", start) + 1
-        stop = end or len(buffer)
-        self._swallowed_line += stop - start
-        if self._swallowed_line > self.limits.swallowed_line:
-            self._stop_reading()
-        self._count_swallowed(stop - start)
-        self._position = stop
-        self._tail = (self._tail + buffer[max(start, stop - _ANNOUNCEMENT_LENGTH) : stop])[
-            -_ANNOUNCEMENT_LENGTH:
-        ]
-        if end:
-            self._after_refused_line(self._tail)
-
-    def _after_refused_line(self, line: bytes) -> None:
-        """A client that waits for permission to send a literal gets none: its next line is a command."""
-        self._tail = b""
-        self._swallowed_line = 0
-        self._after_bare = not line.endswith(b"\r\n")
-        announced = _ANNOUNCEMENT.search(line[-_ANNOUNCEMENT_LENGTH:])
-        if announced is not None and announced[2]:
-            self._remaining = int(announced[1])
-            self._state = _State.REFUSED_LITERAL
-        else:
-            self._swallowed = 0
-            self._state = _State.LINE
-
-    def _in_refused_literal(self) -> None:
-        self._count_swallowed(self._remaining, dry=True)
-        size = min(self.pending, self._remaining)
-        self._position += size
-        self._remaining -= size
-        self._count_swallowed(size)
-        if not self._remaining:
-            self._state = _State.REFUSED_LINE
-
-    def _count_swallowed(self, size: int, *, dry: bool = False) -> None:
-        swallowed = self._swallowed + size
-        if swallowed > self.limits.swallowed:
-            self._stop_reading()
-        if not dry:
-            self._swallowed = swallowed
-
-    def _stop_reading(self) -> NoReturn:
-        """Stop reading for good."""
+    def _drop(self) -> None:
+        self._lines.refuse()
         self._forget()
-        self._buffer.clear()
-        self._position = self._scanned = 0
-        self._state = _State.LOST
-        raise IMAPWireError("Too much of what was refused", code="TOOBIG", fatal=True)
-
-    def _refuse(self, line: bytes, error: IMAPWireError) -> NoReturn:
-        """Refuse a command; ``line`` is its latest line, which was read."""
-        self._forget()
-        self._after_refused_line(line)
-        raise error
-
-    def _tag(self, line: bytes) -> str | None:
-        """The tag of the command; ``line`` is its latest line."""
-        if self._expecting:
-            return None
-        return read_tag(self._text or line)
 
     def _forget(self) -> None:
         """Forget the command; what is to be thrown away stays known."""
-        self._text = b""
-        self._literals = []
-        self._literal_total = 0
-        self._remaining = 0
-        self._name = ""
-        self._append = None
-        self._expecting = False
+        self._begun = None
+        self._in_stream = self._expecting = False
+        self._lines.longest = self._limits.line
+
+
+class _Begun:
+    """A command whose first literal was announced.
+
+    :ivar steps: the grammar under way, if it asks for its literals.
+    :ivar text: otherwise, the lines so far.
+    :ivar octets: those of its literals.
+    """
+
+    __slots__ = (
+        "arguments",
+        "binary",
+        "command",
+        "literals",
+        "octets",
+        "steps",
+        "tag",
+        "text",
+        "wants_literal",
+    )
+
+    def __init__(self, tag: str, command: CommandSyntax, arguments: ArgumentReader) -> None:
+        self.tag = tag
+        self.command = command
+        self.arguments = arguments
+        self.literals: list[bytes] = []
+        arguments.literals = self.literals
+        self.steps: Steps[Any] | None = None if command.steps is None else command.steps(arguments)
+        self.text = b""
+        self.octets = 0
+        self.wants_literal = False
+        self.binary = False

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._arguments import NO_OPTIONS, ArgumentReader
 from mailproto.imap.wire._commands import Copy, Store, UidExpunge
-from mailproto.imap.wire._cursor import Cursor
-from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import bare_flags, flag_list
 from mailproto.model import FlagChange, FlagOperation
 
@@ -16,35 +15,26 @@ _OPERATION = re.compile(rb"([+-]?+FLAGS)(\.SILENT)? ", re.IGNORECASE)
 _OPERATIONS = {operation.value.encode("ascii"): operation for operation in FlagOperation}
 
 
-def copy(cursor: Cursor) -> Copy:
+def copy(arguments: ArgumentReader) -> Copy:
     """``SP set SP mailbox``; MOVE is the same."""
-    sequence = cursor.sequence_set()
-    cursor.space()
-    return Copy(sequence, cursor.mailbox())
+    sequence = arguments.sequence_set()
+    arguments.space()
+    return Copy(sequence, arguments.mailbox_here())
 
 
-def store(cursor: Cursor) -> Store:
-    """``SP set [SP "(UNCHANGEDSINCE" SP modseq ")"] SP operation SP flags`` (RFC 7162 3.1.3)."""
-    sequence = cursor.sequence_set()
-    cursor.space()
-    unchanged_since = _unchanged_since(cursor) if cursor.take(b"(") else None
-    match = cursor.expect(_OPERATION, "FLAGS, +FLAGS or -FLAGS")
-    parenthesised = cursor.text.startswith(b"(", cursor.position)
-    flags = flag_list(cursor) if parenthesised else bare_flags(cursor)
+def store(arguments: ArgumentReader) -> Store:
+    """``SP set [SP "(" modifiers ")"] SP operation SP flags`` (RFC 4466 2.5)."""
+    sequence = arguments.sequence_set()
+    modifiers = NO_OPTIONS
+    if arguments.follows(b" ("):
+        modifiers = arguments.options(arguments.syntax.store_modifiers, "modifier of STORE", least=1)
+    arguments.space()
+    match = arguments.expect(_OPERATION, "FLAGS, +FLAGS or -FLAGS")
+    flags = flag_list(arguments) if arguments.follows(b"(") else bare_flags(arguments)
     change = FlagChange(_OPERATIONS[match[1].upper()], flags)
-    return Store(sequence, change, match[2] is not None, unchanged_since)
+    return Store(sequence, change, match[2] is not None, modifiers)
 
 
-def _unchanged_since(cursor: Cursor) -> int:
-    if cursor.atom() != "UNCHANGEDSINCE":
-        raise IMAPWireError("Unknown modifier of STORE")
-    cursor.space()
-    modseq = cursor.number()
-    cursor.close()
-    cursor.space()
-    return modseq
-
-
-def uid_expunge(cursor: Cursor) -> UidExpunge:
+def uid_expunge(arguments: ArgumentReader) -> UidExpunge:
     """``SP set`` (RFC 4315)."""
-    return UidExpunge(cursor.sequence_set())
+    return UidExpunge(arguments.sequence_set())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from mailproto.imap.wire._sequence_set import SequenceSet
 
@@ -29,20 +29,26 @@ __all__ = [
 ]
 
 
+class SearchKey:
+    """Any search key; extensions have classes of their own, which are hashable."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class All:
+class All(SearchKey):
     """Every message."""
 
 
 @dataclass(frozen=True, slots=True)
-class And:
+class And(SearchKey):
     """All of the keys; there are at least two."""
 
     keys: tuple[SearchKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Or:
+class Or(SearchKey):
     """One of the two keys, or both."""
 
     left: SearchKey
@@ -50,14 +56,14 @@ class Or:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Not(SearchKey):
     """Not the key."""
 
     key: SearchKey
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
+class Flagged(SearchKey):
     """Messages with or without a flag: SEEN, UNSEEN, KEYWORD and so on.
 
     :ivar flag: a system flag with its backslash, or a keyword as written.
@@ -68,22 +74,22 @@ class Flagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class Recent(SearchKey):
     """Messages with ``\\Recent``."""
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class New(SearchKey):
     """Messages with ``\\Recent`` and without ``\\Seen``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class Old(SearchKey):
     """Messages without ``\\Recent``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class Header(SearchKey):
     """A header field that contains a text; also SUBJECT.
 
     :ivar name: the field's name in lower case.
@@ -95,7 +101,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class Address(SearchKey):
     """FROM, TO, CC and BCC: a field of addresses that contains a text, as it is or in an address.
 
     :ivar name: the field's name in lower case.
@@ -106,21 +112,21 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class Body(SearchKey):
     """Text in the body."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(SearchKey):
     """Text in the header or the body."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class DateKey:
+class DateKey(SearchKey):
     """BEFORE, ON, SINCE, SENTBEFORE, SENTON and SENTSINCE; times and zones do not matter.
 
     :ivar field: ``INTERNAL`` for the internal date, ``SENT`` for the Date field.
@@ -132,7 +138,7 @@ class DateKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class Size(SearchKey):
     """Messages whose RFC822.SIZE is above (LARGER) or below (SMALLER) a number of octets."""
 
     op: Literal["LARGER", "SMALLER"]
@@ -140,35 +146,14 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Uids:
+class Uids(SearchKey):
     """Messages by UID."""
 
     sequence: SequenceSet
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(SearchKey):
     """Messages by sequence number."""
 
     sequence: SequenceSet
-
-
-SearchKey: TypeAlias = (
-    All
-    | And
-    | Or
-    | Not
-    | Flagged
-    | Recent
-    | New
-    | Old
-    | Header
-    | Address
-    | Body
-    | Text
-    | DateKey
-    | Size
-    | Uids
-    | Numbers
-)
-"""Any search key."""

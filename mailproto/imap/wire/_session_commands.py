@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._arguments import ArgumentReader
 from mailproto.imap.wire._commands import NO_ARGUMENTS, Authenticate, Enable, Id, Login, NoArguments
-from mailproto.imap.wire._cursor import Cursor
 from mailproto.imap.wire._errors import IMAPWireError
 
 __all__ = ["authenticate", "enable", "identify", "login", "no_arguments"]
@@ -19,54 +19,54 @@ _ID_NAME = 30
 _ID_VALUE = 1024
 
 
-def no_arguments(cursor: Cursor) -> NoArguments:
+def no_arguments(arguments: ArgumentReader) -> NoArguments:
     """A command without arguments."""
     return NO_ARGUMENTS
 
 
-def authenticate(cursor: Cursor) -> Authenticate:
+def authenticate(arguments: ArgumentReader) -> Authenticate:
     """``SP mechanism [SP initial-response]`` (RFC 4959).
 
     An empty initial response is ``=``.  Dovecot's client writes a space and nothing else if it has no
     initial response.
     """
-    cursor.space()
-    mechanism = cursor.atom()
-    has_initial = cursor.take(b" ") and not cursor.at_end()
-    return Authenticate(mechanism, cursor.expect(_INITIAL, "base64")[0] if has_initial else None)
+    arguments.space()
+    mechanism = arguments.atom_here()
+    has_initial = arguments.take(b" ") and not arguments.at_end()
+    return Authenticate(mechanism, arguments.expect(_INITIAL, "base64")[0] if has_initial else None)
 
 
-def login(cursor: Cursor) -> Login:
+def login(arguments: ArgumentReader) -> Login:
     """``SP user SP password``."""
-    cursor.space()
-    user = cursor.credential()
-    cursor.space()
-    return Login(user, cursor.credential())
+    arguments.space()
+    user = arguments.credential_here()
+    arguments.space()
+    return Login(user, arguments.credential_here())
 
 
-def enable(cursor: Cursor) -> Enable:
+def enable(arguments: ArgumentReader) -> Enable:
     """``1*(SP capability)`` (RFC 5161)."""
-    cursor.space()
-    names = [cursor.atom()]
-    while cursor.take(b" "):
-        names.append(cursor.atom())
+    arguments.space()
+    names = [arguments.atom_here()]
+    while arguments.take(b" "):
+        names.append(arguments.atom_here())
     return Enable(tuple(names))
 
 
-def identify(cursor: Cursor) -> Id:
+def identify(arguments: ArgumentReader) -> Id:
     """``SP (NIL / "(" name SP value ... ")")`` (RFC 2971)."""
-    cursor.space()
-    if cursor.match(_NIL):
+    arguments.space()
+    if arguments.match(_NIL):
         return Id(())
-    if not cursor.take(b"("):
+    if not arguments.take(b"("):
         raise IMAPWireError("Expected a list of parameters")
     fields: list[tuple[str, str | None]] = []
-    while not cursor.take(b")"):
+    while not arguments.take(b")"):
         if fields:
-            cursor.space()
-        name = cursor.string()
-        cursor.space()
-        value = None if cursor.match(_NIL) else cursor.string()
+            arguments.space()
+        name = arguments.string_here()
+        arguments.space()
+        value = None if arguments.match(_NIL) else arguments.string_here()
         if len(fields) == _ID_FIELDS or len(name) > _ID_NAME or len(value or b"") > _ID_VALUE:
             raise IMAPWireError("ID too long")
         fields.append(

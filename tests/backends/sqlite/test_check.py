@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from mailproto.backends import SQLiteStore
@@ -19,9 +18,9 @@ from mailproto.backends.sqlite._check import SHOWN
 from mailproto.errors import StoreUnusable
 from mailproto.interfaces import ICheckable
 from mailproto.message import RENDER_VERSION, summarise
-from mailproto.model import CheckResult, FlagChange, FlagOperation, NewMessage, Part, Placement
+from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
+from tests.backends.sqlite.checked_store import ALICE, CheckCase
 
-ALICE = "alice@example.org"
 SMALL = b"Subject: small\r\nMessage-ID: <small@x>\r\n\r\ntext\r\n"
 BIG = b"Subject: big\r\n\r\n" + b"x" * 70_000
 
@@ -39,6 +38,8 @@ MENDED = (
     ("UPDATE mailboxes SET uid_next = 2 WHERE name = 'INBOX'", "uid_next is 2, and must be 6 at least"),
     ("UPDATE mailboxes SET modseq = 1 WHERE name = 'INBOX'", "INBOX: modseq is 1, and must be "),
     ("UPDATE accounts SET modseq = 1", "account alice@example.org: modseq is 1, and must be "),
+    ("UPDATE accounts SET messages = 9", "alice@example.org: messages of its quota is 9, and must be 5"),
+    ("UPDATE accounts SET octets = 9", "alice@example.org: octets of its quota is 9, and must be "),
     ("UPDATE names SET number = 9 WHERE kind = 'mailboxes'", "the number of mailboxes is wrong by 3"),
     ("UPDATE names SET octets = octets - 5 WHERE kind = 'subscriptions'", "and their octets by -5"),
     ("DELETE FROM names WHERE kind = 'subscriptions'", "the number of subscriptions is wrong by -6"),
@@ -54,13 +55,22 @@ MENDED = (
     ("UPDATE bodies SET refs = refs - 1 WHERE refs = 2", "is counted 1 times, but 2 messages have it"),
     ("INSERT INTO contents VALUES (999, 'x')", "the octets of body 999 belong to nothing"),
     (
-        "INSERT INTO messages SELECT 99, 1, flags, keywords, modseq, 0, size, body, thread"
+        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
+        " SELECT 99, 1, flags, keywords, modseq, 0, size, body, thread"
         " FROM messages WHERE uid = 1 LIMIT 1",
         "1 rows of messages belong to mailbox 99, which is not there",
     ),
     (
         "INSERT INTO vanished VALUES (98, 1, 1, 1)",
         "1 rows of vanished belong to mailbox 98, which is not there",
+    ),
+    (
+        "INSERT INTO annotations VALUES (1, 98, 0, '/shared/x', 1, x'')",
+        "1 annotations belong to mailbox 98 of account 1, which is not there",
+    ),
+    (
+        "UPDATE names SET octets = 5 WHERE kind = 'annotations'",
+        "the number of annotations is wrong by 0, and their octets by ",
     ),
     ("UPDATE threads SET messages = 0", "is counted 0 times, but "),
     ("DELETE FROM threads WHERE id = (SELECT min(id) FROM threads)", "messages are in thread "),
@@ -79,19 +89,11 @@ LEFT = (
 )
 
 
-class CheckTests(TestCase):
+class CheckTests(CheckCase):
     """A store with four messages in INBOX, one of them large, a copy, and a tombstone."""
 
-    async def setUp(self) -> None:
-        await self.begin()
-
     async def begin(self) -> None:
-        self.lines: list[str] = []
-        reactor: Any = installed
-        self.store = SQLiteStore(self.mktemp(), reactor=reactor)
-        await self.store.start()
-        self.addCleanup(lambda store=self.store: Deferred.fromCoroutine(store.stop()))
-        await self.store.directory.add(ALICE, "")
+        await super().begin()
         self.account = await self.store.account(ALICE)
         self.inbox = await self.account.open("INBOX")
         await self.inbox.append([NewMessage(SMALL, frozenset({"\\Seen"})), NewMessage(BIG)])
@@ -99,20 +101,11 @@ class CheckTests(TestCase):
         await self.inbox.append([NewMessage(SMALL, frozenset({"\\Deleted"}))])
         await self.inbox.expunge()
         await self.inbox.copy([2], await self.account.open("Sent"))
+        await self.account.annotate("Sent", {"/private/comment": b"mine", "/shared/comment": b"ours"})
         while self.store._database.long_changes._clearing is not None:
             await self.store._database.pause()
         await self.check()
         self.lines.clear()
-
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.store.path, isolation_level=None, timeout=10)
-        try:
-            return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
-
-    async def check(self, *, repair: bool = False) -> CheckResult:
-        return await self.store.check(self.lines.append, repair=repair)
 
     async def test_nothing_is_wrong(self) -> None:
         verifyObject(ICheckable, self.store)

@@ -257,6 +257,32 @@ class GrowthTests(SynchronousTestCase):
 class TogetherTests(QueueCase):
     """What arrives at the same time shares a commit, and nothing else."""
 
+    async def test_leases_of_many_destinations_take_as_many_statements_as_of_one(self) -> None:
+        """Half of them have recipients that become due only now."""
+        names = [f"d{n}.example" for n in range(50)]
+        for name in names:
+            await self.queue.add([message(f"u@{name}", f"v@{name}", due=NOW + 5 * (name < "d3"))])
+        connection = connect(self.store.path)
+        self.addCleanup(connection.close)
+
+        def statements(names: list[str]) -> int:
+            done: list[str] = []
+            connection.execute("BEGIN IMMEDIATE")
+            connection.set_trace_callback(done.append)
+            wanted = [Wanted(name, NOW + 9, NOW + 60, 100, 1) for name in names]
+            leased = lease_all(Transaction(connection), wanted)
+            connection.set_trace_callback(None)
+            connection.execute("ROLLBACK")
+            self.assertEqual([len(each) for each in leased], [1] * len(names))
+            return len(done)
+
+        few, many = statements(names[:2] + names[-2:]), statements(names)
+        self.assertLessEqual(many, few + 7)  # INSERTs of 32, 16 and fewer rows, into three tables
+        twice = [*names, *names]
+        wanted = [Wanted(name, NOW + 9, NOW + 60, 100, 1) for name in twice]
+        leased = await gatherResults([self.store._database.writer.submit(lease_all, each) for each in wanted])
+        self.assertEqual([len(each) for each in leased], [1] * 100)  # to one recipient each time
+
     async def test_one_that_fails_keeps_nobody(self) -> None:
         await self.store.directory.add("alice", "")
         await self.queue.add([message(f"u{n}") for n in range(10)])

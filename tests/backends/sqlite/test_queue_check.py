@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 
-from mailproto.backends import SQLiteStore
-from mailproto.model import CheckResult, Placement, QueueChange, QueueFilter
+from mailproto.model import Placement, QueueChange, QueueFilter
 from mailproto.testing._queue_fixture import NOW, message, sent, waiting
+from tests.backends.sqlite.checked_store import ALICE, CheckCase
 
-ALICE = "alice@example.org"
 SMALL, LARGE = b"Subject: small\r\n\r\n", b"Subject: large\r\n\r\n" + b"x" * 70_000
 
 MENDED = (
@@ -63,19 +59,11 @@ LEFT = (
 )
 
 
-class QueueCheckTests(TestCase):
+class QueueCheckTests(CheckCase):
     """A queue with messages that are ready, due later, deferred, leased and held; one is in a mailbox."""
 
-    async def setUp(self) -> None:
-        await self.begin()
-
     async def begin(self) -> None:
-        self.lines: list[str] = []
-        reactor: Any = installed
-        self.store = SQLiteStore(self.mktemp(), reactor=reactor)
-        await self.store.start()
-        self.addCleanup(lambda store=self.store: Deferred.fromCoroutine(store.stop()))
-        await self.store.directory.add(ALICE, "")
+        await super().begin()
         queue = self.queue = self.store.queue
         await queue.add([message("ready", content=SMALL), message("b@deferred.example")])
         await queue.add([message("c@leased.example", "c@later.example", content=LARGE, due=NOW + 9)])
@@ -95,14 +83,6 @@ class QueueCheckTests(TestCase):
 
     async def lease(self, destination: str) -> Any:
         return await self.queue.lease(destination, now=NOW + 10, until=NOW + 100, messages=10, recipients=10)
-
-    def execute(self, statement: str) -> None:
-        connection = sqlite3.connect(self.store.path, isolation_level=None, timeout=10)
-        connection.execute(statement)
-        connection.close()
-
-    async def check(self, *, repair: bool = False) -> CheckResult:
-        return await self.store.check(self.lines.append, repair=repair)
 
     async def test_what_can_be_mended(self) -> None:
         for statement, expected in MENDED:

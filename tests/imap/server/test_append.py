@@ -161,9 +161,9 @@ class AppendTests(DialogueTestCase):
     def test_a_client_that_goes_away_midway(self) -> None:
         client = self.sign_in()
         client.send(b"a APPEND INBOX {500000}\r\n" + b"x" * 400_000)
-        spool = client.session.spool
+        [spool] = client.session.uploads
         client.transport.drop()
-        self.assertIsNone(client.session.spool)
+        self.assertEqual(client.session.uploads, [])
         self.assertIsNone(spool._file)
 
     def test_a_disk_that_is_full(self) -> None:

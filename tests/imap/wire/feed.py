@@ -5,14 +5,42 @@ from typing import NamedTuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.imap.extensions import (
+    STANDARD,
+    Extension,
+    FetchModifier,
+    SelectParameter,
+    StoreModifier,
+    Tables,
+)
 from mailproto.imap.wire import (
+    ArgumentReader,
     Command,
     Event,
     IMAPServerWire,
     IMAPWireError,
     IMAPWireLimits,
     LiteralChunk,
+    Syntax,
+    no_value,
 )
+
+
+async def _nothing(*arguments: object) -> None:
+    """What the words below do."""
+
+
+WORDS = Extension(
+    "words of tests",
+    fetch_modifiers=(FetchModifier("XSINCE", ArgumentReader.number, _nothing),),
+    store_modifiers=(StoreModifier("XSINCE", ArgumentReader.number, _nothing),),
+    select_parameters=(
+        SelectParameter("XPLAIN", no_value, _nothing),
+        SelectParameter("XNUMBER", ArgumentReader.number, _nothing),
+    ),
+)
+SYNTAX = Tables.build([*STANDARD, WORDS]).syntax
+"""What servers read by default, and some words more."""
 
 
 class Wrong(NamedTuple):
@@ -52,10 +80,13 @@ def joined(events: list[Event | Wrong]) -> list[Event | Wrong]:
 
 
 def feed(
-    data: bytes, cuts: list[int] | None = None, limits: IMAPWireLimits | None = None
+    data: bytes,
+    cuts: list[int] | None = None,
+    limits: IMAPWireLimits | None = None,
+    syntax: Syntax = SYNTAX,
 ) -> list[Event | Wrong]:
     """What a wire makes of ``data`` cut at the offsets ``cuts``."""
-    wire = IMAPServerWire(limits)
+    wire = IMAPServerWire(limits, syntax=syntax)
     events: list[Event | Wrong] = []
     offsets = [0, *sorted(cuts or []), len(data)]
     for start, stop in pairwise(offsets):
@@ -68,12 +99,13 @@ class WireTestCase(SynchronousTestCase):
     """Assertions that try each input whole, byte by byte, and with bytes to spare."""
 
     limits: IMAPWireLimits | None = None
+    syntax = SYNTAX
 
     def assert_events(self, data: bytes, expected: list[Event | Wrong]) -> None:
         """``data`` gives ``expected``, however it is cut."""
-        self.assertEqual(feed(data, limits=self.limits), expected, data)
-        self.assertEqual(feed(data, list(range(len(data))), self.limits), expected, data)
-        wire = IMAPServerWire(self.limits)
+        self.assertEqual(feed(data, limits=self.limits, syntax=self.syntax), expected, data)
+        self.assertEqual(feed(data, list(range(len(data))), self.limits, self.syntax), expected, data)
+        wire = IMAPServerWire(self.limits, syntax=self.syntax)
         wire.receive(data + b"spare")
         self.assertEqual(joined(drain(wire)), expected, data)
         self.assertEqual(wire.pending, len(b"spare"))
@@ -81,7 +113,7 @@ class WireTestCase(SynchronousTestCase):
     def parse(self, line: bytes) -> Command:
         """The one command of ``line``, which lacks tag and CRLF; literals are non-synchronising."""
         data = b"a1 " + line + b"\r\n"
-        events = feed(data, limits=self.limits)
+        events = feed(data, limits=self.limits, syntax=self.syntax)
         self.assert_events(data, events)
         self.assertEqual(len(events), 1, (line, events))
         command = events[0]
@@ -92,7 +124,7 @@ class WireTestCase(SynchronousTestCase):
     def refusal(self, line: bytes) -> Wrong:
         """The one error of ``line``, which lacks tag and CRLF."""
         data = b"a1 " + line + b"\r\n"
-        events = feed(data, limits=self.limits)
+        events = feed(data, limits=self.limits, syntax=self.syntax)
         self.assert_events(data, events)
         self.assertEqual(len(events), 1, (line, events))
         wrong = events[0]

@@ -1,6 +1,6 @@
 """FETCH: data items, sections, partials."""
 
-from mailproto.imap.wire import Fetch, FetchAttribute, FetchSection, IMAPWireLimits, SequenceSet
+from mailproto.imap.wire import Fetch, FetchAttribute, FetchSection, IMAPWireLimits, Options, SequenceSet
 from mailproto.message import Section
 from tests.imap.wire.feed import WireTestCase
 
@@ -69,11 +69,11 @@ class FetchTests(WireTestCase):
             )
 
     def test_uid_and_sets_and_modifiers(self) -> None:
-        command = self.parse(b"UID FETCH 5:3,9:* FLAGS (CHANGEDSINCE 12345)")
+        command = self.parse(b"UID FETCH 5:3,9:* FLAGS (XSINCE 12345)")
         self.assertEqual((command.name, command.uid), ("FETCH", True))
         self.assertEqual(
             command.arguments,
-            Fetch(SequenceSet(((3, 5), (9, None))), names("FLAGS"), (("CHANGEDSINCE", 12345),)),
+            Fetch(SequenceSet(((3, 5), (9, None))), names("FLAGS"), Options({"XSINCE": 12345})),
         )
         self.assertEqual(self.parse(b"FETCH 1 FLAGS").arguments, Fetch(ONE, names("FLAGS")))
 
@@ -108,7 +108,7 @@ class FetchTests(WireTestCase):
                 b"FETCH 1 BODY[]<-1.5>",
                 b"FETCH 1 BODY[]<1.99999999999999999999>",
                 b"FETCH 1 FLAGS (VANISHED)",
-                b"FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)",
+                b"FETCH 1 FLAGS (XSINCE 9223372036854775808)",
                 b"FETCH 0 FLAGS",
                 b"FETCH x FLAGS",
                 b"FETCH 1,,2 FLAGS",

@@ -2,19 +2,22 @@
 
 from typing import Any
 
+from mailproto.imap.extensions import CORE, Tables
 from mailproto.imap.wire import (
     NO_ARGUMENTS,
     Append,
-    AppendLiteral,
+    AppendMessage,
     Command,
     ContinuationLine,
     IMAPServerWire,
     IMAPWireLimits,
+    Literal,
     LiteralChunk,
     LiteralRequest,
     Login,
+    StreamedLiteral,
 )
-from tests.imap.wire.feed import WireTestCase, Wrong, drain, feed, joined
+from tests.imap.wire.feed import SYNTAX, WireTestCase, Wrong, drain, feed, joined
 
 NOOP = Command("b", "NOOP", False, NO_ARGUMENTS)
 BEHIND = b"b NOOP\r\n"
@@ -54,7 +57,7 @@ class LineTests(WireTestCase):
             self.assert_events(line + BEHIND, [Wrong("a", "NUL or CR in a command line"), NOOP])
 
     def test_what_waits_is_pending(self) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.receive(BEHIND + BEHIND)
         self.assertEqual(wire.pending, 16)
         wire.next_event()
@@ -63,10 +66,10 @@ class LineTests(WireTestCase):
         self.assertEqual((wire.next_event(), wire.pending), (None, 0))
 
     def test_nothing_is_kept_of_what_was_read(self) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.receive(BEHIND * 1000)
         drain(wire)
-        self.assertEqual(len(wire._buffer), 0)
+        self.assertEqual(len(wire._lines._buffer), 0)
 
 
 class LongLineTests(WireTestCase):
@@ -94,16 +97,16 @@ class LongLineTests(WireTestCase):
         self.assert_events(data + BEHIND, [Wrong("a", "Command line too long"), NOOP])
 
     def test_a_line_without_end_is_fatal_in_bounded_memory(self) -> None:
-        wire = IMAPServerWire(SMALL)
+        wire = IMAPServerWire(SMALL, syntax=SYNTAX)
         events = []
         for _ in range(100):
             wire.receive(b"a x" * 10)
             events += drain(wire)
-            self.assertLess(len(wire._buffer), SMALL.line + 40)
+            self.assertLess(len(wire._lines._buffer), SMALL.line + 40)
         self.assertEqual([event.fatal for event in events], [False, True])
 
     def test_nothing_is_read_after_a_fatal_error(self) -> None:
-        wire = IMAPServerWire(SMALL)
+        wire = IMAPServerWire(SMALL, syntax=SYNTAX)
         wire.receive(b"x" * 1000 + b"\r\n" + BEHIND)
         self.assertTrue(drain(wire)[-1].fatal)
         wire.receive(BEHIND)
@@ -130,7 +133,7 @@ class LiteralTests(WireTestCase):
         self.assert_events(b'a LOGIN {6+}\r\n{5+}\r\n "{2+}"\r\n', [login(b"{5+}\r\n", b"{2+}")])
 
     def test_refused_by_the_server(self) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.receive(b"a LOGIN {3}\r\n")
         self.assertEqual(wire.next_event(), LiteralRequest("a", 3, "LOGIN"))
         wire.refuse_literal()
@@ -192,26 +195,26 @@ class LargeLiteralTests(WireTestCase):
             self.assert_events(b"a LOGIN {%d}\r\n" % size + BEHIND, [self.TOO_LARGE, NOOP])
 
     def test_another_is_thrown_away_in_bounded_memory(self) -> None:
-        wire = IMAPServerWire(SMALL)
+        wire = IMAPServerWire(SMALL, syntax=SYNTAX)
         wire.receive(b"a LOGIN {190+}\r\n")
         self.assertEqual(drain(wire), [self.TOO_LARGE])
         for _ in range(190):
             wire.receive(b"\n")
             self.assertEqual(drain(wire), [])
-            self.assertLess(len(wire._buffer), 40)
+            self.assertLess(len(wire._lines._buffer), 40)
         wire.receive(b"\r\n" + BEHIND)
         self.assertEqual(drain(wire), [NOOP])
 
     def test_past_the_bound_it_is_fatal(self) -> None:
         for size in (201, 2**63, 10**23):
-            wire = IMAPServerWire(SMALL)
+            wire = IMAPServerWire(SMALL, syntax=SYNTAX)
             wire.receive(b"a LOGIN {%d+}\r\n" % size + BEHIND)
             self.assertEqual(drain(wire), [self.TOO_LARGE, self.LOST])
 
     def test_what_is_thrown_away_adds_up_within_a_command_only(self) -> None:
         refused = b"a LOGIN {150+}\r\n" + b"x" * 150
         self.assert_events(refused + b"\r\n" + refused + b"\r\n", [self.TOO_LARGE] * 2)
-        wire = IMAPServerWire(SMALL)
+        wire = IMAPServerWire(SMALL, syntax=SYNTAX)
         wire.receive(refused + b" {150+}\r\n")
         self.assertEqual(drain(wire), [self.TOO_LARGE, self.LOST])
 
@@ -233,13 +236,25 @@ class LargeLiteralTests(WireTestCase):
 
 
 def drain_all(data: bytes) -> list:
-    wire = IMAPServerWire()
+    wire = IMAPServerWire(syntax=SYNTAX)
     wire.receive(data)
     return drain(wire)
 
 
+def one(mailbox: str, flags: frozenset[str], internal_date: int | None, size: int) -> Append:
+    """The arguments of an APPEND of one message."""
+    return Append(mailbox, (AppendMessage(flags, internal_date, Literal(size)),))
+
+
+def streamed(append: Append, synchronizing: bool = False) -> StreamedLiteral:
+    """The event of its literal."""
+    [message] = append.messages
+    assert isinstance(message.data, Literal)
+    return StreamedLiteral("a", "APPEND", append, message.data.size, synchronizing)
+
+
 class AppendTests(WireTestCase):
-    ARGUMENTS = Append("a b", frozenset({"\\Seen", "x"}), 837_596_665, 5)
+    ARGUMENTS = one("a b", frozenset({"\\Seen", "x"}), 837_596_665, 5)
     LINE = b'a APPEND "a b" (\\Seen x) "17-Jul-1996 02:44:25 -0700" {5'
 
     def test_announced_then_chunks_then_the_command(self) -> None:
@@ -247,7 +262,7 @@ class AppendTests(WireTestCase):
             self.assert_events(
                 self.LINE + end + b"a\0\r\n\xff\r\n" + BEHIND,
                 [
-                    AppendLiteral("a", self.ARGUMENTS, synchronizing),
+                    StreamedLiteral("a", "APPEND", self.ARGUMENTS, 5, synchronizing),
                     LiteralChunk(b"a\0\r\n\xff"),
                     Command("a", "APPEND", False, self.ARGUMENTS),
                     NOOP,
@@ -255,7 +270,7 @@ class AppendTests(WireTestCase):
             )
 
     def test_chunks_come_as_the_octets_do(self) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.receive(self.LINE + b"}\r\n")
         self.assertEqual(wire.next_event().size, 5)
         for data in (b"ab", b"c", b"de\r\n"):
@@ -265,24 +280,24 @@ class AppendTests(WireTestCase):
 
     def test_all_but_the_mailbox_may_lack(self) -> None:
         for text, append in {
-            b"inbox {0+}": Append("INBOX", frozenset(), None, 0),
-            b"x () {0+}": Append("x", frozenset(), None, 0),
-            b'x " 7-jul-1996 00:00:00 +0000" {0+}': Append("x", frozenset(), 836_697_600, 0),
-            b'x "01-Jan-1970 01:30:00 +0130" {0+}': Append("x", frozenset(), 0, 0),
-            b'x "31-Dec-1969 23:59:60 +0000" {0+}': Append("x", frozenset(), 0, 0),
+            b"inbox {0+}": one("INBOX", frozenset(), None, 0),
+            b"x () {0+}": one("x", frozenset(), None, 0),
+            b'x " 7-jul-1996 00:00:00 +0000" {0+}': one("x", frozenset(), 836_697_600, 0),
+            b'x "01-Jan-1970 01:30:00 +0130" {0+}': one("x", frozenset(), 0, 0),
+            b'x "31-Dec-1969 23:59:60 +0000" {0+}': one("x", frozenset(), 0, 0),
         }.items():
             self.assert_events(
                 b"a append " + text + b"\r\n\r\n",
-                [AppendLiteral("a", append, False), Command("a", "APPEND", False, append)],
+                [streamed(append), Command("a", "APPEND", False, append)],
             )
 
     def test_the_mailbox_may_be_a_literal(self) -> None:
-        append = Append("INBOX", frozenset(), None, 2)
+        append = one("INBOX", frozenset(), None, 2)
         self.assert_events(
             b"a APPEND {5}\r\ninbox {2}\r\nhi\r\n",
             [
                 LiteralRequest("a", 5, "APPEND"),
-                AppendLiteral("a", append, True),
+                streamed(append, True),
                 LiteralChunk(b"hi"),
                 Command("a", "APPEND", False, append),
             ],
@@ -302,7 +317,7 @@ class AppendTests(WireTestCase):
             b"",
         ):
             for literal in (b" {8}\r\n", b" {8+}\r\nc NOOP\r\n\r\n"):
-                wire = IMAPServerWire()
+                wire = IMAPServerWire(syntax=SYNTAX)
                 wire.receive(b"a APPEND " + text + literal + BEHIND)
                 wrong, event = drain(wire)
                 self.assertEqual((wrong.tag, wrong.bad, wrong.fatal, event), ("a", True, False, NOOP), text)
@@ -321,25 +336,25 @@ class AppendTests(WireTestCase):
 
     def test_refused_by_the_server_before_the_octets(self) -> None:
         for literal in (b"{8}\r\n", b"{8+}\r\nc NOOP\r\n\r\n"):
-            wire = IMAPServerWire()
+            wire = IMAPServerWire(syntax=SYNTAX)
             wire.receive(b"a APPEND x " + literal)
-            self.assertIsInstance(wire.next_event(), AppendLiteral)
+            self.assertIsInstance(wire.next_event(), StreamedLiteral)
             wire.refuse_literal()
             wire.receive(BEHIND)
             self.assertEqual(drain(wire), [NOOP])
 
     def test_refused_by_the_server_among_the_octets(self) -> None:
         for taken in (b"c N", b"c NOOP\r\n"):
-            wire = IMAPServerWire()
+            wire = IMAPServerWire(syntax=SYNTAX)
             wire.receive(b"a APPEND x {8}\r\n" + taken)
-            self.assertIsInstance(wire.next_event(), AppendLiteral)
+            self.assertIsInstance(wire.next_event(), StreamedLiteral)
             self.assertEqual(wire.next_event(), LiteralChunk(taken))
             wire.refuse_literal()
             wire.receive(b"c NOOP\r\n"[len(taken) :] + b"\r\n" + BEHIND)
             self.assertEqual(drain(wire), [NOOP])
 
     def test_refused_twice_or_without_a_literal_is_nothing(self) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.refuse_literal()
         wire.receive(b"a APPEND x {8}\r\n")
         wire.next_event()
@@ -349,11 +364,12 @@ class AppendTests(WireTestCase):
         self.assertEqual(drain(wire), [NOOP])
 
     def test_one_message_only(self) -> None:
+        self.syntax = Tables.build(CORE).syntax
         wrong = Wrong("a", "APPEND takes one message")
-        append = Append("x", frozenset(), None, 1)
-        begun: list[Any] = [AppendLiteral("a", append, False), LiteralChunk(b"1")]
+        append = one("x", frozenset(), None, 1)
+        begun: list[Any] = [streamed(append), LiteralChunk(b"1")]
         line = b"a APPEND x {1+}\r\n1"
-        self.assert_events(line + b" \r\n" + BEHIND, [*begun, wrong, NOOP])
+        self.assert_events(line + b" x\r\n" + BEHIND, [*begun, wrong, NOOP])
         self.assert_events(line + b" {8}\r\n" + BEHIND, [*begun, wrong, NOOP])
         self.assert_events(line + b" {8+}\r\nc NOOP\r\n\r\n" + BEHIND, [*begun, wrong, NOOP])
 
@@ -361,7 +377,7 @@ class AppendTests(WireTestCase):
 class ExpectedLineTests(WireTestCase):
     def answer(self, data: bytes) -> list:
         """What comes of ``data`` where IDLE has begun."""
-        wire = IMAPServerWire(SMALL)
+        wire = IMAPServerWire(SMALL, syntax=SYNTAX)
         wire.receive(b"a IDLE\r\n" + data)
         self.assertEqual(wire.next_event(), Command("a", "IDLE", False, NO_ARGUMENTS))
         wire.expect_line()

@@ -7,11 +7,12 @@ from mailproto.imap.wire import (
     List,
     Lsub,
     MailboxName,
+    Options,
     Rename,
     Select,
     Status,
 )
-from tests.imap.wire.feed import WireTestCase, drain
+from tests.imap.wire.feed import SYNTAX, WireTestCase, drain
 
 
 class NameTests(WireTestCase):
@@ -41,7 +42,7 @@ class NameTests(WireTestCase):
             self.assertEqual((wrong.tag, wrong.code, wrong.bad), ("a1", "CANNOT", False), name)
 
     def test_utf_8_once_it_is_enabled(self) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.utf8 = True
         wire.receive('a SELECT "Entwürfe & mehr"\r\nb SELECT "&APw-"\r\n'.encode() + b'c SELECT "\xff"\r\n')
         first, second, third = drain(wire)
@@ -59,11 +60,12 @@ class OneMailboxTests(WireTestCase):
             {
                 b"SELECT a": Select("a"),
                 b"EXAMINE a": Select("a"),
-                b"SELECT a (condstore)": Select("a", ("CONDSTORE",)),
+                b"SELECT a (xplain)": Select("a", Options({"XPLAIN": None})),
+                b"EXAMINE a (xnumber 17 xplain)": Select("a", Options({"XNUMBER": 17, "XPLAIN": None})),
                 b"CREATE a/": Create("a/"),
-                b"CREATE a (USE (\\sent))": Create("a", "\\Sent"),
-                b"CREATE a (use (\\Other))": Create("a", "\\Other"),
-                b"CREATE a (USE ())": Create("a"),
+                b"CREATE a (USE (\\sent))": Create("a", Options({"USE": "\\Sent"})),
+                b"CREATE a (use (\\Other))": Create("a", Options({"USE": "\\Other"})),
+                b"CREATE a (USE ())": Create("a", Options({"USE": None})),
                 b"RENAME a {1+}\r\nb": Rename("a", "b"),
             }
         )
@@ -74,7 +76,14 @@ class OneMailboxTests(WireTestCase):
 
     def test_parameters_that_are_not_known_are_bad(self) -> None:
         self.assert_bad(
-            [b"SELECT a (QRESYNC (1 2))", b"SELECT a ()", b"CREATE a (USE \\Sent)", b"CREATE a (USE (Sent))"]
+            [
+                b"SELECT a (XNUMBER)",
+                b"SELECT a (XOTHER)",
+                b"SELECT a (XPLAIN",
+                b"SELECT a ()",
+                b"CREATE a (USE \\Sent)",
+                b"CREATE a (USE (Sent))",
+            ]
         )
 
 
@@ -111,14 +120,13 @@ class ListTests(WireTestCase):
                 ),
                 b'LIST "" (inbox "a b" %)': List("", ("INBOX", "a b", "%"), extended=True),
                 b'LIST "" % RETURN (SPECIAL-USE children)': List(
-                    "", ("%",), returns=("SPECIAL-USE", "CHILDREN"), extended=True
+                    "", ("%",), returns=Options({"SPECIAL-USE": None, "CHILDREN": None}), extended=True
                 ),
                 b'LIST (SPECIAL-USE) "" % RETURN (STATUS (MESSAGES UNSEEN) SUBSCRIBED)': List(
                     "",
                     ("%",),
                     frozenset({"SPECIAL-USE"}),
-                    ("STATUS", "SUBSCRIBED"),
-                    ("MESSAGES", "UNSEEN"),
+                    Options({"STATUS": ("MESSAGES", "UNSEEN"), "SUBSCRIBED": None}),
                     extended=True,
                 ),
                 b'LIST "" % RETURN ()': List("", ("%",), extended=True),
@@ -163,7 +171,7 @@ class LimitTests(WireTestCase):
 
 class StatusTests(WireTestCase):
     def test_items(self) -> None:
-        every = b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED HIGHESTMODSEQ"
+        every = b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED"
         self.assert_table(
             {
                 b"STATUS inbox (messages)": Status("INBOX", ("MESSAGES",)),

@@ -1,6 +1,6 @@
 """STORE, COPY, MOVE, UID EXPUNGE."""
 
-from mailproto.imap.wire import Copy, SequenceSet, Store, UidExpunge
+from mailproto.imap.wire import Copy, Options, SequenceSet, Store, UidExpunge
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.wire.feed import WireTestCase
 
@@ -24,8 +24,10 @@ class StoreTests(WireTestCase):
                 b"STORE 1 FLAGS (\\Answered \\Flagged \\Draft $Forwarded)": Store(
                     ONE, change(SET, "\\Answered", "\\Flagged", "\\Draft", "$Forwarded")
                 ),
-                b"STORE 1 (UNCHANGEDSINCE 7) +FLAGS x": Store(ONE, change(ADD, "x"), unchanged_since=7),
-                b"STORE 1 (unchangedsince 0) FLAGS.silent ()": Store(ONE, change(SET), True, 0),
+                b"STORE 1 (XSINCE 7) +FLAGS x": Store(
+                    ONE, change(ADD, "x"), modifiers=Options({"XSINCE": 7})
+                ),
+                b"STORE 1 (xsince 0) FLAGS.silent ()": Store(ONE, change(SET), True, Options({"XSINCE": 0})),
             }
         )
 
@@ -46,8 +48,8 @@ class StoreTests(WireTestCase):
                 b"STORE 1 FLAGS (a",
                 b"STORE 1 *FLAGS (a)",
                 b"STORE 1 FLAGS.QUIET (a)",
-                b"STORE 1 (CHANGEDSINCE 7) FLAGS (a)",
-                b"STORE 1 (UNCHANGEDSINCE x) FLAGS (a)",
+                b"STORE 1 (XOTHER 7) FLAGS (a)",
+                b"STORE 1 (XSINCE x) FLAGS (a)",
             ]
         )
 

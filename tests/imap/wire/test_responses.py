@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.imap.wire import (
+    ArgumentReader,
     Command,
     IMAPServerWire,
     IMAPWireLimits,
@@ -18,9 +19,9 @@ from mailproto.imap.wire import (
     internal_date,
     quoted_or_literal,
 )
-from mailproto.imap.wire._cursor import Cursor
 from mailproto.imap.wire._dates import date_time
 from mailproto.model import canonical_mailbox_name
+from tests.imap.wire.feed import SYNTAX
 
 
 class StringTests(SynchronousTestCase):
@@ -40,7 +41,7 @@ class StringTests(SynchronousTestCase):
     @given(st.binary(max_size=40).map(lambda data: data.replace(b"\0", b"")))
     @settings(max_examples=200, deadline=None)
     def test_what_is_rendered_reads_as_the_same(self, value: bytes) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         rendered = quoted_or_literal(value).replace(b"}\r\n", b"+}\r\n", 1) if b"\n" in value else None
         wire.receive(b"a LOGIN x " + (rendered or quoted_or_literal(value)) + b"\r\n")
         event = wire.next_event()
@@ -77,7 +78,7 @@ class MailboxTests(SynchronousTestCase):
     @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
     @settings(max_examples=150, deadline=None)
     def test_what_is_rendered_reads_as_the_same(self, name: str) -> None:
-        wire = IMAPServerWire()
+        wire = IMAPServerWire(syntax=SYNTAX)
         wire.receive(b"a DELETE " + encode_mailbox("x" + name) + b"\r\n")
         same = MailboxName(canonical_mailbox_name("x" + name))
         self.assertEqual(wire.next_event(), Command("a", "DELETE", False, same))
@@ -98,8 +99,10 @@ class DateTests(SynchronousTestCase):
     @settings(max_examples=150, deadline=None)
     def test_what_is_rendered_reads_as_the_same(self, moment: datetime.datetime) -> None:
         seconds = int(moment.replace(microsecond=0).timestamp())
-        cursor = Cursor(internal_date(seconds), (), 0, limits=IMAPWireLimits(), utf8=False)
-        self.assertEqual(date_time(cursor), seconds)
+        arguments = ArgumentReader(
+            internal_date(seconds), (), 0, limits=IMAPWireLimits(), utf8=False, syntax=SYNTAX
+        )
+        self.assertEqual(date_time(arguments), seconds)
 
 
 class FlagTests(SynchronousTestCase):

@@ -15,6 +15,7 @@ from mailproto.imap.wire import (
     Not,
     Numbers,
     Old,
+    Options,
     Or,
     Recent,
     Search,
@@ -142,9 +143,11 @@ class ReturnTests(WireTestCase):
     def test_options(self) -> None:
         self.assert_table(
             {
-                b"SEARCH RETURN () ALL": Search(None, All(), ("ALL",)),
-                b"SEARCH return (min COUNT) ALL": Search(None, All(), ("MIN", "COUNT")),
-                b"SEARCH RETURN (MAX ALL MAX) CHARSET UTF-8 ALL": Search("UTF-8", All(), ("MAX", "ALL")),
+                b"SEARCH RETURN () ALL": Search(None, All(), Options({"ALL": None})),
+                b"SEARCH return (min COUNT) ALL": Search(None, All(), Options({"MIN": None, "COUNT": None})),
+                b"SEARCH RETURN (MAX ALL MAX) CHARSET UTF-8 ALL": Search(
+                    "UTF-8", All(), Options({"MAX": None, "ALL": None})
+                ),
             }
         )
 

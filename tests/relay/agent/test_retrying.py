@@ -166,13 +166,34 @@ class NextServerTests(World):
         self.assertEqual(self.asked(), ["10.0.0.1"])
         self.assertEqual([state for state, _ in self.states("bob@there.example")], [FAILED])
 
-    def test_if_all_refuse_us_for_good_it_fails(self) -> None:
+    def serve_all(self, **script: str) -> None:
         for number in (1, 2, 3):
-            self.servers[f"10.0.0.{number}"] = serving(greeting="554 5.7.1 No mail from you")
+            self.servers[f"10.0.0.{number}"] = serving(**script)
+
+    def test_if_no_greeting_is_friendly_it_waits(self) -> None:
+        """It is about our address, and can be mended."""
+        self.serve_all(greeting="554 5.7.1 No mail from you")
         self.send("bob@there.example")
         self.run_for(5)
-        [(state, outcome)] = self.states("bob@there.example")
-        self.assertEqual((state, outcome.code, outcome.enhanced), (FAILED, 554, "5.7.1"))
+        self.assertEqual(self.asked(), ["10.0.0.1", "10.0.0.2", "10.0.0.3"])
+        self.assertEqual(self.states("bob@there.example"), [])
+        [unreached] = self.witness.unreached_
+        self.assertEqual((unreached.outcome.code, unreached.outcome.enhanced), (451, "4.7.1"))
+        self.assertEqual(unreached.outcome.text, "mx1.there.example[10.0.0.1]: 554 5.7.1 No mail from you")
+        self.serve_all()
+        self.run_for(100)
+        self.assertEqual(self.arrived, ["bob@there.example"])
+
+    def test_if_all_refuse_us_for_good_it_fails(self) -> None:
+        for script, enhanced in (
+            ({"greeting": "521 No mail here"}, "5.0.0"),
+            ({"EHLO": "550 5.7.1 Go", "HELO": "550 5.7.1 Go"}, "5.7.1"),
+        ):
+            self.serve_all(**script)
+            self.send("bob@there.example")
+            self.run_for(5)
+            (state, outcome) = self.states("bob@there.example")[-1]
+            self.assertEqual((state, outcome.enhanced), (FAILED, enhanced))
 
     def test_so_many_servers_are_tried(self) -> None:
         self.domains["there.example"] = [f"10.0.1.{number}" for number in range(20)]
@@ -205,7 +226,8 @@ class DeadDestinationTests(World):
         self.assertRegex(
             self.lines[0],
             r"^unreached destination=there.example host=mx1.there.example "
-            r'reply="451 4.4.1 mx1.there.example:25: .*" failures=1 next=1970-01-12T13:47:40Z$',
+            r'reply="451 4.4.1 Cannot connect to mx1.there.example:25 .*" failures=1 '
+            r"next=1970-01-12T13:47:40Z$",
         )
 
     def test_when_it_is_back_everything_is_sent(self) -> None:
@@ -229,7 +251,7 @@ class DeadDestinationTests(World):
         self.assertNotIn("young@there.example", failed)
         [(_, outcome), *_] = [each for each in self.states("user0@there.example") if each[0] is FAILED]
         self.assertIn(
-            "Given up after 5 days; the last reply: 451 4.4.1 mx1.there.example:25: 10.0.0.1: Cannot",
+            "Given up after 5 days; the last reply: 451 4.4.1 Cannot connect to mx1.there.example:25 (10",
             outcome.text,
         )
 

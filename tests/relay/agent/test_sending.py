@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
-from mailproto.relay import _worker
+from mailproto.relay import _connections, _worker
+from mailproto.relay._connections import FOUND_FOR
 from mailproto.relay.limits import RelayLimits
 from tests.relay.agent.world import CONTENT, World
 from tests.smtp.client.network import serving
@@ -103,6 +104,36 @@ class ConnectionTests(World):
         self.run_for(6)
         self.assertEqual(self.network.open_connections, [])
         self.assertEqual(self.network.connections[0].heard[-1], "QUIT")
+
+    def test_for_a_kept_connection_the_server_need_not_be_found_again(self) -> None:
+        self.agent.start()
+        for number in range(5):
+            self.send(f"user{number}@there.example")
+            self.run_for(0.3)
+        self.assertEqual((len(self.arrived), self.asked_for), (5, [("there.example", None)]))
+        self.run_for(FOUND_FOR)
+        self.domains["there.example"] = ["10.0.0.2"]
+        self.send("user@there.example")
+        self.run_for(0.3)
+        self.assertEqual((len(self.arrived), self.asked()), (6, ["10.0.0.1", "10.0.0.2"]))
+
+    def test_messages_with_another_demand_do_not_use_it(self) -> None:
+        self.agent.start()
+        self.send("bob@there.example")
+        self.run_for(0.3)
+        self.send("carol@there.example", content=b"TLS-Required: No\r\n" + CONTENT)
+        self.run_for(0.1)
+        self.assertEqual(self.asked_for, [("there.example", None), ("there.example", False)])
+
+    def test_domains_whose_servers_are_remembered_are_few(self) -> None:
+        self.patch(_connections, "MOST_FOUND", 3)
+        self.agent.start()
+        for number in range(9):
+            self.send(f"bob@d{number}.example")
+            self.run_for(0.1)
+        self.assertEqual(len(self.arrived), 9)
+        found = self.agent._worker._connections._found
+        self.assertEqual([domain for domain, _ in found], ["d6.example", "d7.example", "d8.example"])
 
     def test_domains_with_the_same_server_share_connections(self) -> None:
         self.domains = {name: ["mx.shared.example=10.0.0.1"] for name in ("one.example", "two.example")}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import Deferred
 
 from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Command, NoArguments
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._session import Session
+from mailproto.imap.server._spec import CommandSpec
+from mailproto.imap.wire import Command, NoArguments, grammars
 
-if TYPE_CHECKING:
-    from mailproto.imap.server._server import IMAPServer
-
-__all__ = ["idle"]
+__all__ = ["EXTENSION"]
 
 
-async def idle(server: IMAPServer, command: Command[NoArguments]) -> None:
+async def idle(server: Session, command: Command[NoArguments]) -> None:
     """Push changes of the selected mailbox until the client says DONE."""
     push = _Pusher(server)
 
@@ -34,7 +32,7 @@ async def idle(server: IMAPServer, command: Command[NoArguments]) -> None:
 class _Pusher:
     """Sends changes of the mailbox while IDLE lasts, one update at a time."""
 
-    def __init__(self, server: IMAPServer) -> None:
+    def __init__(self, server: Session) -> None:
         self._server = server
         self._running: Deferred[None] | None = None
         self._stopped = False
@@ -76,3 +74,8 @@ class _Pusher:
             server.tell_failed("IDLE", error)
         except Exception:
             server.log.failure("{peer}: IDLE failed", peer=server.peer)
+
+
+EXTENSION = Extension(
+    "IDLE", capabilities=("IDLE",), commands=(CommandSpec("IDLE", grammars.no_arguments, idle),)
+)

@@ -1,0 +1,298 @@
+"""An account of a `MemoryStore`: its mailboxes, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from zope.interface import implementer
+
+from mailproto.backends._annotations import (
+    SERVER,
+    Annotations,
+    are_below,
+    asked_entries,
+    changed_entries,
+)
+from mailproto.backends._memory_mailbox import MemoryMailbox, Numbers
+from mailproto.backends._names import (
+    DEFAULT_MAILBOXES,
+    MAX_RETIRED,
+    SortedNames,
+    check_name,
+    check_names,
+    check_rename,
+    check_special_use,
+    entries,
+    superiors,
+)
+from mailproto.backends._threading import AccountThreads
+from mailproto.backends._usage import ROOT, Usage
+from mailproto.backends._watch import ModSeqs
+from mailproto.errors import (
+    InvalidMailboxName,
+    MailboxExists,
+    NoPermission,
+    NoSuchAccount,
+    NoSuchMailbox,
+    NoSuchQuotaRoot,
+)
+from mailproto.interfaces import IAccount
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
+from mailproto.model import (
+    INBOX,
+    AccountChanges,
+    MailboxEntry,
+    MailboxStatus,
+    Quota,
+    QuotaLimits,
+    canonical_mailbox_name,
+)
+
+__all__ = ["MemoryAccount"]
+
+
+@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
+class MemoryAccount:
+    """The mailboxes of one account, by name, and its subscribed names.
+
+    :ivar usage: what it stores, and what it may.
+    """
+
+    def __init__(self, name: str, numbers: Numbers, usage: Usage | None = None) -> None:
+        self.name = name
+        self.usage = Usage() if usage is None else usage
+        self._numbers = numbers
+        self._modseqs = ModSeqs()
+        self._annotations = Annotations()
+        self._threads = AccountThreads(numbers.next_id)
+        self._mailboxes: dict[str, MemoryMailbox] = {}
+        self._names = SortedNames()  # of them
+        self._special_uses: dict[str, str] = {}
+        # For each name, the largest UIDVALIDITY of mailboxes that had it; and the largest that was forgotten.
+        self._retired: dict[str, int] = {}
+        self._forgotten = 0
+        self._deleted = False
+        self._listed = 0  # the modseq of the last change of the list or of the subscriptions
+        for default, special_use in DEFAULT_MAILBOXES:
+            self._make(default, special_use)
+        self._subscribed = {default for default, _ in DEFAULT_MAILBOXES}
+        self._subscribed_octets = sum(len(name.encode()) for name in self._subscribed)
+        self._listed = self._modseqs.last
+
+    async def list(self) -> Sequence[MailboxEntry]:
+        """See `IAccount.list`."""
+        self._there()
+        return entries({name: self._special_uses.get(name) for name in self._names}, self._subscribed)
+
+    async def open(self, name: str) -> MemoryMailbox:
+        """See `IAccount.open`."""
+        self._there()
+        try:
+            return self._mailboxes[canonical_mailbox_name(name)]
+        except KeyError:
+            raise NoSuchMailbox from None
+
+    async def create(self, name: str, special_use: str | None = None) -> None:
+        """See `IAccount.create`."""
+        self._there()
+        name, special_use = canonical_mailbox_name(name), check_special_use(special_use)
+        check_name(name)
+        if name in self._mailboxes:
+            raise MailboxExists
+        self._check_room([*superiors(name), name])
+        self._make_superiors(name)
+        self._make(name, special_use)
+        self._list_changed()
+
+    async def delete(self, name: str) -> None:
+        """See `IAccount.delete`."""
+        name = canonical_mailbox_name(name)
+        if name == INBOX:
+            raise InvalidMailboxName("INBOX cannot be deleted")
+        mailbox = await self.open(name)
+        self._leave(name)
+        self._annotations.forget(mailbox.mailbox_id)
+        self._listed = self._modseqs.next()
+        mailbox.retire()
+
+    async def rename(self, old: str, new: str) -> None:
+        """See `IAccount.rename`."""
+        self._there()
+        old, new = canonical_mailbox_name(old), canonical_mailbox_name(new)
+        if old == INBOX:
+            await self._rename_inbox(new)
+            return
+        moving = [old] * (old in self._mailboxes) + self._names.below(old)
+        if not moving:
+            raise NoSuchMailbox
+        if self._exists(new):
+            raise MailboxExists
+        moves = check_rename(old, new, moving)
+        self._check_room([*superiors(new), *moves.values()], without=moving)
+        left = {source: (self._special_uses.get(source), self._leave(source)) for source in moves}
+        self._make_superiors(new)
+        for source, target in moves.items():
+            special_use, mailbox = left[source]
+            is_reused = self._retired.get(target, self._forgotten) >= mailbox.uid_validity
+            validity = self._numbers.next_validity() if is_reused else None
+            self._make(target, special_use, mailbox.renamed(target, validity))
+        self._modseqs.next()
+        self._list_changed()
+
+    async def subscribe(self, name: str) -> None:
+        """See `IAccount.subscribe`."""
+        self._there()
+        name = canonical_mailbox_name(name)
+        if not self._exists(name):
+            raise NoSuchMailbox
+        if name not in self._subscribed:
+            octets = self._subscribed_octets + len(name.encode())
+            check_names(len(self._subscribed) + 1, octets)
+            self._subscribed.add(name)
+            self._subscribed_octets = octets
+            self._modseqs.next()
+            self._list_changed()
+
+    async def unsubscribe(self, name: str) -> None:
+        """See `IAccount.unsubscribe`."""
+        self._there()
+        if (name := canonical_mailbox_name(name)) in self._subscribed:
+            self._subscribed.discard(name)
+            self._subscribed_octets -= len(name.encode())
+            self._modseqs.next()
+            self._list_changed()
+
+    async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
+        """See `IAccount.status`."""
+        self._there()
+        here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
+        return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
+
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        self._there()
+        return self._modseqs.watch(listener)
+
+    # IQuota
+
+    async def quota_roots(self, mailbox: str) -> Sequence[str]:
+        """See `IQuota.quota_roots`."""
+        await self.open(mailbox)
+        return (ROOT,)
+
+    async def quota(self, root: str) -> Quota:
+        """See `IQuota.quota`."""
+        self._there()
+        if root != ROOT:
+            raise NoSuchQuotaRoot
+        return self.usage.quota(len(self._names))
+
+    async def set_quota(self, root: str, limits: QuotaLimits) -> Quota:
+        """See `IQuota.set_quota`."""
+        raise NoPermission
+
+    async def deleted_storage(self, mailbox: str) -> int:
+        """See `IQuota.deleted_storage`."""
+        return (await self.open(mailbox)).deleted_storage()
+
+    # IAnnotations
+
+    async def annotations(
+        self, mailbox: str, entries: Sequence[str], depth: int | None = 0
+    ) -> Mapping[str, bytes]:
+        """See `IAnnotations.annotations`."""
+        found = self._annotations.of(await self._annotated(mailbox), self.name)
+        return {entry: found[entry] for entry in sorted(are_below(found, asked_entries(entries), depth))}
+
+    async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
+        """See `IAnnotations.annotate`."""
+        where = await self._annotated(mailbox)
+        if changed := changed_entries(mailbox, values):
+            self._annotations.change(where, self.name, changed, self._modseqs.next())
+            self._modseqs.notify()
+
+    # IMailboxChanges
+
+    async def mailbox_changes(self, modseq: int) -> AccountChanges:
+        """See `IMailboxChanges.mailbox_changes`."""
+        self._there()
+        names = {mailbox.mailbox_id: name for name, mailbox in self._mailboxes.items()} | {SERVER: SERVER}
+        statuses = await self.status(list(self._names))
+        return AccountChanges(
+            {name: status for name, status in statuses.items() if status.modseq > modseq},
+            self._listed > modseq,
+            {names[id_]: entries for id_, entries in self._annotations.since(modseq, self.name).items()},
+            self._modseqs.last,
+        )
+
+    async def _annotated(self, mailbox: str) -> str:
+        self._there()
+        return SERVER if mailbox == SERVER else (await self.open(mailbox)).mailbox_id
+
+    def retire(self) -> None:
+        """Delete the account: from now on every method raises `NoSuchAccount`."""
+        self._deleted = True
+        for mailbox in self._mailboxes.values():
+            mailbox.retire()
+
+    def _list_changed(self) -> None:
+        """Note that the latest change was one of the list or of the subscriptions."""
+        self._listed = self._modseqs.last
+        self._modseqs.notify()
+
+    def _there(self) -> None:
+        if self._deleted:
+            raise NoSuchAccount
+
+    def _exists(self, name: str) -> bool:
+        """Whether ``name`` is the name of a mailbox or of a mailbox's superior."""
+        return name in self._mailboxes or bool(self._names.below(name))
+
+    def _check_room(self, coming: Sequence[str], without: Sequence[str] = ()) -> None:
+        """Check whether there may be mailboxes with the names ``coming``, and none of ``without``.
+
+        :raises LimitReached:
+        """
+        new = [name for name in coming if name not in self._mailboxes]
+        octets = self._names.octets + _octets(new) - _octets(without)
+        check_names(len(self._names) + len(new) - len(without), octets)
+
+    def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
+        """Put a mailbox, by default a new one, under a free name."""
+        self._mailboxes[name] = mailbox or MemoryMailbox(
+            name, self._numbers, self._modseqs, self._threads, self.usage
+        )
+        self._names.add(name)
+        if special_use:
+            self._special_uses[name] = special_use
+
+    def _make_superiors(self, name: str) -> None:
+        for superior in superiors(name):
+            if superior not in self._mailboxes:
+                self._make(superior, None)
+
+    def _leave(self, name: str) -> MemoryMailbox:
+        mailbox = self._mailboxes.pop(name)
+        self._names.remove(name)
+        self._special_uses.pop(name, None)
+        self._retired[name] = max(self._retired.get(name, 0), mailbox.uid_validity)
+        if len(self._retired) > MAX_RETIRED:
+            oldest = self._retired.pop(next(iter(self._retired)))
+            self._forgotten = max(self._forgotten, oldest)
+        return mailbox
+
+    async def _rename_inbox(self, new: str) -> None:
+        if self._exists(new):
+            raise MailboxExists
+        check_name(new)
+        self._check_room([*superiors(new), new])
+        self._make_superiors(new)
+        self._make(new, None)
+        self._list_changed()
+        inbox = self._mailboxes[INBOX]
+        uids = [message.uid for message in (await inbox.changes_since(0)).changed]
+        await inbox.move(uids, self._mailboxes[new])
+
+
+def _octets(names: Sequence[str]) -> int:
+    return sum(len(name.encode()) for name in names)

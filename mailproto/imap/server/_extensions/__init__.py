@@ -1,0 +1,62 @@
+"""What the server can do beyond RFC 3501: a file for each extension, and the list of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailproto.imap.server._append import APPEND
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._extensions import (
+    children,
+    enable,
+    esearch,
+    identify,
+    idle,
+    list_extended,
+    list_status,
+    literal_minus,
+    literal_plus,
+    move,
+    multiappend,
+    namespace,
+    sasl_ir,
+    special_use,
+    status_size,
+    uidplus,
+    unselect,
+)
+from mailproto.imap.server._fetch import FETCH
+from mailproto.imap.server._listing import LISTING
+from mailproto.imap.server._mailbox_commands import MAILBOXES
+from mailproto.imap.server._message_commands import MESSAGES
+from mailproto.imap.server._search import SEARCH
+from mailproto.imap.server._session_commands import SESSION
+
+__all__ = ["CORE", "LITERAL_MINUS", "STANDARD"]
+
+CORE: Sequence[Extension] = (SESSION, MAILBOXES, LISTING, APPEND, FETCH, MESSAGES, SEARCH)
+"""RFC 3501."""
+
+LITERAL_MINUS = literal_minus.EXTENSION
+"""Instead of the one with the name ``LITERAL+``, for a server that wants to refuse long literals."""
+
+STANDARD: Sequence[Extension] = (
+    *CORE,
+    children.EXTENSION,
+    enable.EXTENSION,
+    esearch.EXTENSION,
+    identify.EXTENSION,
+    idle.EXTENSION,
+    list_extended.EXTENSION,
+    list_status.EXTENSION,
+    literal_plus.EXTENSION,
+    move.EXTENSION,
+    multiappend.EXTENSION,
+    namespace.EXTENSION,
+    sasl_ir.EXTENSION,
+    special_use.EXTENSION,
+    status_size.EXTENSION,
+    uidplus.EXTENSION,
+    unselect.EXTENSION,
+)
+"""What servers offer by default."""

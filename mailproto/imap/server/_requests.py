@@ -1,0 +1,59 @@
+"""FETCH, STORE and SEARCH under way, for the modifiers and options that change them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from mailproto.imap.wire import FetchItem
+from mailproto.model import FlagChange, StoreResult
+
+__all__ = ["FetchRequest", "SearchFound", "StoreRequest"]
+
+
+@dataclass(slots=True)
+class FetchRequest:
+    """What FETCH is about to answer; a modifier may change it.
+
+    :ivar items: what is told of each message.
+    :ivar indexes: which messages, by their indexes in the view, in ascending order.
+    :ivar uid: whether it is UID FETCH.
+    """
+
+    items: tuple[FetchItem, ...]
+    indexes: Sequence[int]
+    uid: bool
+
+
+@dataclass(slots=True)
+class StoreRequest:
+    """What STORE is about to do; a modifier may change it.
+
+    :ivar indexes: which messages, by their indexes in the view, in ascending order.
+    :ivar uid: whether it is UID STORE.
+    :ivar silent: whether the new flags are not told.
+    :ivar unchanged_since: see `IMailbox.store`.
+    :ivar finish: called with the result after the new flags were told; gives the text of the tagged OK, or
+        None.
+    """
+
+    indexes: Sequence[int]
+    uid: bool
+    change: FlagChange
+    silent: bool
+    unchanged_since: int | None = None
+    finish: Callable[[StoreResult], Awaitable[bytes | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFound:
+    """What SEARCH has found.
+
+    :ivar numbers: sequence numbers or UIDs, in ascending order.
+    :ivar uid: whether they are UIDs.
+    """
+
+    numbers: array[int]
+    uid: bool
+    tag: str

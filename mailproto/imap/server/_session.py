@@ -1,0 +1,272 @@
+"""The session of one client: its state, and what handlers of commands use.
+
+Handlers know this class only.  What handles the client's events is `mailproto.imap.server._server`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
+
+from mailproto.auth.sasl import SASLServer
+from mailproto.connection import ConnectionOver, ServerConnection
+from mailproto.connection.commands import State
+from mailproto.errors import NoSuchMailbox
+from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._limits import IMAPLimits
+from mailproto.imap.server._resources import Resources
+from mailproto.imap.server._view import MailboxView
+from mailproto.imap.server._view_writer import ViewWriter
+from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax
+from mailproto.interfaces import IAccount
+
+__all__ = ["PerServer", "PerSession", "Reply", "Session", "Sink"]
+
+T = TypeVar("T")
+
+Reply: TypeAlias = bytes | None
+"""What a handler returns: the text of its tagged OK, response code included; None for "NAME completed"."""
+
+
+class Sink(Protocol):
+    """Takes a literal that is streamed, such as a message of APPEND."""
+
+    def write(self, data: bytes) -> None:
+        """Take some octets, at least one; a failure is kept until the command is carried out."""
+
+    def close(self) -> None:
+        """Drop what was taken, unless somebody else has it now."""
+
+
+class Session(ServerConnection[Event]):
+    """One client's session.
+
+    :ivar sasl: the exchanges of AUTHENTICATE.
+    :ivar account: the account that signed in, or None.
+    :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
+    :ivar uploads: the streamed literals of the command that is being read.
+    :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
+    """
+
+    factory: Resources
+    limits: IMAPLimits
+    wire: IMAPServerWire
+
+    def __init__(self, factory: Resources, syntax: Syntax) -> None:
+        super().__init__(factory)
+        self.wire = IMAPServerWire(self.limits.before_login, syntax=syntax)
+        self.sasl = SASLServer(
+            factory.portal,
+            factory.mechanisms,
+            clock=factory.clock,
+            session=self,
+            failure_delay=factory.limits.failure_delay,
+        )
+        self.account: IAccount | None = None
+        self.writer: ViewWriter | None = None
+        self.enabled: set[str] = set()
+        self.kept: dict[object, Any] = {}  # by `PerSession`
+        self.uploads: list[Sink] = []
+        self._logout: Callable[[], None] | None = None
+        self._responses: list[bytes] = []
+        # The command that waits for a line from the client, and the function that takes the line.
+        self._waiting_command: Command[Any] | None = None
+        self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return None if self.account is None else self.account.name
+
+    @property
+    def state(self) -> State:
+        """The state of RFC 9051 3."""
+        if self.account is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self.view is None else State.SELECTED
+
+    @property
+    def signed_in(self) -> IAccount:
+        """The account, for commands that need one."""
+        if self.account is None:
+            raise BadCommand
+        return self.account
+
+    @property
+    def view(self) -> MailboxView | None:
+        """The selected mailbox, or None."""
+        return None if self.writer is None else self.writer.view
+
+    @property
+    def selected(self) -> MailboxView:
+        """The selected mailbox, for commands that need one."""
+        return self.selected_writer.view
+
+    @property
+    def selected_writer(self) -> ViewWriter:
+        """Tells the client of the selected mailbox, for commands that need one."""
+        if self.writer is None:
+            raise BadCommand
+        return self.writer
+
+    def respond(self, data: bytes) -> None:
+        """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
+        self._responses.append(data)
+
+    async def flush(self, before_waiting: Callable[[], None] | None = None) -> None:
+        """Send the collected responses, wait while the client is slow, and let others have their turn.
+
+        :param before_waiting: called if the client is slow.
+        :raises SessionOver: the client is gone.
+        """
+        self._send()
+        drained = self.drained()
+        if before_waiting is not None and self.congested:
+            before_waiting()
+        await drained
+        await self.yield_turn()
+        if not self.is_open:
+            raise SessionOver
+
+    async def yield_turn(self) -> None:
+        """See `breathe`.
+
+        :raises SessionOver: the client is gone.
+        """
+        try:
+            await self.breathe()
+        except ConnectionOver:
+            raise SessionOver from None
+
+    def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
+        """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""
+        responses = b"".join(self._responses)
+        self._responses.clear()
+        reply = b"%b OK %b\r\n" % (command.tag.encode("ascii"), text)
+        self.end(b"%b* BYE Logging out\r\n%b" % (responses, reply), "quit")
+        raise SessionOver
+
+    def _send(self) -> None:
+        if self._responses:
+            data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
+            self._responses.clear()
+            self.write(data)
+
+    async def catch_up(self, *, expunges: bool) -> None:
+        """Tell the client of changes in the selected mailbox.
+
+        :raises SessionOver: the mailbox was deleted, so the connection is closed: RFC 2180 3.1
+            leaves nothing better.
+        """
+        if self.writer is None or not self.writer.has_updates(expunges=expunges):
+            return
+        told = False
+        try:
+            async for piece in self.writer.updates(expunges=expunges):
+                if told:  # the usual single piece is sent with the command's answer
+                    await self.flush()
+                self._responses.append(piece)
+                told = True
+        except NoSuchMailbox:
+            self._send()
+            self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
+            raise SessionOver from None
+
+    def request_line(
+        self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
+    ) -> None:
+        """Write ``+`` and ``prompt``, and pass the client's next line to ``answer``.
+
+        :param answer: called with the line; its result completes the command, as a handler's does.
+        """
+        self._waiting_command, self._on_line = command, answer
+        self.wire.expect_line()
+        self._responses.append(b"+ %b\r\n" % prompt)
+        self._send()
+
+    def forget_line_request(self) -> None:
+        """Forget the command that waits for a line."""
+        self._waiting_command = self._on_line = None
+        self.sasl.abandon()
+        if self.view is not None:
+            self.view.on_hint(None)
+
+    def take_uploads(self) -> Sequence[Sink]:
+        """The streamed literals of the command, in its order; the caller closes them."""
+        uploads, self.uploads = self.uploads, []
+        return uploads
+
+    def drop_uploads(self) -> None:
+        """Drop the streamed literals that have arrived, or are arriving."""
+        for upload in self.take_uploads():
+            upload.close()
+
+    # -- changes of state
+
+    def sign_in(self, account: IAccount, logout: Callable[[], None]) -> None:
+        """Make this the session of ``account``."""
+        self.account, self._logout = account, logout
+        self.wire.limits = self.factory.wire_limits
+
+    def select(self, writer: ViewWriter) -> None:
+        """Make a mailbox the selected one; there must be none."""
+        self.writer = writer
+
+    def deselect(self) -> None:
+        """Close the selected mailbox, if there is one."""
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            writer.view.close()
+
+    def released(self) -> None:
+        """See `ServerConnection.released`."""
+        self.sasl.end()
+
+    def closed(self) -> None:
+        """See `ServerConnection.closed`."""
+        logout, self._logout = self._logout, None
+        try:
+            self.forget_line_request()
+            self.deselect()
+            self.drop_uploads()
+        finally:
+            if logout is not None:
+                logout()
+
+
+class PerSession(Generic[T]):
+    """Something that each session has one of, such as the result that SEARCHRES keeps.
+
+    Write ``SAVED = PerSession(SavedResult)`` in a module, and ``SAVED.of(session)`` where it is needed.
+
+    :param make: called for a session when it is needed first.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+
+    def of(self, session: Session) -> T:
+        """The session's own."""
+        kept = session.kept
+        if self not in kept:
+            kept[self] = self._make()
+        found: T = kept[self]
+        return found
+
+
+class PerServer(Generic[T]):
+    """Something that all sessions of a factory share.
+
+    :param make: called with the factory when it is needed first.
+    """
+
+    def __init__(self, make: Callable[[Resources], T]) -> None:
+        self._make = make
+
+    def of(self, session: Session) -> T:
+        """The one of the session's server."""
+        kept = session.factory.kept
+        if self not in kept:
+            kept[self] = self._make(session.factory)
+        found: T = kept[self]
+        return found

@@ -1,0 +1,19 @@
+"""The optional contracts of accounts, mailboxes and stores that IMAP's extensions need.
+
+An account or a mailbox provides some of them, and its store lists those in `IAddOns.add_ons`, so that what
+CAPABILITY says is true before anybody signs in.  Where a method takes a mailbox's name, it is one as
+`IAccount.open` takes it.
+"""
+
+from mailproto.interfaces._annotations import IAnnotations
+from mailproto.interfaces._mailbox_changes import IMailboxChanges
+from mailproto.interfaces._quotas import IQuota, IQuotas
+from mailproto.interfaces._save_dates import ISaveDates
+
+__all__ = [
+    "IAnnotations",
+    "IMailboxChanges",
+    "IQuota",
+    "IQuotas",
+    "ISaveDates",
+]

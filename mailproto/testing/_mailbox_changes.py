@@ -1,0 +1,118 @@
+"""Tests of `IMailboxChanges`, if a store provides it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface.verify import verifyObject
+
+from mailproto.errors import NoSuchAccount
+from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges
+from mailproto.model import INBOX, AccountChanges, Placement
+from mailproto.testing._fixture import ALICE, TEXT, Offer, StoreFixture, flag_change, needs, new, provides
+
+__all__ = ["MailboxChangesConformance"]
+
+
+@needs(IMailboxChanges)
+class MailboxChangesConformance(StoreFixture):
+    """Tests what is told of all mailboxes of an account."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        """Ask for the beginning."""
+        await super().setUp()
+        self._modseq = 0
+
+    async def changed(self) -> AccountChanges:
+        """What has changed since the last call."""
+        changes: AccountChanges = await self.account.mailbox_changes(self._modseq)
+        self.assertGreaterEqual(changes.modseq, self._modseq)
+        self._modseq = changes.modseq
+        named = changes.statuses
+        self.assertEqual(await self.account.status(list(named)), named)
+        return changes
+
+    async def assert_changed(self, *names: str, is_list: bool = False) -> None:
+        """Check what has changed since the last call."""
+        changes = await self.changed()
+        self.assertEqual((set(changes.statuses), changes.list_changed), (set(names), is_list))
+        await self.assert_nothing()
+
+    async def assert_nothing(self) -> None:
+        changes = await self.changed()
+        self.assertEqual((changes.statuses, changes.list_changed, changes.annotations), ({}, False, {}))
+
+    async def test_contract(self) -> None:
+        verifyObject(IMailboxChanges, self.account)
+
+    async def test_the_beginning(self) -> None:
+        names = [entry.name for entry in await self.account.list() if entry.selectable]
+        await self.assert_changed(*names, is_list=True)
+
+    @needs(Offer.CHANGES)
+    async def test_messages(self) -> None:
+        inbox = await self.inbox()
+        await self.there("Sent")
+        sent: Any = await self.account.open("Sent")
+        await self.changed()
+        await inbox.append([new(), new()])
+        await self.assert_changed(INBOX)
+        await self.store.deliver(TEXT, [Placement(ALICE), Placement(ALICE, "Sent")])
+        await self.assert_changed(INBOX, "Sent")
+        await inbox.store([1], flag_change("+", "\\Deleted"))
+        await self.assert_changed(INBOX)
+        await inbox.store([1], flag_change("+", "\\Deleted"))
+        await self.assert_nothing()
+        await inbox.expunge()
+        await self.assert_changed(INBOX)
+        await inbox.copy([2], sent)
+        await self.assert_changed("Sent")
+        await inbox.move([2], sent)
+        await self.assert_changed(INBOX, "Sent")
+
+    @needs(Offer.NAMES)
+    async def test_the_list(self) -> None:
+        await self.changed()
+        await self.account.create("a/b")
+        await self.assert_changed("a", "a/b", is_list=True)
+        await self.account.rename("a/b", "c")
+        changes = await self.changed()
+        self.assertTrue(changes.list_changed)
+        await self.account.subscribe("c")
+        await self.assert_changed(is_list=True)
+        await self.account.subscribe("c")
+        await self.assert_nothing()
+        await self.account.unsubscribe("c")
+        await self.assert_changed(is_list=True)
+        await self.account.delete("c")
+        await self.assert_changed(is_list=True)
+
+    @needs(IAnnotations)
+    async def test_annotations(self) -> None:
+        await self.changed()
+        await self.account.annotate(INBOX, {"/shared/a": b"x", "/private/b": b"y"})
+        await self.account.annotate("", {"/private/c": b"z"})
+        changes = await self.changed()
+        found = {name: sorted(entries) for name, entries in changes.annotations.items()}
+        self.assertEqual(found, {INBOX: ["/private/b", "/shared/a"], "": ["/private/c"]})
+        self.assertEqual((changes.statuses, changes.list_changed), ({}, False))
+        await self.assert_nothing()
+        await self.account.annotate(INBOX, {"/shared/a": None})
+        self.assertEqual((await self.changed()).annotations, {INBOX: ["/shared/a"]})
+
+    @needs(Offer.NAMES, Offer.CHANGES)
+    async def test_many_mailboxes(self) -> None:
+        names = [f"box {number:03}" for number in range(450)]
+        for name in names:
+            await self.account.create(name)
+        await self.changed()
+        for name in names[::2]:
+            await (await self.account.open(name)).append([new()])
+        await self.assert_changed(*names[::2])
+
+    async def test_an_account_that_is_gone(self) -> None:
+        await self.store.directory.delete(ALICE)
+        await self.assert_raises(NoSuchAccount, self.account.mailbox_changes(0))
+
+    async def test_all_accounts_tell(self) -> None:
+        self.assertTrue(provides(IMailboxChanges, self.account))

@@ -60,6 +60,7 @@ class Witness(Observer):
 class World(SynchronousTestCase):
     """A test's world.
 
+    :ivar ahead: by how many seconds the system's clock has been set, forward or back; the reactor's goes on.
     :ivar domains: the addresses of a domain's servers (``mx.shared.example=10.0.0.1`` with a name), or the
         error of finding them; by default each domain has one server, ``10.0.0.1``.
     :ivar servers: what the server at an address does (`serving`); by default it takes everything.
@@ -70,6 +71,7 @@ class World(SynchronousTestCase):
     signing_keys: KeyFolder | None = None
 
     def setUp(self) -> None:
+        self.ahead = 0.0
         self.domains: dict[str, Sequence[str] | MailError] = {"home.example": [HOME]}
         self.servers: dict[str, Mapping[str, Any]] = {}
         self.network = Network(lambda host, _: self.servers.get(host, serving()), {})
@@ -105,11 +107,15 @@ class World(SynchronousTestCase):
             limits=self.limits,
             observer=self.witness,
             signing_keys=self.signing_keys,
-            now=network.seconds,
+            now=self.now,
             random=NO_JITTER,
         )
 
     # -- what the agent is given
+
+    def now(self) -> float:
+        """The seconds since the epoch, as far as the system knows."""
+        return self.network.seconds() + self.ahead
 
     async def find(
         self, next_hop: NextHop, domain: str, *, require_tls: bool | None = None
@@ -122,7 +128,7 @@ class World(SynchronousTestCase):
         return [Exchange(host, (address,), tls=TLSDemand("none")) for host, address in named]
 
     async def prepare_report(self, report: Report) -> NewQueued:
-        arrived = self.network.seconds()
+        arrived = self.now()
         envelope = Envelope(
             f"report{len(self.queue.reports)}",
             report.sender,
@@ -152,7 +158,7 @@ class World(SynchronousTestCase):
         envelope = Envelope(
             id, Address.parse(sender), taken, Session("ESMTP", "relay.example"), parameters or {}
         )
-        now = self.network.seconds()
+        now = self.now()
         new = NewQueued(
             content,
             envelope,
@@ -185,7 +191,7 @@ class World(SynchronousTestCase):
 
     def counts(self) -> QueueCounts:
         """How much is in the queue."""
-        return self.successResultOf(ensureDeferred(self.queue.counts(self.network.seconds())))
+        return self.successResultOf(ensureDeferred(self.queue.counts(self.now())))
 
     @property
     def arrived(self) -> list[str]:

@@ -14,7 +14,7 @@ from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.model import Outcome, Parameters
 from mailproto.printable import printable
-from mailproto.relay._connections import Connection, Unreachable
+from mailproto.relay._connections import Connection, Unreachable, outcome_of_reply
 from mailproto.relay._conversion import NotConvertible, is_binary, may_need_conversion
 from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
 from mailproto.smtp import SMTPClient
@@ -222,10 +222,11 @@ class Carrier:
         held, transmission = sending.held, sending.transmission
         connection.answered += 1
         for index, outcome in zip(sending.indexes, outcomes, strict=True):
-            result = connection.result(outcome)
+            result = connection.result(outcome_of_reply(outcome))
             # Without a reply the message did not go, because the server does not offer what it needs.
             held.results[index] = result if transmission.is_answered else result._replace(host="")
         refusal, error = transmission.refusal, transmission.error
+        refusal = None if refusal is None else outcome_of_reply(refusal)
         if error is not None:
             self._dispatcher.failed(self._destination, outcome_of(error), connection.host)
         elif refusal is not None and refusal.code < 500:

@@ -21,7 +21,7 @@ from tests.interop.server import HOST, PASSWORD, PATIENCE, Server, need, new_fol
 from tests.interop.sink import Sink
 
 ALICE = "alice@example.org"
-RESOLVER = "127.66.2.1"
+RESOLVER = "127.67.0.2"
 """Where OpenDKIM asks for keys: a resolver that the system's file names has no other port than 53."""
 
 HEADER = (

@@ -213,6 +213,13 @@ class Content:
         content._descriptor = self._descriptor
         return content
 
+    def part(self, start: int, size: int) -> Content:
+        """Some octets of the file, as a content that shares nothing but the file, which may have grown."""
+        self._end()
+        content = Content.of_file(self.path, size, start=self._start + start)
+        content._descriptor = self._descriptor
+        return content
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(
             "a Content cannot be copied, or pickled for another process: its file is open here;"

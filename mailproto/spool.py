@@ -19,10 +19,11 @@ class SpoolFile:
         them, too.
     """
 
-    __slots__ = ("_descriptor", "_folder", "_size")
+    __slots__ = ("_descriptor", "_folder", "_size", "_whole")
 
     def __init__(self, folder: str | None) -> None:
         self._size = 0
+        self._whole: Content | None = None
         self._folder = folder or ""
         try:
             self._descriptor, path = tempfile.mkstemp(dir=folder, prefix="mailproto-")
@@ -44,6 +45,15 @@ class SpoolFile:
         """All that was written, after ``prefix``.  The content owns the file from now on."""
         descriptor, self._descriptor = self._descriptor, -1
         return Content.of_file("", self._size, prefix=prefix, descriptor=descriptor)
+
+    def part(self, start: int, size: int) -> Content:
+        """Some octets of what was written.  More may be written, and `close` does not affect the part.
+
+        Parts of one file share a descriptor.
+        """
+        if self._whole is None:
+            self._whole = Content.of_file("", self._size, descriptor=os.dup(self._descriptor))
+        return self._whole.part(start, size)
 
     def close(self) -> None:
         """Close the file, unless a content owns it."""

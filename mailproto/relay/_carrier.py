@@ -17,6 +17,7 @@ from mailproto.printable import printable
 from mailproto.relay._connections import Connection, Unreachable, outcome_of_reply
 from mailproto.relay._conversion import NotConvertible, is_binary, may_need_conversion
 from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
+from mailproto.relay._header_form import with_ascii_header
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.sending import Transmission
@@ -160,6 +161,7 @@ class Carrier:
         if prepared is None:
             return None
         content, parameters = prepared
+        content = with_ascii_header(content, client.capabilities, parameters)
         if not message.envelope.sender and "REQUIRETLS" in parameters and not _keeps_tls(client):
             parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left

@@ -141,7 +141,7 @@ class SQLiteQueue:
         """See `IQueue.lease`."""
         given.check_lease(destination, now, until, messages, recipients)
         database = self._database
-        wanted = Wanted(destination, now, until, messages, recipients)
+        wanted = Wanted(destination, now, until, messages, recipients, database.process)
         leased = await database.writer.submit(lease_all, wanted)
         leases: list[Lease] = []
         for start in range(0, len(leased), READ):

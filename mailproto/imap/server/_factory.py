@@ -25,6 +25,7 @@ from mailproto.imap.server._places import Places
 from mailproto.imap.server._registry import Tables, set_tables
 from mailproto.imap.server._search_places import SearchPlaces
 from mailproto.imap.server._server import IMAPResources, IMAPServer
+from mailproto.imap.server._shared_columns import Shared
 from mailproto.observing import ObserverOrMore
 from mailproto.typing import ReactorTime, ServerTLSContext
 
@@ -101,6 +102,7 @@ class IMAPServerFactory(IMAPResources):
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
         self.spool_room = SpoolRoom(limits.spooled)
+        self.shared = Shared(self.clock)
         self.places = Places(self.clock)
         self.fetch_room = FetchRoom()
         self.search_places = SearchPlaces(limits.searches)

@@ -11,7 +11,7 @@ from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, TryCreate
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._registry import tables_of
-from mailproto.imap.server._requests import StoreRequest
+from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set, grammars
@@ -38,7 +38,9 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     request = StoreRequest(indexes, command.uid, arguments.change, arguments.silent)
     for name, value in arguments.modifiers.items():
         await tables_of(server).store_modifiers[name].apply(server, request, value)
-    indexes = request.indexes
+    for prepare in tables_of(server).on_store:
+        await prepare(server, request)
+    indexes = one_by_one(request.indexes)
     uids = view.present(indexes)
     await server.yield_turn()
     result = StoreResult(FlagColumns(), ())

@@ -45,10 +45,10 @@ async def read_in_batches(
     for start in range(0, len(uids), MESSAGES_AT_ONCE):
         batch = uids[start : start + MESSAGES_AT_ONCE]
         if bounded is not None:
-            while batch and (found := await settle(bounded.read_some(batch, parts, limit))):
-                yield found
+            while batch and (found := [await settle(bounded.read_some(batch, parts, limit))])[0]:
+                batch = batch[bisect_right(batch, found[0][-1].uid) :]
+                yield found.pop()  # who gets it may forget it while the client is slow
                 limit = octets()
-                batch = batch[bisect_right(batch, found[-1].uid) :]
         elif Part.CONTENT not in parts:
             yield await settle(mailbox.read(batch, parts))
         else:

@@ -14,6 +14,7 @@ from mailproto.imap.server._fetch_room import FetchRoom
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._places import Places
 from mailproto.imap.server._search_places import SearchPlaces
+from mailproto.imap.server._shared_columns import Shared
 from mailproto.imap.wire import IMAPWireLimits
 
 __all__ = ["Resources"]
@@ -30,6 +31,7 @@ class Resources(ServerFactory):
     wire_limits: IMAPWireLimits
     spool_room: SpoolRoom
     spool_folder: str | None
+    shared: Shared
     places: Places
     fetch_room: FetchRoom
     search_places: SearchPlaces

@@ -247,10 +247,10 @@ class PerSession(Generic[T]):
 
     def of(self, session: Session) -> T:
         """The session's own."""
-        kept = session.kept
-        if self not in kept:
-            kept[self] = self._make()
-        found: T = kept[self]
+        try:
+            found: T = session.kept[self]
+        except KeyError:
+            found = session.kept[self] = self._make()
         return found
 
 
@@ -266,7 +266,8 @@ class PerServer(Generic[T]):
     def of(self, session: Session) -> T:
         """The one of the session's server."""
         kept = session.factory.kept
-        if self not in kept:
-            kept[self] = self._make(session.factory)
-        found: T = kept[self]
+        try:
+            found: T = kept[self]
+        except KeyError:
+            found = kept[self] = self._make(session.factory)
         return found

@@ -7,7 +7,7 @@ from pathlib import Path
 import dkim
 
 from mailproto.dkim import KeyFolder, signatures
-from mailproto.model import QueueState
+from mailproto.model import Outcome, QueueState
 from tests.relay.agent.world import World
 from tests.smtp.client.network import serving
 
@@ -29,6 +29,10 @@ class ConversionTests(World):
         lines = ["mx.example", "PIPELINING", *keywords]
         ehlo = "\r\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"])
         self.servers["10.0.0.1"] = serving(EHLO=ehlo)
+
+    def outcomes(self) -> list[tuple[QueueState, Outcome]]:
+        self.run_for(10)
+        return self.states("bob@there.example")
 
     def outcome(self) -> tuple[QueueState, str]:
         self.run_for(10)
@@ -77,15 +81,48 @@ class ConversionTests(World):
         self.send("bob@there.example", content=b"DKIM-Signature: v=1; a=rsa-sha256\r\n" + TEXT)
         self.assertEqual(self.outcome(), (SENT, "2.0.0"))
 
+    def test_a_header_that_was_not_declared_is_encoded(self) -> None:
+        header = "From: J\u00fcrgen <j@a.example>\r\nX: a\r\n b\r\nSubject: Pr\u00fc\r\n fung\r\n"
+        for offered in ("8BITMIME", "SIZE"):
+            self.offers(offered)
+            self.send("bob@there.example", content=(header + "\r\ncaf\u00e9\r\n").encode())
+            self.assertEqual([state for state, _ in self.outcomes()], [SENT])
+            [(_, content)] = self.network.taken
+            self.network.taken.clear()
+            self.queue.done.clear()
+            self.assertTrue(
+                content.startswith(
+                    b"From: =?utf-8?q?J=C3=BCrgen?= <j@a.example>\r\nX: a\r\n b\r\n"
+                    b"Subject: =?utf-8?q?Pr=C3=BC?= fung\r\n"
+                )
+            )
+
+    def test_an_unknown_charset(self) -> None:
+        self.send("bob@there.example", content=b"Subject: Pr\xfcfung\r\n\r\nHi.\r\n")
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        self.assertIn(b"Subject: =?unknown-8bit?q?Pr=FCfung?=\r\n", self.network.taken[0][1])
+
+    def test_a_server_with_smtputf8_gets_the_header_as_it_is(self) -> None:
+        self.offers("8BITMIME", "SMTPUTF8")
+        self.send("bob@there.example", content="Subject: Pr\u00fcfung\r\n\r\nHi.\r\n".encode())
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        self.assertIn("Subject: Pr\u00fcfung".encode(), self.network.taken[0][1])
+
+    def test_an_address_has_no_other_form(self) -> None:
+        self.send("bob@there.example", content="To: \u00e9@a.example\r\n\r\nHi.\r\n".encode())
+        self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
+
     def test_international_messages_need_smtputf8(self) -> None:
         self.offers("8BITMIME")
-        self.send("bob@there.example", content=b"Subject: \xc3\xa9\r\n\r\nHi.\r\n")
+        content = b"Subject: \xc3\xa9\r\n\r\nHi.\r\n"
+        self.send("bob@there.example", content=content, parameters={"SMTPUTF8": None})
         self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
         [report] = self.reports()
         self.assertNotIn("Remote-MTA", report)  # the server has not said so
 
     def test_also_where_there_is_no_8bitmime(self) -> None:
-        self.send("bob@there.example", content=b"Subject: \xc3\xa9\r\n\r\nHi.\r\n")
+        content = b"Subject: \xc3\xa9\r\n\r\nHi.\r\n"
+        self.send("bob@there.example", content=content, parameters={"SMTPUTF8": None})
         self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
 
     def test_an_international_domain_needs_nothing(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
@@ -41,6 +41,9 @@ SLOW_OPENING = 5.0
 
 MOST_LOSSES = 2
 """How many new connections may be lost before any reply about a message, before that counts as an attempt."""
+
+
+_Send: TypeAlias = Callable[[Octets, Parameters], Deferred[list[Outcome]]]
 
 
 class _Sending:
@@ -160,8 +163,8 @@ class Carrier:
         prepared = self._dispatcher.prepare(held)
         if prepared is None:
             return None
-        content, parameters = prepared
-        content = with_ascii_header(content, client.capabilities, parameters)
+        original, parameters = prepared
+        content = with_ascii_header(original, client.capabilities, parameters)
         if not message.envelope.sender and "REQUIRETLS" in parameters and not _keeps_tls(client):
             parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
@@ -173,7 +176,9 @@ class Carrier:
 
         sending = _Sending(held, indexes)
         if may_need_conversion(client.capabilities, parameters):
-            sending.done = ensureDeferred(self._converted(held, content, parameters, send))
+            sending.done = ensureDeferred(self._converted(held, original, content, parameters, send))
+        elif content is not original:
+            sending.done = ensureDeferred(self._signed_again(original, content, parameters, send))
         else:
             sending.done = send(content, parameters)
         return sending
@@ -181,18 +186,22 @@ class Carrier:
     async def _converted(
         self,
         held: Held,
+        original: Octets,
         content: Octets,
         parameters: Parameters,
-        send: Callable[[Octets, Parameters], Deferred[list[Outcome]]],
+        send: _Send,
     ) -> list[Outcome]:
         """Send a message to a server that may not take it as it is.
 
+        :param original: as it was signed; ``content`` may have another header.
         :raises OSError, ValueError, MailError: it cannot be read, or its new form cannot be written.
         """
         if held.converted is None:
             try:
                 converter = self._dispatcher.converter
-                held.converted = await converter.convert(content, is_binary=is_binary(parameters))
+                held.converted = await converter.convert(
+                    content, is_binary=is_binary(parameters), original=original
+                )
             except NotConvertible as error:
                 outcomes = await send(content, parameters)  # which does not send it, but says what is missing
                 return [_with_reason(outcome, error) for outcome in outcomes]
@@ -200,6 +209,12 @@ class Carrier:
             return await send(content, parameters)
         others = {keyword: value for keyword, value in parameters.items() if keyword != "BODY"}
         return await send(held.converted, others)
+
+    async def _signed_again(
+        self, original: Octets, content: Octets, parameters: Parameters, send: _Send
+    ) -> list[Outcome]:
+        """Send a message with another header.  :raises OSError, MailError: it cannot be read."""
+        return await send(await self._dispatcher.converter.sign_again(original, content), parameters)
 
     # -- what became of it
 

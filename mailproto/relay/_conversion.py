@@ -84,28 +84,32 @@ class Converter:
         self._folder = folder
         self._keys = keys
 
-    async def convert(self, content: Octets, *, is_binary: bool) -> Content | None:
+    async def convert(self, content: Octets, *, is_binary: bool, original: Octets) -> Content | None:
         """The message with 7-bit octets only; None if it has no others.
 
         It is done in many turns of the reactor.  Signatures of DKIM do not fit any more, but without
         conversion nobody would get the message; those of this server are made again.
 
         :param is_binary: whether bare CRs and LFs count as octets that have to be encoded.
+        :param original: the message as it was signed.
         :raises NotConvertible: there is no such form.
         :raises OSError, MailError: the message cannot be read, or the file cannot be written.
         """
-        content = Content.of(content)
         form = _Form(self._folder)
         try:
-            await _in_turns(self._reactor, _convert(content, form, is_binary))
-            if form.content is None or self._keys is None or self._keys.is_missing:
-                return form.content
-            return await self._signed_again(content, form.content, self._keys)
+            await _in_turns(self._reactor, _convert(Content.of(content), form, is_binary))
+            changed = content if form.content is None else form.content
+            if changed is original:
+                return None
+            return await self.sign_again(original, changed)
         finally:
             form.close()
 
-    async def _signed_again(self, before: Content, after: Content, keys: KeyFolder) -> Content:
-        reactor = self._reactor
+    async def sign_again(self, original: Octets, changed: Octets) -> Content:
+        """The changed message, with new signatures in place of this server's."""
+        before, after, reactor, keys = Content.of(original), Content.of(changed), self._reactor, self._keys
+        if keys is None or keys.is_missing:
+            return after
         try:
             if IReactorThreads.providedBy(reactor):
                 with_threads = cast("IReactorThreads", reactor)

@@ -218,6 +218,20 @@ class SignatureTests(World):
             self.network.taken.clear()
             self.assertNotIn(True, self.valid(self.sent(forged))[:1])
 
+    def test_a_header_that_was_changed(self) -> None:
+        """By encoded words, for a server without SMTPUTF8."""
+        text = TEXT.replace(b"Subject: x", b"Subject: Gr\xc3\xbc\xc3\x9fe")
+        for offers in ("PIPELINING", "8BITMIME"):
+            for content in (text, text.replace(b"caf\xc3\xa9", b"cafe")):
+                self.network.taken.clear()
+                self.run_for(10)  # until the kept connection is closed
+                self.servers["10.0.0.1"] = serving(EHLO=f"250-mx.example\r\n250 {offers}")
+                self.send("bob@there.example", content=self.signed(content))
+                self.run_for(10)
+                [(_, taken)] = self.network.taken
+                self.assertIn(b"Subject: =?utf-8?", taken)
+                self.assertEqual(self.valid(taken + b"\r\n"), [True, True], (offers, content))
+
     def test_those_of_others_are_kept(self) -> None:
         other = b"DKIM-Signature: v=1; a=rsa-sha256; d=other.example;\r\n\ts=x; h=from; bh=x; b=y\r\n"
         content = self.sent(self.signed(other + TEXT))

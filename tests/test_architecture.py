@@ -74,7 +74,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
-    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
+    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures signed_again",
     "mailproto.domains": """
         DomainTable ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
         literal_address normal_domain

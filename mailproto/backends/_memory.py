@@ -40,7 +40,7 @@ from mailproto.interfaces import (
     IQueueStore,
     IRecent,
 )
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
+from mailproto.interfaces.add_ons import IAnnotations, IFinding, IMailboxChanges, IQuota, IQuotas, ISaveDates
 from mailproto.model import (
     NULL_PATH,
     AppendedMessage,
@@ -168,7 +168,7 @@ class MemoryStore:
         too."""
         is_mine = type(self).make_account is MemoryStore.make_account
         return (
-            frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
+            frozenset({IAnnotations, IFinding, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
             if is_mine
             else frozenset()
         )

@@ -6,12 +6,15 @@ CAPABILITY says is true before anybody signs in.  Where a method takes a mailbox
 """
 
 from mailproto.interfaces._annotations import IAnnotations
+from mailproto.interfaces._finding import IFinding, IIndexed
 from mailproto.interfaces._mailbox_changes import IMailboxChanges
 from mailproto.interfaces._quotas import IQuota, IQuotas
 from mailproto.interfaces._save_dates import ISaveDates
 
 __all__ = [
     "IAnnotations",
+    "IFinding",
+    "IIndexed",
     "IMailboxChanges",
     "IQuota",
     "IQuotas",

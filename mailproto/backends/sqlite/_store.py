@@ -28,10 +28,19 @@ from mailproto.backends.sqlite._queue import SQLiteQueue
 from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
+from mailproto.interfaces.add_ons import (
+    IAnnotations,
+    IFinding,
+    IIndexed,
+    IMailboxChanges,
+    IQuota,
+    IQuotas,
+    ISaveDates,
+)
 from mailproto.model import (
     AppendedMessage,
     CheckResult,
+    IndexState,
     Placement,
     Quota,
     QuotaLimits,
@@ -42,7 +51,11 @@ from mailproto.typing import Reactor
 __all__ = ["SQLiteStore"]
 
 
-@implementer(IQueueStore, ICheckable, IQuotas)
+_PROGRESS = 0.1
+"""Seconds between two reports while an index is built."""
+
+
+@implementer(IQueueStore, ICheckable, IIndexed, IQuotas)
 class SQLiteStore:
     """A store in one folder (made if it is missing, mode 0700).
 
@@ -52,7 +65,7 @@ class SQLiteStore:
     :ivar path: the path of the database.
     """
 
-    add_ons = frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
+    add_ons = frozenset({IAnnotations, IFinding, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
         path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")
@@ -73,6 +86,25 @@ class SQLiteStore:
     async def check(self, report: Callable[[str], None], *, repair: bool = False) -> CheckResult:
         """See `ICheckable.check`."""
         return await check_database(self._database, report, repair=repair)
+
+    def use_index(self, *, texts: bool | None) -> None:
+        """See `IIndexed.use_index`."""
+        self._database.search.use(texts=texts)
+
+    async def index_state(self) -> IndexState:
+        """See `IIndexed.index_state`."""
+        return await self._database.underway(self._database.search.state())
+
+    async def rebuild_index(self, report: Callable[[IndexState], None]) -> None:
+        """See `IIndexed.rebuild_index`."""
+        database = self._database
+        await database.underway(database.search.begin_anew())
+        while True:
+            state = await self.index_state()
+            report(state)
+            if state.indexed >= state.messages:
+                break
+            await database.wait(_PROGRESS)
 
     async def quota_of(self, name: str) -> Quota:
         """See `IQuotas.quota_of`."""

@@ -18,6 +18,7 @@ from mailproto.message import (
     Steps,
     ThreadMessage,
     Working,
+    finish,
     forest_steps,
     header_values,
     header_values_steps,
@@ -39,7 +40,7 @@ from mailproto.model import (
 __all__ = ["Values", "find", "passes", "sorted_uids", "threads"]
 
 _AT_ONCE = 100
-"""Small messages whose header is read before others have their turn."""
+"""Small messages whose header is read, or of which threads are made, before others have their turn."""
 
 _SMALL = 1 << 13
 
@@ -172,7 +173,10 @@ async def threads(
         )
         for message, each in zip(messages, values, strict=True)
     ]
-    work = Working(forest_steps(algorithm.value, rows))
+    steps = forest_steps(algorithm.value, rows)
+    if len(rows) <= _AT_ONCE:
+        return Threads(*finish(steps))
+    work = Working(steps)
     for _ in work:
         await turn()
     return Threads(*work.result)

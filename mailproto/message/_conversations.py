@@ -294,6 +294,7 @@ def _flattened(root: _Node) -> Steps[Forest]:
         depths.append(depth)
         if node.children:
             stack.extend([(child, depth + 1) for child in reversed(node.children)])
+        node.parent = None  # without cycles, nodes are freed at once, and not by the collector
         if not len(numbers) % _OFTEN:
             yield
     return Forest(numbers, depths)

@@ -113,7 +113,7 @@ class Database:
             await DeferredList(self._underway)
         self.hints.stop()
         await self.long_changes.stop()
-        self.search.stop()
+        await self.search.stop()
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -45,6 +45,9 @@ _T = TypeVar("_T")
 AT_ONCE = 200
 """Bodies that are put into the index with one commit."""
 
+OCTETS_AT_ONCE = 2 << 20
+"""The most octets of their contents and summaries, but for the last body."""
+
 WHILE_BUSY = 5
 """The same while the store is in use."""
 
@@ -258,13 +261,20 @@ class Builder:
         """Add some bodies; returns False if there are none."""
         epoch, upto = index.execute(f"SELECT epoch, {what} FROM state").fetchone()  # noqa: S608
         # A body that only the queue has is on its way through, and is never searched.
-        rows = main.execute(
+        cursor = main.execute(
             "SELECT bodies.id, file, octets, envelope, offsets, rendered, refs > EXISTS"
             " (SELECT 1 FROM queued WHERE queued.id = bodies.id)"
             " FROM bodies LEFT JOIN contents ON contents.body = bodies.id"
             " WHERE bodies.id > ? ORDER BY bodies.id LIMIT ?",
             (upto, WHILE_BUSY if self._is_busy() else AT_ONCE),
-        ).fetchall()
+        )
+        rows, size = [], 0
+        for row in cursor:
+            rows.append(row)
+            size += sum(len(octets) for octets in row[2:5] if octets is not None)
+            if size > OCTETS_AT_ONCE:
+                break
+        cursor.close()
         if not rows:
             return False
         last = add(index, [BodyContent._make(row[:-1]) for row in rows if row[-1]])

@@ -69,11 +69,11 @@ class SearchIndex:
         self._builder = Builder(self._path, self._index_path, self._bodies, texts=self._texts)
         self._builder.start()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop the threads; searches must be over."""
-        if self._builder is not None:
-            self._builder.stop()
-            self._builder = None
+        builder, self._builder = self._builder, None
+        if builder is not None:
+            await self._bodies.in_thread(builder.stop)
             self._pool.stop()
             while self._connections:
                 self._connections.pop().close()

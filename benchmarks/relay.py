@@ -12,6 +12,9 @@ of processors for each message.
 - one message: from the relay's 250 to the sink's, on an idle server; a session for each.
 - a full queue: memory and time to start of a server with many messages for servers that are dead.
 
+A round takes some 2 minutes on a quiet machine with two processors, the full queue 3; lines on stderr say how
+far it is.
+
 Postfix has its defaults, but no pause for those who send faster than mail leaves (in_flow_delay), 20
 connections at once to a new server (initial_destination_concurrency), no chroot, and no TLS.
 """
@@ -47,8 +50,8 @@ from _parts.relay_servers import (
 )
 
 LENGTH = 5120
-PATIENCE = 120
-"""Seconds until all messages of a round must have arrived."""
+PATIENCE = 60
+"""Seconds after which no more messages are expected if none arrives."""
 SENDER = "sender@relay.example"
 RELAYS = ("mailproto", "Postfix")
 ONE, MANY, TENTH = "one sink", "many domains", "a tenth of these dead"
@@ -117,10 +120,22 @@ def latency(sink: TimingSink, port: int, times: int) -> Iterator[float]:
         time.sleep(0.05)
 
 
+class Progress:
+    """Says on stderr what is being done, and since when."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def say(self, what: str) -> None:
+        """One line."""
+        print(f"  {time.monotonic() - self._began:4.0f} s: {what}", file=sys.stderr, flush=True)
+
+
 class Figures:
     """What was measured of a relay: by row, a figure of each round."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self.rates: dict[str, list[Rate]] = {}
         self.single: list[float] = []
 
@@ -132,6 +147,7 @@ class Figures:
             self.single += latency(single, server.port, given.single)
             single.close()
             for title, domains in rows:
+                self._progress.say(f"{name}: {title}")
                 self.rates.setdefault(title, []).append(throughput(sink, server, domains, given))
 
     def rate(self, title: str) -> float:
@@ -164,24 +180,29 @@ def queued(data: Path) -> object:
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["messages"]
 
 
-def full_queue(folder: Path, names: Names, messages: int, table: Table) -> None:
+def full_queue(folder: Path, names: Names, messages: int, progress: Progress) -> None:
     """Start a server whose queue is full, and read what it takes."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         data = Path(own, "data")
+        with mailproto(data, names, free_port()):
+            pass  # which notes its routes, by which the messages are grouped
+        progress.say(f"{messages:,} messages are put into its queue")
         rate = fill(data / "mail", messages, 1000)
+        progress.say("it starts again")
         began = time.perf_counter()
         with mailproto(data, names, free_port(), wait=120) as server:
             started = time.perf_counter() - began
             time.sleep(0.3 if messages < 10_000 else 20)
             octets = memory(server.pid) * 1024
             expect("messages in the queue", queued(data), messages)
+        table = Table("a full queue", "start", "memory", "filled")
         name = f"{messages:,} queued for 1,000 dead domains"
         table.row(name, f"{started:.2f} s", f"{octets / 1e6:,.0f} MB", f"{rate:,.0f}/s")
 
 
 def main() -> None:
     options = Options(__doc__)
-    options.add_number("rounds", 3, quick=1, help="how often each is measured")
+    options.add_number("rounds", 1, quick=1, help="how often each is measured")
     options.add_number("messages", 20_000, quick=200, help="of a round")
     options.add_number("sessions", 20, quick=20, help="connections of smtp-source")
     options.add_number("domains", 200, quick=20, help="where there are many")
@@ -199,7 +220,8 @@ def main() -> None:
         for at, domain in enumerate(many)
     ]
     rows = ((ONE, ["one.example"]), (MANY, many), (TENTH, tenth))
-    found = {name: Figures() for name in relays}
+    progress = Progress()
+    found = {name: Figures(progress) for name in relays}
     with tempfile.TemporaryDirectory(dir=given.folder) as own:
         folder = Path(own)
         folder.chmod(0o755)
@@ -207,7 +229,7 @@ def main() -> None:
             for name in relays:
                 found[name].measure(name, folder, names, rows, given)
         show(found, given)
-        full_queue(folder, names, given.queued, Table("a full queue", "start", "memory", "filled"))
+        full_queue(folder, names, given.queued, progress)
 
 
 def show(found: Mapping[str, Figures], given: Any) -> None:

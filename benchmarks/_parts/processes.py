@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from _parts.guard import below
 from _parts.program import WrongAnswer
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "all_cpu_seconds",
     "cpu_seconds",
     "cpu_seconds_below",
+    "ended_with_us",
     "free_port",
     "memory",
     "running",
@@ -62,6 +64,23 @@ class Server:
 
 
 @contextmanager
+def ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process and those that it has started if this program is killed during the block.
+
+    Another process (`guard`) does that, when this one holds the other end of its pipe no more.
+    """
+    command = [sys.executable, str(Path(__file__).with_name("guard.py")), str(process.pid)]
+    guard = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
+
+
+@contextmanager
 def running(
     name: str, command: Sequence[str], port: int, *, greets: bool = True, wait: float = 30
 ) -> Iterator[Server]:
@@ -79,8 +98,9 @@ def running(
         )
         server = Server(name, port, process)
         try:
-            _await(server, greets, time.monotonic() + wait)
-            yield server
+            with ended_with_us(process):
+                _await(server, greets, time.monotonic() + wait)
+                yield server
             if process.poll() is not None:
                 raise WrongAnswer(f"{name} ended with {process.returncode}")
         except WrongAnswer as error:
@@ -135,17 +155,11 @@ def cpu_seconds(pid: int) -> float:
 
 def cpu_seconds_below(pid: int) -> float:
     """User and system time that a process has used, with what it has started, and what of that has ended."""
-    used: dict[int, float] = {}
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            parents[int(folder.name)] = int(fields[1])
-            used[int(folder.name)] = sum(map(int, fields[11:15])) / TICKS
-    below = {pid}
-    while more := {child for child, parent in parents.items() if parent in below} - below:
-        below |= more
-    return sum(used.get(each, 0.0) for each in below)
+    used = 0.0
+    for each in below(pid):
+        with suppress(OSError), open(f"/proc/{each}/stat") as file:
+            used += sum(map(int, file.read().rpartition(")")[2].split()[11:15])) / TICKS
+    return used
 
 
 def all_cpu_seconds() -> float:

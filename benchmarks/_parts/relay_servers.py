@@ -25,7 +25,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from _parts.processes import Server, free_port, running, twistd
+from _parts.processes import Server, ended_with_us, free_port, running, twistd
 from _parts.program import WrongAnswer, needed_tool
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # of the checkout
@@ -110,12 +110,15 @@ class CountingSink:
     def wait_for(self, number: int, seconds: float) -> float:
         """When it had taken that many, in seconds of `time.perf_counter`.
 
-        :raises WrongAnswer: it did not get them in time.
+        :param seconds: how long it may get none.
+        :raises WrongAnswer: it got no more.
         """
-        until = time.perf_counter() + seconds
-        while self.taken < number:
-            if time.perf_counter() > until:
-                raise WrongAnswer(f"{self.taken:,} messages arrived in {seconds:.0f} s, not {number:,}")
+        seen, until = -1, 0.0
+        while (taken := self.taken) < number:
+            if taken > seen:
+                seen, until = taken, time.perf_counter() + seconds
+            elif time.perf_counter() > until:
+                raise WrongAnswer(f"{taken:,} messages arrived, not {number:,}; none in {seconds:.0f} s")
             time.sleep(0.01)
         return time.perf_counter()
 
@@ -129,9 +132,12 @@ def counting_sink(folder: Path) -> Iterator[CountingSink]:
     with counts.open("wb") as output, socket.socket() as silent:
         silent.bind(("127.0.0.3", port))
         silent.listen(1000)
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
         try:
-            yield CountingSink(port, counts, Server("smtp-sink", port, process))
+            with ended_with_us(process):
+                yield CountingSink(port, counts, Server("smtp-sink", port, process))
         finally:
             process.kill()
             process.wait()

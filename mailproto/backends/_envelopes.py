@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from mailproto.model import (
@@ -17,6 +18,9 @@ from mailproto.model import (
 )
 
 __all__ = ["dump_envelope", "dump_reply", "load_envelope", "load_reply"]
+
+SESSIONS = 256
+"""Sessions that are made once for several messages."""
 
 # Lone surrogates, which a client's parameters may have, are escaped; so everything is ASCII.
 
@@ -49,16 +53,31 @@ def dump_envelope(envelope: Envelope) -> str:
 
 def load_envelope(text: str) -> Envelope:
     """The envelope of which `dump_envelope` made a text."""
-    id_, sender, recipients, parameters, session = json.loads(text)
-    protocol, hostname, peer, helo, submission, tls, account = session
+    id_, sender, recipients, parameters, (*session, tls, account) = json.loads(text)
     return Envelope(
         id_,
         Address(*sender),
         tuple(
             [Recipient(Address(local, domain), given or NO_PARAMETERS) for local, domain, given in recipients]
         ),
-        Session(protocol, hostname, peer, helo, submission, None if tls is None else TLSInfo(*tls), account),
+        _session(*session, tls=None if tls is None else tuple(tls), account=account),
         parameters or NO_PARAMETERS,
+    )
+
+
+@lru_cache(SESSIONS)
+def _session(
+    protocol: str,
+    hostname: str,
+    peer: str,
+    helo: str,
+    submission: bool,
+    *,
+    tls: tuple[str, str] | None,
+    account: str | None,
+) -> Session:
+    return Session(
+        protocol, hostname, peer, helo, submission, None if tls is None else TLSInfo(*tls), account
     )
 
 

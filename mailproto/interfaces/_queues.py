@@ -32,8 +32,8 @@ class IQueue(Contract, metaclass=ContractClass):
 
     Several processes, on several machines, may work with one queue.  Who wants to try some recipients leases
     them: the lease is committed at once, nothing is locked while a message is sent, and what was leased by a
-    process that has died is taken over when the lease has run out.  A lease that ran out, and that nobody has
-    taken over, can still be settled.
+    process that has died is taken over when the lease has run out, or earlier if the queue knows of that.
+    A lease that ran out, and that nobody has taken over, can still be settled.
 
     A recipient belongs to a destination, a short text that means nothing here.  Recipients of one
     destination are leased in the order of their messages' priority; among equal ones, the shares take turns

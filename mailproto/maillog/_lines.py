@@ -91,11 +91,12 @@ def emit(
     """
     fields = {name: value for name, value in fields.items() if value != ""}
     text = "".join([f" {name}={value}" for name, value in fields.items()])
-    # In most lines, no value needs quotes.
-    is_plain = text.isprintable() and '"' not in text and "\\" not in text
-    if not is_plain or text.count(" ") != len(fields) or len(text) > MAX_VALUE:
+    # In most lines, nothing has to be escaped, and few values need quotes because of spaces.
+    if not text.isprintable() or '"' in text or "\\" in text or len(text) > MAX_VALUE:
         text = _text(fields)
         fields = {name: _shown(value) for name, value in fields.items()}
+    elif text.count(" ") != len(fields):
+        text = "".join([f" {name}={_spaced(value)}" for name, value in fields.items()])
     shared, start = _NOTHING, ""
     if client is not None:
         rendered = _rendered(client)
@@ -174,6 +175,11 @@ def _shown(value: str | int | float) -> str | int | float:
 
 def _text(fields: Fields) -> str:
     return "".join([f" {name}={_quoted(value)}" for name, value in fields.items()])
+
+
+def _spaced(value: str | int | float) -> str | int | float:
+    """`_quoted` for a value in which nothing has to be escaped."""
+    return f'"{value}"' if isinstance(value, str) and " " in value else value
 
 
 def _quoted(value: str | int | float) -> str | int | float:

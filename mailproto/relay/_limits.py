@@ -33,7 +33,8 @@ class RelayLimits:
     :ivar rate: the most messages to one destination in a second; 0 for any number.
     :ivar rates: the same for single destinations, by their names.
     :ivar lease: how long a lease lasts; it is renewed while a message is sent.  If the process dies, its
-        messages are tried again after this time.
+        messages are tried again after this time, or as soon as another process of an SQLite store starts or
+        sees that.
     :ivar stop_within: how long stopping waits for the messages that are being sent.
     :raises TypeError, ValueError: a value is of the wrong type, or nothing could be sent with it.
     """

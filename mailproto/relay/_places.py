@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from mailproto.awaiting import settle
@@ -24,6 +25,10 @@ MOST_ELSEWHERE: Final = 1000
 """The most recipients of which that is remembered."""
 
 
+MOST_DOMAINS: Final = 1000
+"""The most domains whose destination is remembered, because a domain has many spellings."""
+
+
 class Places:
     """Knows the mailboxes here, and the destinations elsewhere; nothing of aliases.
 
@@ -32,9 +37,13 @@ class Places:
 
     def __init__(self, placing: IPlacing, routes: Routes, clock: Callable[[], float]) -> None:
         self._placing = placing
-        self._routes = routes
         self._clock = clock
         self._elsewhere: dict[Address, float] = {}  # until when that is known
+
+        def destination(domain: str) -> str | None:
+            return routes.key(domain) if domain and routes.next_hop(domain) is not None else None
+
+        self._destination = lru_cache(MOST_DOMAINS)(destination)
 
     async def mailboxes(self, path: Address) -> tuple[Placement, ...]:
         """The mailboxes of an address.
@@ -46,9 +55,7 @@ class Places:
 
     def destination(self, path: Address) -> str | None:
         """The destination of mail for other servers; None if it is not sent."""
-        if not path.domain or self._routes.next_hop(path.domain) is None:
-            return None
-        return self._routes.key(path.domain)
+        return self._destination(path.domain)
 
     def note_elsewhere(self, path: Address) -> None:
         """An address was just found to belong to another server: `find` looks up no mailbox then."""

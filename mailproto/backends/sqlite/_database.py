@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from mailproto.backends.sqlite._bodies import Bodies, Body, Digesting
 from mailproto.backends.sqlite._changes import ChangesReader
@@ -20,6 +21,7 @@ from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges, any_long_change
 from mailproto.backends.sqlite._peers import Peers, Turns
+from mailproto.backends.sqlite._queue_leasing import any_lease, release_some_of_gone
 from mailproto.backends.sqlite._reading import open_reader
 from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, is_earlier, prepare
@@ -49,6 +51,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_log = Logger()
+
+
 class Database:
     """A folder with a database and large bodies, open in this process.
 
@@ -70,7 +75,7 @@ class Database:
         self._reactor = reactor
         self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
-        self._peers = Peers(self.path + "-peers", self._finish_changes_of_others)
+        self._peers = Peers(self.path + "-peers", self._finish_work_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
         self.changes = ChangesReader(self.read, self.pause)
         self.hints = Hints(self.read, self.pause, reactor, self._peers)
@@ -85,6 +90,11 @@ class Database:
         self._waiting: deque[Deferred[None]] = deque()
         self._slow_digests = DeferredSemaphore(SLOW_DIGESTS)
         self._underway: set[Deferred[Any]] = set()
+
+    @property
+    def process(self) -> str:
+        """The name by which other processes see whether this one has ended; "" if they cannot."""
+        return self._peers.name
 
     async def start(self) -> None:
         """Open files and start threads.
@@ -105,6 +115,8 @@ class Database:
         self.search.start()
         if self.read(any_long_change):
             await self.long_changes.finish_interrupted(FINISHING, is_alone=self._is_alone)
+        if self.read(any_lease):
+            await self._release_leases_of_gone()
         self.long_changes.clear_later()
 
     async def stop(self) -> None:
@@ -202,10 +214,19 @@ class Database:
         if transaction.leaves_work:
             self.long_changes.clear()
 
-    def _finish_changes_of_others(self) -> None:
-        """Finish the long changes of a process that was killed."""
+    def _finish_work_of_others(self) -> None:
+        """Finish the long changes of a process that was killed, and give back what it had leased."""
         if self.read(any_long_change):
             Deferred.fromCoroutine(self.long_changes.finish_interrupted())
+        if self.read(any_lease):
+            self.underway(Deferred.fromCoroutine(self._release_leases_of_gone()))
+
+    async def _release_leases_of_gone(self) -> None:
+        try:
+            while await self.writer.run(release_some_of_gone, self._peers.is_gone):
+                pass
+        except Exception:  # they run out by themselves
+            _log.failure("{path}: leases of processes that have ended stay", path=self.path)
 
     def _open(self) -> sqlite3.Connection:
         """Make missing files, clean up after a crash, and open the database."""

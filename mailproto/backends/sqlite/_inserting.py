@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["insert"]
 
 _ROWS = 64  # rows of one INSERT; powers of two for the rest, so that few statements are prepared
+_FEW = 8  # as few as that are one INSERT, because most batches are small
 
 
 def insert(execute: Callable[..., object], into: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -18,7 +19,10 @@ def insert(execute: Callable[..., object], into: str, rows: Sequence[Sequence[An
     """
     at, count = 0, _ROWS
     while at < len(rows):
-        while count > len(rows) - at:
+        left = len(rows) - at
+        if left <= _FEW:
+            count = left
+        while count > left:
             count //= 2
         values = "(" + ",".join("?" * len(rows[0])) + ")"
         execute(

@@ -67,14 +67,13 @@ def add_all(
     transaction: Transaction, requests: Sequence[Sequence[Entry]]
 ) -> Sequence[Sequence[Sequence[AppendedMessage]] | Failure]:
     """For each request, which is accepted or refused as a whole: where its placements are, or a failure."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     adding = Adding(transaction, tally, requests)
     results: list[Sequence[Sequence[AppendedMessage]] | Failure] = []
     for entries in requests:
         error = adding.refusal(entries)
         results.append(adding.add(entries) if error is None else Failure(error))
     adding.finish()
-    tally.finish()
     return results
 
 

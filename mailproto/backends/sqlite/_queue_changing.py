@@ -17,12 +17,11 @@ __all__ = ["change_some", "pause", "regroup_some"]
 
 def pause(transaction: Transaction, destination: str, until: float, failures: int, reason: str) -> None:
     """See `IQueue.pause`."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     tally.load([destination])
     there = tally[destination]
-    tally.is_sooner = until < there.paused_until
+    tally.is_sooner = tally.is_sooner or until < there.paused_until
     there.paused_until, there.failures, there.reason = until, failures, json.dumps(reason)
-    tally.finish()
 
 
 class _Recipient(NamedTuple):
@@ -54,7 +53,7 @@ def _recipients(transaction: Transaction, ids: Sequence[int]) -> list[_Recipient
 
 def change_some(transaction: Transaction, ids: Sequence[int], change: QueueChange) -> list[int]:
     """See `IQueue.change`, for a few messages."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     recipients = _recipients(transaction, ids)
     tally.load(each.destination for each in recipients)
     if change is QueueChange.DELETE:
@@ -69,7 +68,6 @@ def change_some(transaction: Transaction, ids: Sequence[int], change: QueueChang
         tally.load_shares((each.destination, each.share) for each in chosen)
         _write(transaction, [_changed(tally, each, change) for each in chosen])
         changed = [each.message for each in chosen]
-    tally.finish()
     return sorted(set(changed))
 
 
@@ -114,7 +112,7 @@ def _changed(tally: Tally, each: _Recipient, change: QueueChange) -> tuple[Any, 
 
 def regroup_some(transaction: Transaction, moves: Sequence[tuple[int, int, str, str]]) -> None:
     """Move recipients, given by message and number, from a destination to another one."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     wanted = {(message, number): (old, new) for message, number, old, new in moves}
     recipients = [
         each
@@ -131,9 +129,8 @@ def regroup_some(transaction: Transaction, moves: Sequence[tuple[int, int, str, 
             turn = tally.turn(new, each.share)
         new.enter(each.phase, each.due)
         rows.append((*each[:2], new.name, each.state, each.phase, each.time, turn, each.due))
-    tally.is_sooner = bool(rows)
+    tally.is_sooner = tally.is_sooner or bool(rows)
     _write(transaction, rows)
-    tally.finish()
 
 
 def _write(transaction: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:

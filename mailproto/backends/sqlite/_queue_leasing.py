@@ -2,13 +2,14 @@
 
 A leased recipient is one that can be leased at the end of its lease: nothing else has to happen for a lease
 of a process that was killed to be taken over.  Its token stays until then, so that who comes late can still
-settle it.
+settle it.  Where it is known that the process has ended, its leases end at once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from mailproto.backends.sqlite._queue_tally import Destination, Tally, rows_of
 from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._transactions import Transaction
 
-__all__ = ["Wanted", "lease_all", "release_all", "renew_all"]
+__all__ = ["Wanted", "any_lease", "lease_all", "release_all", "release_some_of_gone", "renew_all"]
 
 PROMOTED = 1000
 """The most recipients of one destination that become ready with one lease, those first that are due first.
@@ -36,17 +37,21 @@ TURNS = 1000
 LOOKED_AT = 4096
 """The most ready recipients that are looked at for one lease, if many are of the same messages."""
 
+RELEASED = 500
+"""Leases of processes that have ended that one transaction gives back."""
+
 _STEP = 2  # recipients a message that are looked at first
 
 
 class Wanted(NamedTuple):
-    """See `IQueue.lease`."""
+    """See `IQueue.lease`; the last one is the process, as `Peers` names it."""
 
     destination: str
     now: float
     until: float
     messages: int
     recipients: int
+    lessee: str = ""
 
 
 @in_any_order
@@ -56,7 +61,7 @@ def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list
     All destinations are looked at together, because a busy relay leases one or two messages of each of many.
     """
     _forget(transaction, min(wanted.now for wanted in requests))
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     tally.load(wanted.destination for wanted in requests)
     results: list[list[tuple[int, int]]] = [[] for _ in requests]
     left = list(range(len(requests)))
@@ -66,7 +71,6 @@ def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list
         for name, at in each_once.items():
             results[at] = leased.get(name, [])
             left.remove(at)
-    tally.finish()
     return results
 
 
@@ -126,10 +130,11 @@ def _lease(
     )
     insert(
         transaction.execute,
-        "INSERT INTO queue_leases (token, message, leased, until, recipients)",
+        "INSERT INTO queue_leases (token, message, leased, until, recipients, lessee)",
         [
-            (token, message, wanted[name].now, wanted[name].until, counts[name, message])
+            (token, message, each.now, each.until, counts[name, message], each.lessee)
             for (name, message), token in tokens.items()
+            for each in (wanted[name],)
         ],
     )
     for name, messages in chosen.items():
@@ -241,7 +246,7 @@ _LEASED = (
 @in_any_order
 def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], float]]) -> list[set[int]]:
     """Make the leases with these tokens last until a time; returns those that are still there."""
-    tally, results = Tally(transaction), []
+    tally, results = transaction.shared(Tally), []
     for tokens, until in requests:
         rows = rows_of(transaction, _LEASED, (json.dumps(list(set(tokens))),))
         tally.load(row[3] for row in rows)
@@ -260,14 +265,13 @@ def renew_all(transaction: Transaction, requests: Sequence[tuple[Sequence[int], 
             (until, json.dumps(list(left))),
         )
         results.append(left)
-    tally.finish()
     return results
 
 
 @in_any_order
 def release_all(transaction: Transaction, requests: Sequence[Sequence[int]]) -> list[None]:
     """Give back the leases with these tokens: their recipients keep their turns."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     tokens = json.dumps(list({token for request in requests for token in request}))
     rows = rows_of(transaction, _LEASED, (tokens,))
     tally.load(row[3] for row in rows)
@@ -282,5 +286,25 @@ def release_all(transaction: Transaction, requests: Sequence[Sequence[int]]) -> 
         (json.dumps([row[:3] for row in rows]),),
     )
     transaction.execute("DELETE FROM queue_leases WHERE token IN (SELECT value FROM json_each(?))", (tokens,))
-    tally.finish()
     return [None] * len(requests)
+
+
+def any_lease(connection: sqlite3.Connection) -> bool:
+    """Whether something is leased, by any process."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM queue_leases)").fetchone()[0])
+
+
+def release_some_of_gone(transaction: Transaction, is_gone: Callable[[str], bool]) -> int:
+    """Give back leases of processes that have ended; returns how many, 0 if there are no more."""
+    lessees = transaction.execute("SELECT DISTINCT lessee FROM queue_leases").fetchall()
+    gone = [lessee for (lessee,) in lessees if is_gone(lessee)]
+    if not gone:
+        return 0
+    tokens = rows_of(
+        transaction,
+        "SELECT json_group_array(json_array(token)) FROM (SELECT token FROM queue_leases"
+        " WHERE lessee IN (SELECT value FROM json_each(?)) ORDER BY token LIMIT ?)",
+        (json.dumps(gone), RELEASED),
+    )
+    release_all(transaction, [[token for [token] in tokens]])
+    return len(tokens)

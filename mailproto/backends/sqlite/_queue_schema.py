@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mailproto.model import QueueState
 
-__all__ = ["HELD", "NOWHERE", "QUEUE", "READY", "STATES", "TIMED", "WAITING", "number_of"]
+__all__ = ["HELD", "LESSEES", "NOWHERE", "QUEUE", "READY", "STATES", "TIMED", "WAITING", "number_of"]
 
 QUEUE = """
 CREATE TABLE queued (
@@ -85,6 +85,11 @@ CREATE TABLE queue_counts (
 INSERT INTO queue_counts VALUES (0, 0, 0, 0, 0, 0, 0);
 """
 """A migration."""
+
+LESSEES = """
+ALTER TABLE queue_leases ADD COLUMN lessee TEXT NOT NULL DEFAULT '';  -- the process: `Peers.name`
+"""
+"""Another one."""
 
 STATES = (QueueState.WAITING, QueueState.HELD, QueueState.SENT, QueueState.FAILED)
 WAITING, HELD = 0, 1

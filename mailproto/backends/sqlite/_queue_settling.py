@@ -57,19 +57,23 @@ def settlement(token: int, results: Sequence[RecipientResult], reports: Sequence
 @in_any_order
 def settle_all(transaction: Transaction, settlements: Sequence[Settlement]) -> list[Failure | None]:
     """For each settlement, None or why nothing was changed."""
-    tally = Tally(transaction)
+    tally = transaction.shared(Tally)
     settling = _Settling(transaction, tally, settlements)
-    adding = Adding(transaction, tally, [each.reports for each in settlements])
+    reports = [each.reports for each in settlements]
+    adding = Adding(transaction, tally, reports) if any(reports) else None
     failures: list[Failure | None] = []
     for each in settlements:
-        error = settling.refusal(each) or adding.refusal(each.reports)
+        error: Exception | None = settling.refusal(each)
+        if error is None and adding is not None:
+            error = adding.refusal(each.reports)
         if error is None:
             settling.settle(each)
-            adding.add(each.reports)
+            if adding is not None:
+                adding.add(each.reports)
         failures.append(None if error is None else Failure(error))
-    adding.finish()
+    if adding is not None:
+        adding.finish()
     settling.finish()
-    tally.finish()
     return failures
 
 

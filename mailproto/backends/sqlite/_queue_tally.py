@@ -67,7 +67,8 @@ class Destination:
 
 
 class Tally:
-    """What one transaction changes in these rows.  Load what is needed first, and `finish` last."""
+    """What one transaction changes in these rows (`Transaction.shared`): each is read once and written once,
+    whatever is done in between.  Load what is needed first."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction

@@ -29,12 +29,15 @@ from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
 from mailproto.interfaces.add_ons import (
+    IAccessControl,
+    IAccessKeys,
     IAnnotations,
     IFinding,
     IIndexed,
     IMailboxChanges,
     IQuota,
     IQuotas,
+    IReplacing,
     ISaveDates,
 )
 from mailproto.model import (
@@ -65,7 +68,20 @@ class SQLiteStore:
     :ivar path: the path of the database.
     """
 
-    add_ons = frozenset({IAnnotations, IFinding, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
+    add_ons = frozenset(
+        {
+            IAccessControl,
+            IAccessKeys,
+            IAnnotations,
+            IFinding,
+            IMailboxChanges,
+            IObjectIds,
+            IQuota,
+            IRecent,
+            IReplacing,
+            ISaveDates,
+        }
+    )
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
         path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")

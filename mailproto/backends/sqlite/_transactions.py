@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.python.failure import Failure
 
@@ -13,7 +13,17 @@ from mailproto.backends.sqlite._keywords import Keywords
 from mailproto.backends.sqlite._requests import Request, Work
 from mailproto.errors import MailError
 
-__all__ = ["Transaction", "do_each_kind", "do_one_kind"]
+__all__ = ["Transaction", "do_each_kind", "do_together"]
+
+
+class Finishing(Protocol):
+    """What collects changes of a transaction, to write them together."""
+
+    def finish(self) -> None:
+        """Write them."""
+
+
+FinishingT = TypeVar("FinishingT", bound=Finishing)
 
 
 class Transaction:
@@ -38,19 +48,40 @@ class Transaction:
         self.queue_changed = False
         self.unused: list[str] = []
         self.leaves_work = False
+        self._shared: dict[object, Finishing] = {}
+
+    def shared(self, kind: Callable[[Transaction], FinishingT]) -> FinishingT:
+        """The one object of a class that all work of this transaction uses; `finish` is its last call."""
+        found = self._shared.get(kind)
+        if found is None:
+            found = self._shared[kind] = kind(self)
+        return cast(FinishingT, found)
+
+    def finish(self) -> None:
+        """Finish what is shared, after all other work."""
+        while self._shared:
+            self._shared.popitem()[1].finish()
+
+    def forget(self) -> None:
+        """Forget what is shared, because the work was undone."""
+        self._shared.clear()
 
 
-def do_one_kind(
-    connection: sqlite3.Connection, keywords: Keywords, work: Work, requests: Sequence[Request]
+def do_together(
+    connection: sqlite3.Connection, keywords: Keywords, kinds: Sequence[tuple[Work, Sequence[Request]]]
 ) -> tuple[Sequence[Any], Transaction] | None:
-    """Do and commit a batch of one kind; None if it failed and was undone.
+    """Do and commit a batch; None if a kind of work failed and all was undone.
 
-    This is the usual case.  It needs no savepoint, for which SQLite would open another file.
+    This is the usual case.  It needs no savepoints, for which SQLite would open another file, and write there
+    each page that it changes.
     """
     transaction = Transaction(connection, keywords)
     connection.execute("BEGIN IMMEDIATE")
+    results: list[Any] = []
     try:
-        results = work(transaction, [request.argument for request in requests])
+        for work, requests in kinds:
+            results += work(transaction, [request.argument for request in requests])
+        transaction.finish()
     except Exception as error:
         if not connection.in_transaction or is_of_storage(error):
             raise  # the batch is given up: the disk is full or failing
@@ -81,10 +112,12 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
+        transaction.finish()
     except Exception as error:
         if not connection.in_transaction or is_of_storage(error):
             raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
+        transaction.forget()
         transaction.touched, transaction.accounts = touched, accounts
         transaction.leaves_work = leaves_work
         del transaction.unused[unused:]

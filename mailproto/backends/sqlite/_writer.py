@@ -30,7 +30,7 @@ from mailproto.backends.sqlite._keywords import Keywords
 from mailproto.backends.sqlite._requests import REQUEST, Request, Requests, kinds_of
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
-from mailproto.backends.sqlite._transactions import Transaction, do_each_kind, do_one_kind
+from mailproto.backends.sqlite._transactions import Transaction, do_each_kind, do_together
 from mailproto.errors import StorageFull, Unavailable
 
 __all__ = ["Transaction", "Writer"]
@@ -215,7 +215,7 @@ class Writer:
         kinds = kinds_of(batch)
         batch = [request for _, requests in kinds for request in requests]
         try:
-            done = do_one_kind(connection, self._keywords, *kinds[0]) if len(kinds) == 1 else None
+            done = do_together(connection, self._keywords, kinds)
             results, transaction = done or do_each_kind(connection, self._keywords, kinds)
         except Exception as error:
             return error

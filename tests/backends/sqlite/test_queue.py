@@ -209,7 +209,9 @@ class GrowthTests(SynchronousTestCase):
             for n in range(messages)
         ]
         self.connection.execute("BEGIN")
-        add_all(Transaction(self.connection), entries)
+        transaction = Transaction(self.connection)
+        add_all(transaction, entries)
+        transaction.finish()
         self.connection.execute("COMMIT")
 
     def steps(self, work: Any, *arguments: Any) -> tuple[Any, int]:
@@ -237,6 +239,7 @@ class GrowthTests(SynchronousTestCase):
         return {
             "lease": leasing,
             "settle": settling,
+            "finish": self.steps(transaction.finish)[1],
             "due": self.steps(_queue_reading.due, connection, 10)[1],
             "destinations": self.steps(_queue_reading.destinations, connection, "", 10)[1],
             "read": self.steps(_queue_reading.messages_of, connection, leases, NOW, None)[1],
@@ -270,7 +273,9 @@ class TogetherTests(QueueCase):
             connection.execute("BEGIN IMMEDIATE")
             connection.set_trace_callback(done.append)
             wanted = [Wanted(name, NOW + 9, NOW + 60, 100, 1) for name in names]
-            leased = lease_all(Transaction(connection), wanted)
+            transaction = Transaction(connection)
+            leased = lease_all(transaction, wanted)
+            transaction.finish()
             connection.set_trace_callback(None)
             connection.execute("ROLLBACK")
             self.assertEqual([len(each) for each in leased], [1] * len(names))

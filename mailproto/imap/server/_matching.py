@@ -30,6 +30,7 @@ class Search:
 
     :ivar condition: what a message must meet.
     :ivar columns: the columns that may be tested, the cheapest first.
+    :ivar contents: the tests of content that may be made, the cheapest first.
     :ivar texts: the keys of BODY and TEXT, mapped.
     :ivar before: awaited with the session before messages are tested.
     """
@@ -38,6 +39,7 @@ class Search:
         self.view = view
         self.condition: Condition = All(())
         self.columns: list[Column] = []
+        self.contents: list[Content] = []
         self.texts: dict[str, None] = {}
         self.before: list[Callable[[Session], Awaitable[None]]] = []
         self._made: dict[object, Anything] = {}
@@ -56,6 +58,7 @@ class Search:
         test: Content | None = self._made.get(what)
         if test is None:
             self._made[what] = test = make()
+            self.contents.append(test)
         return test
 
     def sequence(self, sequence: wire.SequenceSet, *, uid: bool) -> Column:
@@ -154,6 +157,7 @@ def compiled(key: SearchKey, view: MailboxView, conditions: Conditions) -> Steps
     search = Search(view)
     search.condition = yield from _compiled(key, search, conditions)
     search.columns.sort(key=lambda column: column.cost)
+    search.contents.sort(key=lambda test: test.cost)
     return search
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
+    "HasChildren",
     "RefusedWithCode",
     "SessionOver",
     "SomeGone",
@@ -60,6 +61,13 @@ class SomeGone(MailError):
 
     def __init__(self, text: bytes) -> None:
         super().__init__(text.decode("ascii"))
+
+
+class HasChildren(MailError):
+    """DELETE of a name that only holds the names below it (RFC 9051 7.1)."""
+
+    imap = "HASCHILDREN"
+    default_text = "The name has children, and is no mailbox itself"
 
 
 class ContentUnreadable(Unavailable):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import NoSuchMailbox
-from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.server._announcing import announce, announce_deleted
+from mailproto.imap.server._errors import HasChildren, SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._options import StatusItem
 from mailproto.imap.server._registry import tables_of
@@ -22,9 +24,9 @@ from mailproto.imap.wire import (
     MailboxName,
     NoArguments,
     Rename,
+    Respelled,
     Select,
     Status,
-    encode_mailbox,
     grammars,
 )
 from mailproto.model import DELIMITER, MailboxStatus
@@ -67,6 +69,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
     server.respond(description)
     for tell in tables.on_select:
         await tell(server, writer, status)
+    await announce(server, arguments.mailbox)
     for name, value in arguments.parameters.items():
         await tables.select_parameters[name].apply(server, writer, status, value)
     access = "READ-ONLY" if view.read_only else "READ-WRITE"
@@ -92,13 +95,22 @@ async def create(server: Session, command: Command[Create]) -> bytes | None:
         break
     else:
         await settle(server.signed_in.create(name))
+    if isinstance(arguments.mailbox, Respelled):
+        await announce(server, name, arguments.mailbox)
     codes = [await tell(server, name) for tell in tables.on_create]
     return b"".join([b"[%b] " % code for code in codes if code][:1]) + b"CREATE completed"
 
 
 async def delete(server: Session, command: Command[MailboxName]) -> None:
     """DELETE (RFC 9051 6.3.5).  The selected mailbox is closed if it is deleted."""
-    await settle(server.signed_in.delete(command.arguments.mailbox))
+    name = command.arguments.mailbox
+    try:
+        await settle(server.signed_in.delete(name))
+    except NoSuchMailbox:
+        if await _only_holds_inferiors(server, name):
+            raise HasChildren from None
+        raise
+    announce_deleted(server, name)
     if server.view is not None:
         # The selected mailbox may have been renamed, so the mailbox itself is asked.
         try:
@@ -108,10 +120,18 @@ async def delete(server: Session, command: Command[MailboxName]) -> None:
             server.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
 
 
+async def _only_holds_inferiors(server: Session, name: str) -> bool:
+    entries = await settle(server.signed_in.list())
+    at = bisect_left(range(len(entries)), name, key=lambda at: entries[at].name)
+    return at < len(entries) and entries[at].name == name and entries[at].exists
+
+
 async def rename(server: Session, command: Command[Rename]) -> None:
     """RENAME (RFC 9051 6.3.6)."""
     arguments = command.arguments
-    await settle(server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER)))
+    new = arguments.new.removesuffix(DELIMITER)
+    await settle(server.signed_in.rename(arguments.old, new))
+    await announce(server, new, arguments.old)
 
 
 async def subscribe(server: Session, command: Command[MailboxName]) -> None:
@@ -149,7 +169,7 @@ def render_status(server: Session, name: str, status: MailboxStatus, items: Iter
     values = b" ".join(
         [b"%b %b" % (item.encode("ascii"), known[item].value(server, status)) for item in items]
     )
-    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values)
+    return b"* STATUS %b (%b)\r\n" % (server.encoded(name), values)
 
 
 def _number(name: str, value: Callable[[MailboxStatus], int]) -> StatusItem:

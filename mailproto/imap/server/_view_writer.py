@@ -37,7 +37,8 @@ class ViewWriter:
         view = self.view
         permanent = frozenset() if view.read_only else view.mailbox.permanent_flags
         uid_next = max(status.uid_next, view.uids[-1] + 1 if view.uids else 1)
-        unseen = await view.first_unseen() if status.unseen else None
+        tells_unseen = status.unseen and not self.manner.extended
+        unseen = await view.first_unseen() if tells_unseen else None
         return b"".join(
             (
                 self._flags(),

@@ -40,7 +40,7 @@ class ManageTests(MailboxTestCase):
             C: h DELETE Work
             S: h OK DELETE completed
             C: i DELETE Work
-            S: i NO [NONEXISTENT] No such mailbox
+            S: i NO [HASCHILDREN] The name has children, and is no mailbox itself
             C: j LIST "" W*
             S: * LIST (\\Noselect \\HasChildren) "/" Work
             S: * LIST (\\HasNoChildren) "/" Work/Plans

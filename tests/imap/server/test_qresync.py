@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -301,17 +301,23 @@ def spread(ranges: list[tuple[int, int]]) -> list[int]:
     return [number for first, last in ranges for number in range(first, last + 1)]
 
 
+QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 class RangesTests(SynchronousTestCase):
+    @QUICK
     @given(UIDS)
     def test_runs(self, numbers: list[int]) -> None:
         found = list(runs(numbers))
         self.assertEqual(spread(found), numbers)
         self.assertTrue(all(a[1] + 1 < b[0] for a, b in pairwise(found)), found)
 
+    @QUICK
     @given(UIDS, UIDS)
     def test_common(self, left: list[int], right: list[int]) -> None:
         self.assertEqual(spread(list(common(runs(left), runs(right)))), sorted({*left} & {*right}))
 
+    @QUICK
     @given(UIDS, UIDS)
     def test_without(self, left: list[int], right: list[int]) -> None:
         self.assertEqual(spread(list(without(runs(left), right))), sorted({*left} - {*right}))
@@ -330,6 +336,7 @@ class RangesTests(SynchronousTestCase):
         self.assertEqual(list(runs(Counted())), [(7, (1 << 31) + 6)])  # type: ignore[arg-type]
         self.assertLess(len(looked), 100)
 
+    @QUICK
     @given(UIDS, UIDS)
     def test_numbers_that_match(self, before: list[int], after: list[int]) -> None:
         """As RFC 7162 3.2.5.2 says it, pair by pair."""

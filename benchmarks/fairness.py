@@ -34,7 +34,8 @@ from pathlib import Path
 from typing import Any
 
 import _parts.fairness_crowds
-import _parts.fairness_memory  # noqa: F401 (adds rows)
+import _parts.fairness_memory
+import _parts.fairness_sessions  # noqa: F401 (both add rows)
 from _parts.dovecot import dovecot, why_not
 from _parts.fairness_mail import NEWCOMERS, Scale, fill_maildirs, fill_store
 from _parts.fairness_others import BESIDES, Memory, says_noop

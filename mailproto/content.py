@@ -15,6 +15,8 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Any, NoReturn, SupportsIndex, TypeAlias, cast, overload
 
+from mailproto._closing import close_file
+
 __all__ = ["CHUNK", "Content", "Octets", "chunks", "unwrapped"]
 
 CHUNK = 1 << 18
@@ -84,7 +86,7 @@ class Content:
         content._start = start
         content._size += size
         if descriptor is not None:
-            content._descriptor = _Descriptor(descriptor)
+            content._descriptor = _Descriptor(descriptor, start + size)
         return content
 
     def __repr__(self) -> str:
@@ -261,7 +263,8 @@ class Content:
         pieces = [prefix[start:]] if start < len(prefix) else []
         offset, wanted = max(start - len(prefix), 0), stop - max(start, len(prefix))
         if opened is None:
-            opened = self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+            number = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            opened = self._descriptor = _Descriptor(number, self._start + self._file_size)
         descriptor = opened.number
         offset += self._start
         if wanted >= _READ_AHEAD_FROM:
@@ -286,14 +289,15 @@ def _closed() -> ValueError:
 class _Descriptor:
     """An open file, which the contents that read it share; the last reference closes it."""
 
-    __slots__ = ("number",)
+    __slots__ = ("_size", "number")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, size: int) -> None:
         self.number = number
+        self._size = size
         _read_no_more(number)
 
     def __del__(self) -> None:
-        os.close(self.number)
+        close_file(self.number, self._size)
 
 
 class _ContentIO(io.RawIOBase):

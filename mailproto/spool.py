@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+from mailproto._closing import close_file
 from mailproto.content import Content
 from mailproto.errors import storage_failure
 
@@ -58,5 +59,5 @@ class SpoolFile:
     def close(self) -> None:
         """Close the file, unless a content owns it."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close_file(self._descriptor, self._size)
             self._descriptor = -1

@@ -12,11 +12,14 @@ from pathlib import Path
 from _parts.program import WrongAnswer
 from mailproto.interfaces import IAccount
 
-__all__ = ["PASSWORD", "Account", "Scale", "accounts", "fill_maildirs", "fill_store"]
+__all__ = ["CROWD", "PASSWORD", "Account", "Scale", "accounts", "fill_maildirs", "fill_store"]
 
 PASSWORD = "secret"
 NEWCOMERS = 40
 """Accounts that have never signed in."""
+
+CROWD = 50
+"""Sessions, of one account or of as many accounts, that do the same together."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,15 @@ def accounts(scale: Scale) -> dict[str, Account]:
         "stored2": Account(lambda: small(1000), scale(100_000, 1000)),
         "copied": Account(lambda: small(1000), scale(100_000, 1000), mailboxes=1),
         "dropped": distinct(scale(100_000, 1000)),
+        "crowded": Account(lambda: small(1000), scale(20_000, 1000)),
+        "crowded-loud": Account(lambda: small(1000), scale(20_000, 1000)),
+        "crowded-copy": Account(lambda: small(1000), scale(20_000, 1000), mailboxes=1),
+        "crowded-move": Account(lambda: small(1000), scale(20_000, 1000), mailboxes=1),
+        "crowded-expunge": distinct(scale(20_000, 1000), deleted),
+        **{
+            f"crowd{number}": Account(lambda: small(scale(1000, 100)), scale(5000, 200))
+            for number in range(CROWD)
+        },
     }
 
 

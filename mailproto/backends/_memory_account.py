@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zope.interface import implementer
 
 from mailproto.accounts import account_key
+from mailproto.awaiting import turn
 from mailproto.backends._access_control import AccessControl
 from mailproto.backends._annotations import (
     SERVER,
@@ -25,7 +26,7 @@ from mailproto.backends._names import (
     check_names,
     check_rename,
     check_special_use,
-    entries,
+    entry_steps,
     superiors,
 )
 from mailproto.backends._sharing import Shared
@@ -42,6 +43,7 @@ from mailproto.errors import (
 )
 from mailproto.interfaces import IAccount, IMailbox
 from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
+from mailproto.message import Working
 from mailproto.model import (
     DELIMITER,
     INBOX,
@@ -92,15 +94,15 @@ class _OwnMailboxes:
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
         self._there()
-        return entries({name: self._special_uses.get(name) for name in self._names}, self._subscribed)
+        uses = {name: self._special_uses.get(name) for name in self._names}
+        work = Working(entry_steps(uses, self._subscribed))
+        for _ in work:
+            await turn()
+        return work.result
 
     async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""
-        self._there()
-        try:
-            return self._mailboxes[canonical_mailbox_name(name)]
-        except KeyError:
-            raise NoSuchMailbox from None
+        return self.own_mailbox(canonical_mailbox_name(name))
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         """See `IAccount.create`."""
@@ -157,9 +159,10 @@ class _OwnMailboxes:
         name = canonical_mailbox_name(name)
         if not self._exists(name):
             raise NoSuchMailbox
-        self._subscribe(name)
+        await self.subscribe_other(name)
 
-    def _subscribe(self, name: str) -> None:
+    async def subscribe_other(self, name: str) -> None:
+        """Subscribe to a mailbox that may be somebody else's, and exists."""
         if name not in self._subscribed:
             octets = self._subscribed_octets + len(name.encode())
             check_names(len(self._subscribed) + 1, octets)
@@ -324,10 +327,6 @@ class _OwnMailboxes:
             if identifier in account._acls[mailbox.mailbox_id]
         ]
         return sorted([each for each in found if each.number > after], key=lambda each: each.number)
-
-    async def subscribe_other(self, name: str) -> None:
-        """Subscribe to a mailbox of somebody else, which exists."""
-        self._subscribe(name)
 
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`."""

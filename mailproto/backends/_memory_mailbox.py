@@ -160,7 +160,8 @@ class MemoryMailbox(SimpleMailbox):
         if not isinstance(target, MemoryMailbox):
             return await super()._copy(uids, target)
         target._there()
-        target._state.check_keywords({message.flags for message in self._state.of(uids)})
+        target._state.check_keywords(await self._flag_sets(uids))
+        target._there()
         pairs: list[tuple[int, int]] = []
         for start in range(0, len(uids), AT_ONCE):
             if start:

@@ -474,6 +474,7 @@ class ServerConnection(EventConnection[EventT]):
         for call in self._calls:
             call.watch(self.clock)
         self._wake()
+        self._stop_waiting()
         # If we had begun to close the connection, it does not matter how the client closes it.
         end_reason = self._end_reason or _how_lost(reason)
         seconds = self.clock.seconds() - self._began

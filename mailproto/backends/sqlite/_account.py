@@ -12,7 +12,7 @@ from zope.interface import implementer
 from mailproto.accounts import account_key
 from mailproto.backends._access_control import AccessControl
 from mailproto.backends._annotations import SERVER, asked_entries, changed_entries
-from mailproto.backends._names import entries
+from mailproto.backends._names import entry_steps
 from mailproto.backends._sharing import Shared
 from mailproto.backends._usage import ROOT
 from mailproto.backends.sqlite import (
@@ -31,6 +31,7 @@ from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import NoPermission, NoSuchAccount, NoSuchMailbox, NoSuchQuotaRoot
 from mailproto.interfaces import IAccount
 from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
+from mailproto.message import Working
 from mailproto.model import (
     DELIMITER,
     INBOX,
@@ -71,7 +72,10 @@ class _OwnMailboxes:
         mailboxes, subscribed = self._database.read(_list, self._id)
         if len(mailboxes) > _MANY:
             await self._database.pause()
-        return entries(mailboxes, subscribed)
+        work = Working(entry_steps(mailboxes, subscribed))
+        for _ in work:
+            await self._database.pause()
+        return work.result
 
     async def open(self, name: str) -> SQLiteMailbox:
         """See `IAccount.open`."""

@@ -22,6 +22,10 @@ _AT_ONCE = 2000
 """How many messages are handled before others may have their turn: some 1 ms."""
 
 
+_FEW_RANGES = 100
+"""So many ranges of a set take a tenth of a millisecond to be read, and to be looked for."""
+
+
 class MessageColumns:
     """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
     messages share.  Views that know the same share the columns.  While the client is not told of removed
@@ -269,20 +273,27 @@ class MessageColumns:
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else None
 
-    def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
+    async def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
         """The indexes of the messages in a set, in ascending order.
 
         :param uid: whether it is a set of UIDs; unknown UIDs are left out.
         :raises IMAPWireError: for a sequence number of no message.
         """
+        if len(sequence.ranges) > _FEW_RANGES:
+            await self._pause()  # the wire has just read them
         uids = self.uids
         if uid:
             if not uids:
                 return ()
-            ranges = [
-                range(bisect_left(uids, low), bisect_right(uids, high))
-                for low, high in sequence.merged(uids[-1])
-            ]
+            merged = sequence.merged(uids[-1])
+            ranges: list[range] = []
+            for start in range(0, len(merged), _AT_ONCE):
+                if start:
+                    await self._pause()
+                ranges += [
+                    range(bisect_left(uids, low), bisect_right(uids, high))
+                    for low, high in merged[start : start + _AT_ONCE]
+                ]
         else:
             merged = sequence.merged(len(uids))
             if merged[0][0] < 1 or merged[-1][1] > len(uids):

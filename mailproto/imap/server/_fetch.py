@@ -15,7 +15,7 @@ from mailproto.imap.server._errors import (
 )
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._fetch_room import FetchClaim
-from mailproto.imap.server._reading import FEW, MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import FetchRequest, one_by_one
 from mailproto.imap.server._rows import COLUMNS, Batch, RowPlan, compile_items
@@ -42,7 +42,7 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     # The client is told of changes first, so that the flags in the answer are the current ones.
     await server.catch_up(expunges=command.uid)
     view = server.selected
-    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(arguments.sequence, uid=command.uid)
     request = FetchRequest(arguments.items, indexes, command.uid)
     for name, value in arguments.modifiers.items():
         await tables.fetch_modifiers[name].apply(server, request, value)
@@ -80,8 +80,7 @@ class _Response:
 
     async def answer(self, indexes: Sequence[int]) -> None:
         """Answer for these messages, a batch at a time; the last batch is sent with the tagged OK."""
-        if self.plan.parts and len(indexes) > FEW:
-            await self.server.wait_turn()  # or many who ask at once would all be served before a NOOP
+        await self.server.wait_turn_for(len(indexes))
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             some = indexes[start : start + MESSAGES_AT_ONCE]
             if self.plan.parts:

@@ -36,6 +36,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
     """SELECT and EXAMINE.  The previous mailbox is closed, even if the command fails."""
     arguments = command.arguments
     tables = tables_of(server)
+    await server.wait_turn()  # the mailbox may be large
     if server.view is not None:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
@@ -70,6 +71,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
 async def close(server: Session, command: Command[NoArguments]) -> None:
     """Expunge without EXPUNGE responses, unless the mailbox was opened by EXAMINE (RFC 9051 6.4.1)."""
     view = server.selected
+    await server.wait_turn_for(len(view.uids))
     server.deselect()
     if not view.read_only:
         await settle(view.mailbox.expunge())

@@ -27,6 +27,7 @@ async def search(server: Session, command: Command[Search]) -> None:
     arguments = command.arguments
     await server.catch_up(expunges=command.uid)
     tables = tables_of(server)
+    await server.wait_turn_for(len(server.selected.uids))
     compiling = Working(compiled(arguments.key, server.selected, tables.search_conditions))
     for _ in compiling:
         await server.yield_turn()

@@ -95,6 +95,7 @@ class IMAPServer(Session):
         return self._receive(cast(StreamedLiteral, event))
 
     async def _command(self, command: Command[Any]) -> None:
+        self._has_answered = False
         spec = self._spec(command.full_name)
         try:
             reply = await spec.handler(self, command)

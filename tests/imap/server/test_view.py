@@ -187,10 +187,10 @@ class ViewTests(SynchronousTestCase):
         mailbox = make(6)
         mailbox.remove([2])
         view = viewed(mailbox)
-        self.assertEqual(list(view.indexes(SequenceSet.parse(b"2:5"), uid=True)), [1, 2, 3])
-        self.assertEqual(list(view.indexes(SequenceSet.parse(b"1,4,6"), uid=True)), [0, 2, 4])
-        self.assertEqual(list(view.indexes(SequenceSet.parse(b"2:3,5"), uid=False)), [1, 2, 4])
-        self.assertEqual(list(view.indexes(SequenceSet.parse(b"2"), uid=True)), [])
+        self.assertEqual(list(run(view.indexes(SequenceSet.parse(b"2:5"), uid=True))), [1, 2, 3])
+        self.assertEqual(list(run(view.indexes(SequenceSet.parse(b"1,4,6"), uid=True))), [0, 2, 4])
+        self.assertEqual(list(run(view.indexes(SequenceSet.parse(b"2:3,5"), uid=False))), [1, 2, 4])
+        self.assertEqual(list(run(view.indexes(SequenceSet.parse(b"2"), uid=True))), [])
 
     def test_a_mailbox_without_recent(self) -> None:
         mailbox = PlainMailbox()

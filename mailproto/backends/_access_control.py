@@ -100,11 +100,10 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
-        try:
-            found: Sequence[str] = await super().quota_roots(mailbox)
-        except NoSuchMailbox:
-            self._existing(mailbox, "l")
+        name = canonical_mailbox_name(mailbox)
+        if split(name) is not None and not self._owns(name):
             return ()
+        found: Sequence[str] = await super().quota_roots(mailbox)
         return found
 
     async def deleted_storage(self, mailbox: str) -> int:

@@ -125,17 +125,26 @@ async def status(server: Session, command: Command[Status]) -> None:
     name = arguments.mailbox
     found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
+        await settle(server.signed_in.open(name))  # says why, such as NoPermission
         raise NoSuchMailbox
-    server.respond(render_status(server, name, found, arguments.items))
+    server.respond(await render_status(server, name, found, arguments.items))
 
 
-def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
-    """Render a STATUS response."""
+async def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
+    """Render a STATUS response.
+
+    :raises NoSuchMailbox, NoPermission: something more was to be found, and the mailbox is gone.
+    """
     known = tables_of(server).status_items
-    values = b" ".join(
-        [b"%b %b" % (item.encode("ascii"), known[item].value(server, status)) for item in items]
-    )
-    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values)
+    values = []
+    for name_of_item in items:
+        item = known[name_of_item]
+        if item.look_up is not None:
+            value = await item.look_up(server, name)
+        else:
+            value = item.value(server, status) if item.value is not None else b""
+        values.append(b"%b %b" % (name_of_item.encode("ascii"), value))
+    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), b" ".join(values))
 
 
 def _number(name: str, value: Callable[[MailboxStatus], int]) -> StatusItem:

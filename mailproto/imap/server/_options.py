@@ -90,10 +90,12 @@ class StatusItem:
 
     :ivar name: in upper case.
     :ivar value: renders its value.
+    :ivar look_up: finds what is no part of a status, by the mailbox's name, and is used instead of ``value``.
     """
 
     name: str
-    value: Callable[[Session, MailboxStatus], bytes]
+    value: Callable[[Session, MailboxStatus], bytes] | None = None
+    look_up: Callable[[Session, str], Awaitable[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,16 @@ class Content:
         content._descriptor = self._descriptor
         return content
 
+    def from_octet(self, start: int) -> Content:
+        """The same content without its first octets; the two objects share nothing but the file."""
+        size = self._end()
+        if start <= len(self.prefix):
+            return self.with_prefix(self.prefix[start:])
+        left_out = min(start, size) - len(self.prefix)
+        content = Content.of_file(self.path, self._file_size - left_out, start=self._start + left_out)
+        content._descriptor = self._descriptor
+        return content
+
     def part(self, start: int, size: int) -> Content:
         """Some octets of the file, as a content that shares nothing but the file, which may have grown."""
         self._end()

@@ -102,11 +102,7 @@ class _OwnMailboxes:
 
     async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""
-        self._there()
-        try:
-            return self._mailboxes[canonical_mailbox_name(name)]
-        except KeyError:
-            raise NoSuchMailbox from None
+        return self.own_mailbox(canonical_mailbox_name(name))
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         """See `IAccount.create`."""
@@ -163,9 +159,10 @@ class _OwnMailboxes:
         name = canonical_mailbox_name(name)
         if not self._exists(name):
             raise NoSuchMailbox
-        self._subscribe(name)
+        await self.subscribe_other(name)
 
-    def _subscribe(self, name: str) -> None:
+    async def subscribe_other(self, name: str) -> None:
+        """Subscribe to a mailbox that may be somebody else's, and exists."""
         if name not in self._subscribed:
             octets = self._subscribed_octets + len(name.encode())
             check_names(len(self._subscribed) + 1, octets)
@@ -330,10 +327,6 @@ class _OwnMailboxes:
             if identifier in account._acls[mailbox.mailbox_id]
         ]
         return sorted([each for each in found if each.number > after], key=lambda each: each.number)
-
-    async def subscribe_other(self, name: str) -> None:
-        """Subscribe to a mailbox of somebody else, which exists."""
-        self._subscribe(name)
 
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`."""

@@ -16,8 +16,9 @@ __all__ = ["group"]
 async def group(queue: IQueue, folder: Path, way: str, hops: Mapping[str, str]) -> None:
     """Regroup the queue if the routes are others than those in the data folder, and remember them there.
 
-    A queue is read from its beginning to its end to be grouped anew, which takes half a minute for a million
-    messages.  If that fails, or the routes cannot be remembered, it is done again at the next start.
+    A queue is read from its beginning to its end to be grouped anew, in short steps, which takes some seconds
+    for a million messages.  If that fails, or the routes cannot be remembered, it is done again at the next
+    start.
 
     :raises OSError: the file cannot be written; the queue is grouped.
     """

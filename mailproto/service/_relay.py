@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import deferLater
 
 from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
+from mailproto.dkim import KeyFolder
 from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.observing import Observers
 from mailproto.relay import QueueDelivery, RelayAgent, Routes
@@ -18,6 +20,7 @@ from mailproto.relay.limits import Schedule
 from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
+from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._grouping import group
 from mailproto.service._remembered_limits import SendLimits, remember_limits
 from mailproto.service._remembered_routes import remember_routes
@@ -28,6 +31,9 @@ from mailproto.service._store import StoreService
 from mailproto.service._tls_reports import tls_reports
 
 __all__ = ["RelayService"]
+
+GROUP_AGAIN = 60.0
+"""Seconds after which a queue that could not be grouped is grouped again."""
 
 _MTA_STS = "mta-sts"
 """The folder of policies in the data folder."""
@@ -62,6 +68,7 @@ class RelayService(Service):
         self._observers = observers
         self._own_addresses = own_addresses
         self._agent: RelayAgent | None = None
+        self._beginning: Deferred[None] = succeed(None)
         self._reports: TLSReports | None = None
 
     def startService(self) -> Deferred[None]:
@@ -75,7 +82,7 @@ class RelayService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _start(self) -> None:
-        settings, folder = self._settings, self._data.folder
+        settings = self._settings
         self._remember_limits()
         delivery = self._servers.delivery
         if not isinstance(delivery, QueueDelivery) or not IQueueStore.providedBy(self._store.store):
@@ -97,14 +104,35 @@ class RelayService(Service):
             self._remember(way, settings.relay.routes)
             await self._warn_of_the_queue(queue)
             return
+        # A long queue takes its time, and mail may come meanwhile: it has its right destinations.
+        self._beginning = Deferred.fromCoroutine(self._begin(queue, delivery, routes, way))
+
+    async def _begin(self, queue: IQueue, delivery: QueueDelivery, routes: Routes, way: str) -> None:
+        """Send what is in the queue, once it is grouped."""
         try:
-            await group(queue, folder, way, settings.relay.routes)
-        except OSError as error:
-            self._complain(error)
+            while not await self._is_grouped(queue, way):
+                waiting: Deferred[None] = deferLater(self._reactor, GROUP_AGAIN)
+                await waiting
+        except CancelledError:  # the server stops
+            return
         self._agent = self._make_agent(queue, delivery, routes)
         self._agent.start()
 
+    async def _is_grouped(self, queue: IQueue, way: str) -> bool:
+        try:
+            await group(queue, self._data.folder, way, self._settings.relay.routes)
+        except OSError as error:
+            self._complain(error)
+        except CancelledError:
+            raise
+        except Exception:
+            self.log.failure("nothing is sent yet: the queue cannot be grouped by its next hops now")
+            return False
+        return True
+
     async def _stop(self) -> None:
+        self._beginning.cancel()
+        await self._beginning
         agent, self._agent = self._agent, None
         reports, self._reports = self._reports, None
         if reports is not None:
@@ -159,6 +187,7 @@ class RelayService(Service):
             limits=settings.limits.relay,
             observer=self._observers,
             spool_folder=str(self._data.spool_folder),
+            signing_keys=KeyFolder(self._data.folder / DKIM_FOLDER),
         )
 
     async def _warn_of_the_queue(self, queue: IQueue) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore
+from mailproto.service import MailService, RelaySettings, _relay
 from mailproto.service._grouping import group
+from tests.service.test_mail_service import ANY, MailServiceCase
 
 
 class GroupingTests(SynchronousTestCase):
@@ -54,3 +59,42 @@ class GroupingTests(SynchronousTestCase):
         for number in (1, 2):
             self.failureResultOf(self.grouping(), OSError)
             self.assertEqual(self.number, number)
+
+
+class StartTests(MailServiceCase):
+    """A long queue that is grouped keeps nobody waiting."""
+
+    def grouping(self, *results: Deferred[None]) -> MailService:
+        left = list(results)
+        self.patch(_relay, "group", lambda *_: left.pop(0))
+        self.more = {"relay": RelaySettings(way="mx")}
+        return self.service(smtp=[ANY])
+
+    def sends(self, service: MailService) -> bool:
+        relay: Any = service.getServiceNamed("relay")
+        return relay._agent is not None
+
+    async def test_the_server_is_ready_before(self) -> None:
+        grouped: Deferred[None] = Deferred()
+        service = self.grouping(grouped)
+        self.assertTrue(await self.start(service))
+        self.assertFalse(self.sends(service))
+        grouped.callback(None)
+        self.assertTrue(self.sends(service))
+        await service.stopService()
+
+    async def test_it_may_stop_before(self) -> None:
+        service = self.grouping(Deferred())
+        await self.start(service)
+        await service.stopService()
+        self.assertFalse(self.sends(service))
+
+    async def test_after_a_fault_it_is_done_again(self) -> None:
+        self.patch(_relay, "GROUP_AGAIN", 0.01)
+        service = self.grouping(fail(RuntimeError()), succeed(None))
+        await self.start(service)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertFalse(self.sends(service))
+        while not self.sends(service):
+            await deferLater(reactor, 0.005)
+        await service.stopService()

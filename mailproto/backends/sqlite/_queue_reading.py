@@ -35,6 +35,7 @@ __all__ = [
     "get",
     "messages_of",
     "sizes_of",
+    "unfinished",
 ]
 
 IDS = 1000
@@ -266,6 +267,20 @@ def _condition(filter: QueueFilter) -> tuple[str, list[Any]]:
     if of_recipient:
         condition += f" AND EXISTS (SELECT 1 FROM queued_recipients WHERE message = queued.id{of_recipient})"
     return condition, values
+
+
+def unfinished(
+    connection: sqlite3.Connection, after: tuple[int, int], limit: int
+) -> list[tuple[int, int, str, str | None]]:
+    """Recipients that are waiting or held, by message and number, those after ``after``: each with its
+    destination, and with the domain of its address; None if the envelope is damaged."""
+    return connection.execute(
+        "SELECT message, number, destination, CASE WHEN typeof(envelope) = 'text' AND json_valid(envelope)"
+        " THEN envelope ->> ('$[2][' || number || '][1]') END"
+        " FROM queued_recipients CROSS JOIN queued ON id = message"
+        " WHERE (message, number) > (?, ?) AND state < 2 ORDER BY message, number LIMIT ?",
+        (*after, limit),
+    ).fetchall()
 
 
 def sizes_of(connection: sqlite3.Connection, ids: Sequence[int]) -> list[tuple[int, int]]:

@@ -68,11 +68,12 @@ async def receive_octets(server: Session, literal: StreamedLiteral, mailbox: str
 
 def new_spool(server: Session, *, binary: bool = False) -> Spool:
     """What takes one more message, or a part of one, of the command."""
-    earlier = [upload for upload in server.uploads if isinstance(upload, Spool)]
+    last = server.uploads[-1] if server.uploads else None
+    file = last.file if isinstance(last, Spool) else CommandFile(server.factory.spool_folder)
     return Spool(
-        earlier[-1].file if earlier else CommandFile(server.factory.spool_folder),
+        file,
         RoomClaim(server.factory.spool_room, account_key(server.signed_in.name)),
-        in_memory=min(IN_MEMORY, max(IN_MEMORY_TOGETHER - sum(spool.in_memory for spool in earlier), 0)),
+        in_memory=min(IN_MEMORY, max(IN_MEMORY_TOGETHER - file.in_memory, 0)),
         binary=binary,
     )
 

@@ -29,14 +29,16 @@ class CommandFile:
 
     :param folder: for the file, which has no name there; None for the system's temporary folder.
     :ivar size: octets so far.
+    :ivar in_memory: octets of the command's messages that are in memory instead.
     """
 
-    __slots__ = ("_file", "_folder", "size")
+    __slots__ = ("_file", "_folder", "in_memory", "size")
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._file: SpoolFile | None = None
         self.size = 0
+        self.in_memory = 0
 
     def write(self, data: bytes) -> None:
         """Add ``data``.
@@ -116,10 +118,11 @@ class Spool:
                 self.file.write(data)
                 return
             self._pieces.append(data)
+            self.file.in_memory += len(data)
             if self._size > self._in_memory:
                 self._start = self.file.size
                 self.file.write(b"".join(self._pieces))
-                self._pieces.clear()
+                self._forget_pieces()
         except MailError as error:
             self._fail(error)
 
@@ -131,10 +134,9 @@ class Spool:
         self._last_cr = data.endswith(b"\r")
         return b"\n" + _with_crlf(data[1:]) if ends_line else _with_crlf(data)
 
-    @property
-    def in_memory(self) -> int:
-        """The octets that it holds in memory."""
-        return 0 if self._start >= 0 or self._error is not None else self._size
+    def _forget_pieces(self) -> None:
+        self.file.in_memory -= sum(map(len, self._pieces))
+        self._pieces.clear()
 
     def finish(self) -> Content:
         """Return the whole message; its octets are claimed until `close`.
@@ -150,7 +152,7 @@ class Spool:
     def close(self) -> None:
         """Drop everything, the file included, and what is claimed."""
         self._claim.release()
-        self._pieces.clear()
+        self._forget_pieces()
         self.file.close()
 
     def _fail(self, error: MailError) -> None:

@@ -33,6 +33,7 @@ class SlicedQueueTests(QueueLeasingConformance, QueueOperatingConformance, TestC
     def make_store(self) -> IQueueStore:
         for module, name, few in (
             (_queue, "CHANGED", 2),
+            (_queue, "REGROUPED", 2),
             (_queue, "READ", 1),
             (_queue, "STEPS", 2),
             (_queue_reading, "IDS", 2),

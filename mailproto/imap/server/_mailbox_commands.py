@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
-from mailproto.errors import NoSuchMailbox
+from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._options import StatusItem
@@ -74,7 +75,8 @@ async def close(server: Session, command: Command[NoArguments]) -> None:
     await server.wait_turn_for(len(view.uids))
     server.deselect()
     if not view.read_only:
-        await settle(view.mailbox.expunge())
+        with suppress(NoPermission):  # the mailbox is closed all the same (RFC 4314 4)
+            await settle(view.mailbox.expunge())
 
 
 async def create(server: Session, command: Command[Create]) -> bytes | None:
@@ -125,8 +127,8 @@ async def status(server: Session, command: Command[Status]) -> None:
     name = arguments.mailbox
     found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
-        await settle(server.signed_in.open(name))  # says why, such as NoPermission
-        raise NoSuchMailbox
+        # The mailbox itself says why, such as NoPermission.
+        found = await settle((await settle(server.signed_in.open(name))).status())
     server.respond(await render_status(server, name, found, arguments.items))
 
 

@@ -117,7 +117,8 @@ class ListReturn(Option[V]):
     """A return option of LIST (RFC 5258 3.2).
 
     :ivar attributes: gives attributes that a name's LIST response has in addition.
-    :ivar responses: gives responses that follow the LIST responses of some names.
+    :ivar responses: gives responses that follow the LIST responses of some names.  Names that are only
+        listed because of their inferiors (RECURSIVEMATCH) are left out.
     """
 
     attributes: Callable[[MailboxEntry], Iterable[str]] | None = None

@@ -59,7 +59,7 @@ READ_FETCH = Fetch(
         ),
     ),
 )
-READ_STORE = Store(SequenceSet(((17, 17),)), FlagChange(FlagOperation.ADD, frozenset({"\\Seen"})), True, None)
+READ_STORE = Store(SequenceSet(((17, 17),)), FlagChange(FlagOperation.ADD, frozenset({"\\Seen"})), True)
 READ_SEARCH = Search(
     None,
     And(

@@ -13,7 +13,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from _parts.fuzzing import instrumented, run
+from _parts.fuzzing import instrumented, is_instrumented, run
 
 with instrumented():
     from mailproto.message import (
@@ -40,7 +40,7 @@ with instrumented():
 
 SIZES = (1 << 11, 1 << 13, 1 << 15)
 
-PAUSE = 0.05
+PAUSE = 0.5 if is_instrumented() else 0.02
 """Seconds; several times what the work should take, because other programs use the processor, too."""
 
 GROWTH = 10
@@ -185,6 +185,11 @@ UNITS = (
     b"; a*0=b",
     b"\x1b$B-!",
     b"\r\nContent-Type: message/rfc822\r\n\r\nCc: a@b,a@b\r\n\r\n",
+    b"a  ",
+    b"(a)",
+    b"<(a)>",
+    b"b . ",
+    b'"a" ',
 )
 
 SEEDS = tuple(bytes((number,)) + unit for number, unit in enumerate(UNITS))

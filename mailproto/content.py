@@ -15,6 +15,8 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Any, NoReturn, SupportsIndex, TypeAlias, cast, overload
 
+from mailproto._closing import close_file
+
 __all__ = ["CHUNK", "Content", "Octets", "chunks", "unwrapped"]
 
 CHUNK = 1 << 18
@@ -84,7 +86,7 @@ class Content:
         content._start = start
         content._size += size
         if descriptor is not None:
-            content._descriptor = _Descriptor(descriptor)
+            content._descriptor = _Descriptor(descriptor, start + size)
         return content
 
     def __repr__(self) -> str:
@@ -203,6 +205,23 @@ class Content:
         content._descriptor = self._descriptor
         return content
 
+    def from_octet(self, start: int) -> Content:
+        """The same content without its first octets; the two objects share nothing but the file."""
+        size = self._end()
+        if start <= len(self.prefix):
+            return self.with_prefix(self.prefix[start:])
+        left_out = min(start, size) - len(self.prefix)
+        content = Content.of_file(self.path, self._file_size - left_out, start=self._start + left_out)
+        content._descriptor = self._descriptor
+        return content
+
+    def part(self, start: int, size: int) -> Content:
+        """Some octets of the file, as a content that shares nothing but the file, which may have grown."""
+        self._end()
+        content = Content.of_file(self.path, size, start=self._start + start)
+        content._descriptor = self._descriptor
+        return content
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(
             "a Content cannot be copied, or pickled for another process: its file is open here;"
@@ -244,7 +263,8 @@ class Content:
         pieces = [prefix[start:]] if start < len(prefix) else []
         offset, wanted = max(start - len(prefix), 0), stop - max(start, len(prefix))
         if opened is None:
-            opened = self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+            number = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            opened = self._descriptor = _Descriptor(number, self._start + self._file_size)
         descriptor = opened.number
         offset += self._start
         if wanted >= _READ_AHEAD_FROM:
@@ -269,14 +289,15 @@ def _closed() -> ValueError:
 class _Descriptor:
     """An open file, which the contents that read it share; the last reference closes it."""
 
-    __slots__ = ("number",)
+    __slots__ = ("_size", "number")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, size: int) -> None:
         self.number = number
+        self._size = size
         _read_no_more(number)
 
     def __del__(self) -> None:
-        os.close(self.number)
+        close_file(self.number, self._size)
 
 
 class _ContentIO(io.RawIOBase):

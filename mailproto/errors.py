@@ -22,6 +22,7 @@ __all__ = [
     "InvalidAccountName",
     "InvalidAnnotation",
     "InvalidMailboxName",
+    "InvalidRights",
     "LeaseLost",
     "LimitReached",
     "MailError",
@@ -32,6 +33,7 @@ __all__ = [
     "NoPermission",
     "NoSuchAccount",
     "NoSuchMailbox",
+    "NoSuchMessage",
     "NoSuchQueued",
     "NoSuchQuotaRoot",
     "OverQuota",
@@ -305,6 +307,13 @@ class LimitReached(MailError):
     default_text = "Too many mailboxes"
 
 
+class NoSuchMessage(MailError):
+    """The mailbox does not have the message any more (RFC 5530 EXPUNGEISSUED)."""
+
+    imap = "EXPUNGEISSUED"
+    default_text = "That message is gone"
+
+
 class NoSuchQuotaRoot(MailError):
     """The account has no quota root of that name (RFC 9208 4.1.2, RFC 5530 NONEXISTENT)."""
 
@@ -318,6 +327,13 @@ class NoPermission(MailError):
     code, enhanced = 550, "5.7.1"
     imap = "NOPERM"
     default_text = "Permission denied"
+
+
+class InvalidRights(MailError):
+    """No such right, or an identifier that cannot be one (RFC 4314 3.1: IMAP answers BAD)."""
+
+    imap = "CANNOT"
+    default_text = "No such right"
 
 
 class InvalidAnnotation(MailError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+from mailproto._closing import close_file
 from mailproto.content import Content
 from mailproto.errors import storage_failure
 
@@ -19,10 +20,11 @@ class SpoolFile:
         them, too.
     """
 
-    __slots__ = ("_descriptor", "_folder", "_size")
+    __slots__ = ("_descriptor", "_folder", "_size", "_whole")
 
     def __init__(self, folder: str | None) -> None:
         self._size = 0
+        self._whole: Content | None = None
         self._folder = folder or ""
         try:
             self._descriptor, path = tempfile.mkstemp(dir=folder, prefix="mailproto-")
@@ -45,8 +47,17 @@ class SpoolFile:
         descriptor, self._descriptor = self._descriptor, -1
         return Content.of_file("", self._size, prefix=prefix, descriptor=descriptor)
 
+    def part(self, start: int, size: int) -> Content:
+        """Some octets of what was written.  More may be written, and `close` does not affect the part.
+
+        Parts of one file share a descriptor.
+        """
+        if self._whole is None:
+            self._whole = Content.of_file("", self._size, descriptor=os.dup(self._descriptor))
+        return self._whole.part(start, size)
+
     def close(self) -> None:
         """Close the file, unless a content owns it."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close_file(self._descriptor, self._size)
             self._descriptor = -1

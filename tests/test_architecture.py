@@ -74,17 +74,17 @@ PUBLIC_NAMES = {
     """,
     "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
-    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
+    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures signed_again",
     "mailproto.domains": """
         DomainTable ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
         literal_address normal_domain
     """,
     "mailproto.errors": """
         AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
-        InvalidAccountName InvalidAnnotation InvalidMailboxName LeaseLost LimitReached MailError
+        InvalidAccountName InvalidAnnotation InvalidMailboxName InvalidRights LeaseLost LimitReached MailError
         MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
-        NoSuchMailbox NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused RelayDenied
-        StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
+        NoSuchMailbox NoSuchMessage NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused
+        RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure TooManyAnnotations Unavailable
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
@@ -92,9 +92,9 @@ PUBLIC_NAMES = {
     "mailproto.imap.extensions": """
         AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
         Extension Extract FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
-        LITERAL_MINUS ListReturn ListSelection PerServer PerSession STANDARD Search SearchFound
-        SearchKeys SearchReturn SelectParameter Session Sink StatusItem StoreModifier
-        StoreRequest Tables Updates
+        LITERAL_MINUS ListReturn ListSelection PerServer PerSession RefusedWithCode STANDARD
+        Search SearchFound SearchKeys SearchReturn SelectParameter Session Sink StatusItem
+        StoreModifier StoreRequest Tables Updates
     """,
     "mailproto.imap.limits": "IMAPLimits",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
@@ -103,11 +103,11 @@ PUBLIC_NAMES = {
         Command CommandSyntax ContinuationLine Copy Create DateKey Enable Event Fetch
         FetchAttribute FetchItem FetchSection Flagged Grammar Header IMAPServerWire
         IMAPWireError IMAPWireLimits Id KeyReader LineReader List Literal LiteralChunk
-        LiteralRequest Login Lsub MailboxName NO_ARGUMENTS NO_OPTIONS New NoArguments Not
+        LiteralRequest Login Lsub MailboxName NO_ARGUMENTS MessageURL NO_OPTIONS New NoArguments Not
         Numbers Old Option Options Or ReadError Recent Rename Search SearchKey Select
         SequenceSet Size Status Steps Store Streamed StreamedLiteral Syntax Text UidExpunge Uids
-        Upload encode_mailbox flag_list format_set internal_date no_value own_arguments
-        quoted_or_literal set_pieces
+        Upload bad_url encode_mailbox flag_list format_set internal_date message_url no_value
+        own_arguments quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
@@ -115,7 +115,9 @@ PUBLIC_NAMES = {
         IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
         IVerifier
     """,
-    "mailproto.interfaces.add_ons": "IAnnotations IMailboxChanges IQuota IQuotas ISaveDates",
+    "mailproto.interfaces.add_ons": """
+        IAccessControl IAccessKeys IAnnotations IMailboxChanges IQuota IQuotas IReplacing ISaveDates
+    """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of

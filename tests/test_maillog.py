@@ -13,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.errors import AuthenticationFailed, MailError, OverQuota, StorageFull, Unavailable
 from mailproto.maillog import MAX_REFUSALS, MAX_VALUE, MailLog
+from mailproto.maillog._mail_log import LINES_A_MINUTE
+from mailproto.maillog._sparing import Sparing
 from mailproto.model import Address, Envelope, Outcome, QueueState, Recipient, Session
 from mailproto.observing import (
     Accepted,
@@ -146,15 +148,81 @@ class StallTests(SynchronousTestCase):
         self.assertEqual(self.stall("SEARCH"), [])
         self.assertEqual(len(self.stall("SEARCH", protocol="pop3")), 1)
         self.clock.advance(1)
-        [line] = self.stall("SEARCH")
-        self.assertTrue(line.endswith("command=SEARCH ms=71 cpu_ms=65 unlogged=3"))
+        left_out = [
+            "unlogged protocol=imap command=SEARCH lines=3",
+            "unlogged protocol=imap command=FETCH lines=1",
+        ]
+        self.assertEqual(
+            [line.partition(" peer")[0] for line in self.stall("SEARCH")], [*left_out, "stalled"]
+        )
         self.clock.advance(60)
-        self.assertNotIn("unlogged", self.stall("SEARCH")[0])
+        self.assertEqual([line.partition(" peer")[0] for line in self.stall("SEARCH")], ["stalled"])
 
     def test_kinds_are_limited(self) -> None:
         """Clients choose the names of unknown commands."""
         self.stall(*[f"X{number}" for number in range(1000)])
         self.assertEqual(len(self.log._stalls), 200)
+
+
+class StrangerTests(SynchronousTestCase):
+    """A client that is refused again and again, over many connections."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.log = MailLog(self.clock)
+
+    def client(self, address: str = "192.0.2.1", **more: Any) -> Client:
+        """Of a new connection."""
+        return Client(address or "unix", "smtp", address=address, **more)
+
+    def refuse(self, number: int, address: str = "192.0.2.1") -> list[str]:
+        with captured() as events:
+            for _ in range(number):
+                self.log.refused(Refusal(self.client(address), "450 4.7.1 Later", command="RCPT"))
+        return lines(events)
+
+    def test_so_many_lines_a_minute(self) -> None:
+        self.assertEqual(len(self.refuse(1000)), LINES_A_MINUTE)
+        self.assertEqual(len(self.refuse(1, "192.0.2.2")), 1)
+        self.clock.advance(59)
+        self.assertEqual(self.refuse(1), [])
+        self.clock.advance(1)
+        self.assertEqual(self.refuse(1, "192.0.2.2")[0], "unlogged network=192.0.2.1 lines=401")
+        self.assertEqual(len(self.refuse(LINES_A_MINUTE + 1)), LINES_A_MINUTE)
+
+    def test_whatever_they_are_about(self) -> None:
+        self.refuse(LINES_A_MINUTE)
+        client = self.client()
+        with captured() as events:
+            self.log.turned_away(TurnedAway(client, "too many connections"))
+            self.log.sign_in_refused(SignInRefused(client, "PLAIN", "x", AuthenticationFailed()))
+            self.log.refused(Refusal.of_message(Accepted(client, envelope("alice"), [FULL], 1), FULL))
+            self.log.disconnected(Disconnected(client, "quit", 1, 0, 0, {"errors": 3}))
+        self.assertEqual(events, [])
+
+    def test_but_what_was_done_is_logged(self) -> None:
+        self.refuse(LINES_A_MINUTE)
+        client = self.client(account="ada")
+        with captured() as events:
+            self.log.refused(Refusal(client, "450 4.7.1 Later", command="RCPT"))
+            self.log.accepted(Accepted(client, envelope("alice"), [TAKEN], 1))
+            self.log.disconnected(Disconnected(client, "quit", 1, 0, 0, {"taken": 1}))
+        self.assertEqual([event["kind"] for event in events], ["taken", "ended"])
+
+    def test_unix_sockets_are_no_strangers(self) -> None:
+        self.assertEqual(len(self.refuse(1000, "")), 1000)
+
+    def test_an_ipv6_network_is_one_client(self) -> None:
+        self.assertEqual(len(self.refuse(LINES_A_MINUTE, "2001:db8::1")), LINES_A_MINUTE)
+        self.assertEqual(self.refuse(1, "2001:db8::2"), [])
+
+    def test_networks_are_limited(self) -> None:
+        self.log._refusals = Sparing(1, 3)
+        self.refuse(2)
+        for number in range(2, 5):
+            found = self.refuse(1, f"192.0.2.{number}")
+        self.assertEqual(found[0], "unlogged network=192.0.2.1 lines=1")
+        self.assertEqual(len(self.log._refusals), 3)
 
 
 class MessageTests(SynchronousTestCase):

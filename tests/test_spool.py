@@ -25,6 +25,20 @@ class SpoolFileTests(SynchronousTestCase):
         spool.close()
         self.assertEqual((bytes(content), len(content)), (b"first: one two", 14))
 
+    def test_parts_while_more_is_written(self) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        spool = SpoolFile(self.folder)
+        spool.write(b"one two")
+        first = spool.part(0, 3)
+        spool.write(b" three")
+        parts = [first, spool.part(4, 3), spool.part(8, 5)]
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before + 2)
+        spool.close()
+        self.assertEqual([bytes(part) for part in parts], [b"one", b"two", b"three"])
+        self.assertEqual(bytes(parts[2].with_prefix(b"-")[1:4]), b"thr")
+        del first, parts, spool
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
     def test_closing_lets_go_of_the_file(self) -> None:
         before = len(os.listdir("/proc/self/fd"))
         spool = SpoolFile(self.folder)

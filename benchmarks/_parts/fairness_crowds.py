@@ -188,7 +188,7 @@ def try_passwords(target: Target, sources: Sequence[str]) -> None:
 def _passwords(name: str, text: str, number: int, source: Callable[[int], str]) -> None:
     what = f"wrong passwords from {number} connections, {text}; others sign in"
 
-    @row(name, what, beside="login", needs=("imap", "pop3"), hashes=2)
+    @row(name, what, beside="login", needs=("imap", "pop3"))
     def attack(target: Target, scale: Scale) -> Iterator[None]:
         yield
         try_passwords(target, [source(each) for each in range(scale(number, 20))])

@@ -12,11 +12,14 @@ from pathlib import Path
 from _parts.program import WrongAnswer
 from mailproto.interfaces import IAccount
 
-__all__ = ["PASSWORD", "Account", "Scale", "accounts", "fill_maildirs", "fill_store"]
+__all__ = ["CROWD", "PASSWORD", "Account", "Scale", "accounts", "fill_maildirs", "fill_store"]
 
 PASSWORD = "secret"
 NEWCOMERS = 40
 """Accounts that have never signed in."""
+
+CROWD = 50
+"""Sessions, of one account or of as many accounts, that do the same together."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Account:
     :ivar number: so many are in INBOX; 0 for as many as ``messages`` are, else they are copied.
     :ivar flags: those of all messages.
     :ivar mailboxes: how many other mailboxes it has.
+    :ivar names: more mailboxes, to which it has subscribed.
     """
 
     messages: Callable[[], Iterable[bytes]] = lambda: ()
     number: int = 0
     flags: frozenset[str] = frozenset({"\\Seen"})
     mailboxes: int = 0
+    names: Callable[[], Iterable[str]] = lambda: ()
 
 
 # -- messages
@@ -101,6 +106,28 @@ def subject(octets: int) -> bytes:
     return b"Subject: " + b"subject " * (octets // 8) + b"\r\n" + _fields("text/plain") + b"\r\nhello\r\n"
 
 
+def mixed(number: int) -> Iterable[bytes]:
+    """Messages of three sizes, the largest as large as what is kept in memory, with long subjects."""
+    for each in range(number):
+        octets = (1_000, 20_000, 120_000)[each % 3]
+        yield (
+            subject(octets)[:-7]
+            + b"--b\r\n\r\nHello\r\n--b\r\n\r\n"
+            + _enough("attached ", octets)
+            + b"--b--\r\n"
+        ).replace(b"text/plain", b'multipart/mixed; boundary="b"')
+
+
+def long_names(number: int) -> Iterable[str]:
+    """Names of mailboxes, each with 1,000 octets in 32 levels, and those above them."""
+    for each in range(number):
+        name = f"{each}".rjust(7, "x")
+        yield name
+        for _ in range(31):
+            name += "/" + "x" * 31
+            yield name
+
+
 def accounts(scale: Scale) -> dict[str, Account]:
     """All accounts, by the local part of their name."""
     mega = scale(1_000_000, 20_000)
@@ -121,6 +148,8 @@ def accounts(scale: Scale) -> dict[str, Account]:
         "few": Account(lambda: small(100)),
         "mailboxes": Account(mailboxes=scale(9_900, 60)),
         "fewer-mailboxes": Account(mailboxes=scale(2000, 60)),
+        "names": Account(names=lambda: long_names(scale(62, 5))),
+        "mixed": Account(lambda: mixed(scale(300, 30))),
         "inner-header": one(lambda: inner_header(scale(9_000_000, 100_000))),
         "html-p": one(lambda: text("text/html", "<p>a", 16 * mega)),
         "html-comment": one(lambda: text("text/html", "<!>", 16 * mega)),
@@ -139,6 +168,15 @@ def accounts(scale: Scale) -> dict[str, Account]:
         "stored2": Account(lambda: small(1000), scale(100_000, 1000)),
         "copied": Account(lambda: small(1000), scale(100_000, 1000), mailboxes=1),
         "dropped": distinct(scale(100_000, 1000)),
+        "crowded": Account(lambda: small(1000), scale(20_000, 1000)),
+        "crowded-loud": Account(lambda: small(1000), scale(20_000, 1000)),
+        "crowded-copy": Account(lambda: small(1000), scale(20_000, 1000), mailboxes=1),
+        "crowded-move": Account(lambda: small(1000), scale(20_000, 1000), mailboxes=1),
+        "crowded-expunge": distinct(scale(20_000, 1000), deleted),
+        **{
+            f"crowd{number}": Account(lambda: small(scale(1000, 100)), scale(5000, 200))
+            for number in range(CROWD)
+        },
     }
 
 
@@ -199,6 +237,9 @@ async def _fill_account(account: IAccount, kind: Account) -> None:
         await settle(inbox.copy(uids, inbox))
     for number in range(kind.mailboxes):
         await settle(account.create(f"Mailbox {number}"))
+    for name in kind.names():
+        await settle(account.create(name))
+        await settle(account.subscribe(name))
 
 
 # -- Dovecot's

@@ -28,7 +28,6 @@ class Row:
     :ivar changes: whether it can be done only once to its mail.
     :ivar needs: the protocols that Dovecot must have; None if the row cannot be run there.
     :ivar linger: for how many seconds others are watched after it.
-    :ivar hashes: how many hashes of passwords are computed at a time.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Row:
     changes: bool = False
     needs: tuple[str, ...] | None = ("imap",)
     linger: float = 0.3
-    hashes: int = 0
 
 
 ROWS: dict[str, Row] = {}
@@ -54,10 +52,9 @@ def row(
     changes: bool = False,
     needs: tuple[str, ...] | None = ("imap",),
     linger: float = 0.3,
-    hashes: int = 0,
 ) -> Callable[[Attack], Attack]:
     def add(attack: Attack) -> Attack:
-        ROWS[name] = Row(name, text, attack, accounts, beside, changes, needs, linger, hashes)
+        ROWS[name] = Row(name, text, attack, accounts, beside, changes, needs, linger)
         return attack
 
     return add

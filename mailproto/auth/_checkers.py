@@ -80,7 +80,8 @@ class DirectoryChecker(_NameChecker):
     An `IProxyLogin` needs no password, because the proxy has checked it, but the account must have one and
     must not be disabled.
 
-    If a record has no SCRAM keys, as in an older version, the first login with the password adds them.
+    If a record has no SCRAM keys, or its hash has other parameters than `mailproto.auth.hash_password` uses,
+    as in an older version, the first login with the password renews it.
 
     :param verifier: checks passwords.
     :param default_domain: added to a name without a domain, unless an account has exactly that name; "" for
@@ -148,10 +149,9 @@ class DirectoryChecker(_NameChecker):
         if not await self._verify(self._key(name), record, password, given):
             is_usable = not record or is_record(record)
             raise _unauthorized(kept, "wrong password" if is_usable else "no record of hash_password")
-        if not is_complete(record):
-            await self._complete(kept, record, password)
+        completed = record if is_complete(record) else await self._complete(kept, record, password)
         _, now = await self._look_up(name)
-        if argon2_part(now) != argon2_part(record):
+        if argon2_part(now) not in (argon2_part(record), argon2_part(completed)):
             raise _unauthorized(kept)  # the password was changed while this one was checked
         return kept
 
@@ -174,17 +174,20 @@ class DirectoryChecker(_NameChecker):
         """The same value for all spellings of an account's name, also if the account does not exist."""
         return account_key(full_name(name, self.default_domain))
 
-    async def _complete(self, kept: str, record: str, password: str) -> None:
-        """Add SCRAM keys to a record; errors are only logged, and the next login tries again."""
+    async def _complete(self, kept: str, record: str, password: str) -> str:
+        """Make what a record lacks, and return the new record; errors are only logged, and the next login
+        tries again.
+        """
         try:
             completed = await self._verifier.complete(record, password)
             await settle(self._directory.set_password_hash(kept, completed, replacing=record))
         except Unavailable as error:
-            self.log.warn(
-                "cannot add SCRAM keys to the password record of {name} now: {error}", name=kept, error=error
-            )
+            self.log.warn("cannot renew the password record of {name} now: {error}", name=kept, error=error)
         except Exception:
-            self.log.failure("error while adding SCRAM keys to the password record of {name}", name=kept)
+            self.log.failure("error while renewing the password record of {name}", name=kept)
+        else:
+            return completed
+        return record
 
     def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:
         found = scram_part(record, algorithm)

@@ -62,10 +62,7 @@ class _Pool(Protocol):
 
 
 class _Background(threading.Thread):
-    """Leaves the processors to others, if they want them: above all to the reactor's thread.
-
-    A hash keeps four threads busy, which the system makes in this one, and which have its priority.
-    """
+    """Leaves the processors to others, if they want them: above all to the reactor's thread."""
 
     def run(self) -> None:
         if sys.platform == "linux":  # elsewhere, a process's threads have one priority
@@ -99,7 +96,7 @@ class PasswordVerifier:
     and those with wrong passwords lately come last.  So a flood of guesses makes only the guesses wait.
 
     :param reactor: for time, and to receive results from the threads; its shutdown stops them.
-    :param threads: the number of threads; each uses 64 MiB and a core while it works.  On Linux, their
+    :param threads: the number of threads; each uses 19 MiB and a core while it works.  On Linux, their
         priority is lower than that of other threads.
     :param pool: a thread pool to use instead of our own; it gets as many checks at once as ``threads`` says.
     """

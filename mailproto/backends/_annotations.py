@@ -135,6 +135,10 @@ class Annotations:
         """Remove those of a mailbox."""
         self._values = {key: each for key, each in self._values.items() if key[0] != mailbox}
 
+    def forget_viewer(self, viewer: str) -> None:
+        """Remove those that only one account sees."""
+        self._values = {key: each for key, each in self._values.items() if key[1] != viewer}
+
     def since(self, modseq: int, viewer: str) -> dict[str, list[str]]:
         """The entries that were changed after a modseq, and that an account sees, by mailbox."""
         found: dict[str, list[str]] = {}

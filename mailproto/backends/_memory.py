@@ -40,7 +40,16 @@ from mailproto.interfaces import (
     IQueueStore,
     IRecent,
 )
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
+from mailproto.interfaces.add_ons import (
+    IAccessControl,
+    IAccessKeys,
+    IAnnotations,
+    IMailboxChanges,
+    IQuota,
+    IQuotas,
+    IReplacing,
+    ISaveDates,
+)
 from mailproto.model import (
     NULL_PATH,
     AppendedMessage,
@@ -54,7 +63,19 @@ from mailproto.model import (
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
 
 
-_ADD_ONS = frozenset({IAnnotations, IMailboxChanges, IObjectIds, IQuota, IRecent, ISaveDates})
+_ADD_ONS = frozenset(
+    {
+        IAccessControl,
+        IAccessKeys,
+        IAnnotations,
+        IMailboxChanges,
+        IObjectIds,
+        IQuota,
+        IRecent,
+        IReplacing,
+        ISaveDates,
+    }
+)
 
 
 @dataclass(slots=True)
@@ -91,6 +112,12 @@ class MemoryDirectory:
             return self._entries[account_key(name)]
         except KeyError:
             raise NoSuchAccount from None
+
+    def accounts(self, name: str | None) -> Sequence[IAccount]:
+        """The account of that name, or all.  :raises NoSuchAccount:"""
+        if name is None:
+            return [entry.account for entry in self._entries.values()]
+        return [self.entry(name).account]
 
     async def names(self) -> Sequence[str]:
         """See `IDirectory.names`."""
@@ -132,6 +159,9 @@ class MemoryDirectory:
         del self._entries[account_key(name)]
         if isinstance(account, RetiringAccount):
             account.retire()
+        for other in self.accounts(None):
+            if isinstance(other, MemoryAccount):
+                other.forget_viewer(account.name)
         self._watchers.notify(None, next(self._revisions))
 
     async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
@@ -160,18 +190,14 @@ class MemoryStore:
 
     def make_account(self, name: str) -> IAccount:
         """Make the mailboxes of a new account; override it to serve your own."""
-        return MemoryAccount(name, self._numbers, Usage(self._limits))
+        return MemoryAccount(name, self._numbers, Usage(self._limits), self.directory.accounts)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
         """See `IAddOns.add_ons`; if you override `make_account`, it is empty unless you override this,
         too."""
         is_mine = type(self).make_account is MemoryStore.make_account
-        return (
-            frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
-            if is_mine
-            else frozenset()
-        )
+        return _ADD_ONS if is_mine else frozenset()
 
     async def start(self) -> None:
         """See `IStore.start`: there is nothing to open."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
+from mailproto.awaiting import turn
+from mailproto.backends._access_control import AccessControl
 from mailproto.backends._annotations import (
     SERVER,
     Annotations,
@@ -22,9 +26,10 @@ from mailproto.backends._names import (
     check_names,
     check_rename,
     check_special_use,
-    entries,
+    entry_steps,
     superiors,
 )
+from mailproto.backends._sharing import Shared
 from mailproto.backends._threading import AccountThreads
 from mailproto.backends._usage import ROOT, Usage
 from mailproto.backends._watch import ModSeqs
@@ -36,9 +41,11 @@ from mailproto.errors import (
     NoSuchMailbox,
     NoSuchQuotaRoot,
 )
-from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
+from mailproto.interfaces import IAccount, IMailbox
+from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
+from mailproto.message import Working
 from mailproto.model import (
+    DELIMITER,
     INBOX,
     AccountChanges,
     MailboxEntry,
@@ -51,16 +58,21 @@ from mailproto.model import (
 __all__ = ["MemoryAccount"]
 
 
-@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
-class MemoryAccount:
+class _OwnMailboxes:
     """The mailboxes of one account, by name, and its subscribed names.
 
+    :param others: finds an account of the store by name, or (None) gives all.
     :ivar usage: what it stores, and what it may.
     """
 
-    def __init__(self, name: str, numbers: Numbers, usage: Usage | None = None) -> None:
+    def __init__(
+        self, name: str, numbers: Numbers, usage: Usage, others: Callable[[str | None], Sequence[IAccount]]
+    ) -> None:
         self.name = name
-        self.usage = Usage() if usage is None else usage
+        self.usage = usage
+        self._others = others
+        self._access_keys: dict[str, bytes] = {}  # by the mailbox's id
+        self._acls: dict[str, dict[str, str]] = {}  # likewise
         self._numbers = numbers
         self._modseqs = ModSeqs()
         self._annotations = Annotations()
@@ -82,15 +94,15 @@ class MemoryAccount:
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
         self._there()
-        return entries({name: self._special_uses.get(name) for name in self._names}, self._subscribed)
+        uses = {name: self._special_uses.get(name) for name in self._names}
+        work = Working(entry_steps(uses, self._subscribed))
+        for _ in work:
+            await turn()
+        return work.result
 
     async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""
-        self._there()
-        try:
-            return self._mailboxes[canonical_mailbox_name(name)]
-        except KeyError:
-            raise NoSuchMailbox from None
+        return self.own_mailbox(canonical_mailbox_name(name))
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         """See `IAccount.create`."""
@@ -109,10 +121,12 @@ class MemoryAccount:
         name = canonical_mailbox_name(name)
         if name == INBOX:
             raise InvalidMailboxName("INBOX cannot be deleted")
-        mailbox = await self.open(name)
+        mailbox = self.own_mailbox(name)
         self._leave(name)
         self._annotations.forget(mailbox.mailbox_id)
-        self._listed = self._modseqs.next()
+        self._access_keys.pop(mailbox.mailbox_id, None)
+        del self._acls[mailbox.mailbox_id]
+        self._listed = self._modseqs.last + 1
         mailbox.retire()
 
     async def rename(self, old: str, new: str) -> None:
@@ -145,6 +159,10 @@ class MemoryAccount:
         name = canonical_mailbox_name(name)
         if not self._exists(name):
             raise NoSuchMailbox
+        await self.subscribe_other(name)
+
+    async def subscribe_other(self, name: str) -> None:
+        """Subscribe to a mailbox that may be somebody else's, and exists."""
         if name not in self._subscribed:
             octets = self._subscribed_octets + len(name.encode())
             check_names(len(self._subscribed) + 1, octets)
@@ -177,7 +195,7 @@ class MemoryAccount:
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
-        await self.open(mailbox)
+        self.own_mailbox(canonical_mailbox_name(mailbox))
         return (ROOT,)
 
     async def quota(self, root: str) -> Quota:
@@ -193,23 +211,34 @@ class MemoryAccount:
 
     async def deleted_storage(self, mailbox: str) -> int:
         """See `IQuota.deleted_storage`."""
-        return (await self.open(mailbox)).deleted_storage()
+        return self.own_mailbox(canonical_mailbox_name(mailbox)).deleted_storage()
 
     # IAnnotations
 
-    async def annotations(
-        self, mailbox: str, entries: Sequence[str], depth: int | None = 0
+    async def annotations_for(
+        self, viewer: _OwnMailboxes, mailbox: str, entries: Sequence[str], depth: int | None
     ) -> Mapping[str, bytes]:
-        """See `IAnnotations.annotations`."""
-        found = self._annotations.of(await self._annotated(mailbox), self.name)
+        """What an account sees: see `IAnnotations.annotations`."""
+        found = self._annotations.of(self._place(mailbox), viewer.name)
         return {entry: found[entry] for entry in sorted(are_below(found, asked_entries(entries), depth))}
 
-    async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
-        """See `IAnnotations.annotate`."""
-        where = await self._annotated(mailbox)
+    async def annotate_for(
+        self, viewer: _OwnMailboxes, mailbox: str, values: Mapping[str, bytes | None]
+    ) -> None:
+        """What an account changes: see `IAnnotations.annotate`."""
+        where = self._place(mailbox)
         if changed := changed_entries(mailbox, values):
-            self._annotations.change(where, self.name, changed, self._modseqs.next())
+            self._annotations.change(where, viewer.name, changed, self._modseqs.last + 1)
+            self._modseqs.next()
             self._modseqs.notify()
+
+    def forget_viewer(self, name: str) -> None:
+        """Forget the rights and the private annotations of an account that is gone."""
+        self._annotations.forget_viewer(name)
+        key = account_key(name)
+        for acl in self._acls.values():
+            acl.pop(key, None)
+            acl.pop("-" + key, None)
 
     # IMailboxChanges
 
@@ -225,9 +254,79 @@ class MemoryAccount:
             self._modseqs.last,
         )
 
-    async def _annotated(self, mailbox: str) -> str:
+    # IAccessKeys
+
+    async def access_key(self, mailbox: str) -> bytes:
+        """See `IAccessKeys.access_key`."""
+        return self._access_keys.setdefault(
+            self.own_mailbox(canonical_mailbox_name(mailbox)).mailbox_id, secrets.token_bytes(32)
+        )
+
+    async def reset_access_keys(self, mailbox: str | None = None) -> None:
+        """See `IAccessKeys.reset_access_keys`."""
         self._there()
-        return SERVER if mailbox == SERVER else (await self.open(mailbox)).mailbox_id
+        if mailbox is None:
+            self._access_keys.clear()
+        else:
+            self._access_keys.pop(self.own_mailbox(canonical_mailbox_name(mailbox)).mailbox_id, None)
+
+    async def shared_by_url(self, account: str, mailbox: str) -> tuple[bytes, IMailbox]:
+        """See `IAccessKeys.shared_by_url`."""
+        [owner] = self._others(account)
+        if not isinstance(owner, MemoryAccount):
+            raise NoSuchMailbox
+        found = owner.own_mailbox(canonical_mailbox_name(mailbox))
+        key = owner._access_keys.get(found.mailbox_id)
+        if key is None:
+            raise NoSuchMailbox
+        return key, found
+
+    def _place(self, mailbox: str) -> str:
+        self._there()
+        return SERVER if mailbox == SERVER else self.own_mailbox(mailbox).mailbox_id
+
+    # What `AccessControl` needs
+
+    def own_mailbox(self, name: str) -> MemoryMailbox:
+        """See `Owner.own_mailbox`."""
+        self._there()
+        try:
+            return self._mailboxes[name]
+        except KeyError:
+            raise NoSuchMailbox from None
+
+    def acl_of(self, mailbox_id: str) -> dict[str, str]:
+        """See `Owner.acl_of`."""
+        if self._deleted or mailbox_id not in self._acls:
+            raise NoSuchMailbox
+        return dict(self._acls[mailbox_id])
+
+    async def keep_acl(self, mailbox_id: str, identifier: str, rights: str) -> None:
+        """See `Owner.keep_acl`."""
+        acl = self._acls[mailbox_id]
+        acl.pop(identifier, None)
+        if rights:
+            acl[identifier] = rights
+        self._modseqs.next()
+        self._list_changed()
+
+    def find_account(self, name: str) -> MemoryAccount:
+        """An account of the store.  :raises NoSuchAccount:"""
+        found = self._others(name)[0]
+        if not isinstance(found, MemoryAccount):
+            raise NoSuchAccount
+        return found
+
+    def shared_with(self, identifier: str, after: int) -> Sequence[Shared]:
+        """See `Owner.shared_with`: all at once."""
+        found = [
+            Shared(int(mailbox.mailbox_id[1:]), account.name, name, account._acls[mailbox.mailbox_id])
+            for account in self._others(None)
+            if isinstance(account, MemoryAccount)
+            for name, mailbox in account._mailboxes.items()
+            if identifier in account._acls[mailbox.mailbox_id]
+        ]
+        return sorted([each for each in found if each.number > after], key=lambda each: each.number)
 
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`."""
@@ -259,9 +358,11 @@ class MemoryAccount:
 
     def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
         """Put a mailbox, by default a new one, under a free name."""
-        self._mailboxes[name] = mailbox or MemoryMailbox(
-            name, self._numbers, self._modseqs, self._threads, self.usage
-        )
+        if mailbox is None:
+            mailbox = MemoryMailbox(name, self._numbers, self._modseqs, self._threads, self.usage)
+            above = self._mailboxes.get(name.rpartition(DELIMITER)[0])
+            self._acls[mailbox.mailbox_id] = {} if above is None else dict(self._acls[above.mailbox_id])
+        self._mailboxes[name] = mailbox
         self._names.add(name)
         if special_use:
             self._special_uses[name] = special_use
@@ -296,3 +397,8 @@ class MemoryAccount:
 
 def _octets(names: Sequence[str]) -> int:
     return sum(len(name.encode()) for name in names)
+
+
+@implementer(IAccount, IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota)
+class MemoryAccount(AccessControl, _OwnMailboxes):
+    """An account whose mailboxes others may use, and that may use theirs."""

@@ -10,14 +10,17 @@ from itertools import count
 from zope.interface import implementer
 
 from mailproto.awaiting import turn
+from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._shared_mailbox import SharedMailbox
 from mailproto.backends._simple import AT_ONCE, SimpleMailbox
 from mailproto.backends._simple_state import Message, State
 from mailproto.backends._threading import AccountThreads, thread_keys
 from mailproto.backends._usage import Usage
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
-from mailproto.errors import NoSuchMailbox
+from mailproto.errors import InvalidMailboxName, NoSuchMailbox, NoSuchMessage
 from mailproto.interfaces import IMailbox, IObjectIds
+from mailproto.interfaces.add_ons import IReplacing
 from mailproto.message import relations
 from mailproto.model import AppendedMessage, MailboxStatus, MessageInfo, NewMessage
 
@@ -55,7 +58,7 @@ class Delivered:
         return self._email
 
 
-@implementer(IObjectIds)
+@implementer(IObjectIds, IReplacing)
 class MemoryMailbox(SimpleMailbox):
     """A mailbox of an account of a `MemoryStore`."""
 
@@ -85,10 +88,40 @@ class MemoryMailbox(SimpleMailbox):
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
+        if isinstance(target, SharedMailbox):
+            return await target.take(lambda mailbox: self.copy(uids, mailbox))
         if isinstance(target, MemoryMailbox):
             copied = self._there().of(uids)
             target._check_room(sum(message.info.size or 0 for message in copied), len(copied))
         return await super().copy(uids, target)
+
+    async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
+        """See `IMailbox.move`."""
+        if isinstance(target, SharedMailbox):
+            return await target.take(lambda mailbox: self.move(uids, mailbox))
+        if isinstance(target, MemoryMailbox) and target.usage is not self._usage:
+            moved = self._there().of(uids)
+            target._check_room(sum(message.info.size or 0 for message in moved), len(moved))
+        return await super().move(uids, target)
+
+    async def replace(self, uid: int, message: NewMessage, target: IMailbox) -> AppendedMessage:
+        """See `IReplacing.replace`."""
+        if isinstance(target, SharedMailbox):
+            message, target = target.given(message)
+        replaced = self._changeable().of([uid])
+        if not isinstance(target, MemoryMailbox):
+            raise InvalidMailboxName("Messages cannot be put there")
+        if not replaced:
+            raise NoSuchMessage
+        target._changeable()
+        octets = len(message.content)
+        if target.usage is self._usage:
+            self._usage.check_growth(octets - (replaced[0].info.size or 0))
+        else:
+            target.usage.check(octets, 1)
+        target._state.check_keywords({check_keywords(kept_flags(message.flags))})
+        self.remove([uid])
+        return target.deliver(message, Delivered(self._numbers))
 
     @property
     def usage(self) -> Usage:
@@ -111,15 +144,24 @@ class MemoryMailbox(SimpleMailbox):
         delivered.threads[self._threads] = thread
         return info._replace(email_id=f"M{email}", thread_id=f"T{thread}")
 
+    def _copied(self, message: Message, target: MemoryMailbox) -> Message:
+        """A copy for another mailbox; in another account, it gets a thread there."""
+        if target._threads is self._threads:
+            self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
+            return replace(message)
+        thread = target._threads.add(thread_keys(relations(unwrapped(message.info.content))), None)
+        return replace(message, info=message.info._replace(thread_id=f"T{thread}"))
+
     def _left(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self._threads.count(int((message.info.thread_id or "T0")[1:]), -1)
 
     async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
-        if not isinstance(target, MemoryMailbox) or target._threads is not self._threads:
+        if not isinstance(target, MemoryMailbox):
             return await super()._copy(uids, target)
         target._there()
-        target._state.check_keywords({message.flags for message in self._state.of(uids)})
+        target._state.check_keywords(await self._flag_sets(uids))
+        target._there()
         pairs: list[tuple[int, int]] = []
         for start in range(0, len(uids), AT_ONCE):
             if start:
@@ -128,8 +170,6 @@ class MemoryMailbox(SimpleMailbox):
                 target.remove(there for _, there in pairs)  # all are copied, or none
                 raise NoSuchMailbox
             copied = self._state.of(uids[start : start + AT_ONCE])
-            for message in copied:
-                self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
-            appended = target._put([replace(message) for message in copied])
+            appended = target._put([self._copied(message, target) for message in copied])
             pairs += [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
         return pairs

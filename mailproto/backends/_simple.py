@@ -24,14 +24,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from email.message import Message as ParsedMessage
 from itertools import chain
-from typing import Final, Self
+from typing import Self
 
 from zope.interface import implementer
 
 from mailproto.awaiting import settle, turn
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._given import given_content, given_date, given_flags, given_name, given_uid_validity
-from mailproto.backends._simple_state import Message, State
+from mailproto.backends._simple_state import AT_ONCE, Message, State
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
@@ -57,9 +57,6 @@ from mailproto.model import (
 __all__ = ["AT_ONCE", "MODSEQS", "SimpleMailbox"]
 
 _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
-
-AT_ONCE: Final = 2000
-"""Messages that are changed before others have their turn: some 2 ms."""
 
 _SUMMARIES_AT_ONCE = 20
 """How many are made before others have their turn."""
@@ -144,7 +141,11 @@ class SimpleMailbox:
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return self._there().changes_since(modseq)
+        work = Working(self._there().change_steps(modseq))
+        for _ in work:
+            await turn()
+            self._there()
+        return work.result
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
@@ -181,7 +182,7 @@ class SimpleMailbox:
         """See `IMailbox.store`."""
         state = self._changeable()
         change = FlagChange(change.operation, kept_flags(change.flags))
-        before = {message.flags for message in state.of(uids)}
+        before = await self._flag_sets(uids)
         becomes = {flags: check_keywords(change.apply(flags)) for flags in before}
         state.check_keywords({after for flags, after in becomes.items() if after != flags})
         results = []
@@ -251,14 +252,34 @@ class SimpleMailbox:
             raise ReadOnly
         return state
 
+    async def _flag_sets(self, uids: Sequence[int]) -> set[frozenset[str]]:
+        """The different sets of flags that these messages have."""
+        found: set[frozenset[str]] = set()
+        for start in range(0, len(uids), AT_ONCE):
+            if start:
+                await turn()
+                self._there()
+            found |= {message.flags for message in self._state.of(uids[start : start + AT_ONCE])}
+        return found
+
     async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
-        copied = self._state.of(uids)
-        appended = await settle(
-            target.append(
-                [NewMessage(message.content, message.flags, message.info.internal_date) for message in copied]
-            )
-        )
-        return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
+        # All are copied, or none: what is in another class of mailbox cannot be taken back.
+        at_once = AT_ONCE if isinstance(target, SimpleMailbox) else max(len(uids), 1)
+        pairs: list[tuple[int, int]] = []
+        try:
+            for start in range(0, max(len(uids), 1), at_once):
+                if start:
+                    await turn()
+                    self._there()
+                copied = self._state.of(uids[start : start + at_once])
+                new = [NewMessage(each.content, each.flags, each.info.internal_date) for each in copied]
+                appended = await settle(target.append(new))
+                pairs += [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
+        except BaseException:
+            if isinstance(target, SimpleMailbox) and not target.is_retired:
+                target.remove(there for _, there in pairs)
+            raise
+        return pairs
 
     def _check_room(self, octets: int, messages: int) -> None:
         """Check whether the account may get so much more.

@@ -11,15 +11,16 @@ from zope.interface.interface import InterfaceClass
 
 from mailproto._arguments import check_type, wrong_value
 from mailproto._twisted_arguments import check_contract
-from mailproto.awaiting import settle
+from mailproto.awaiting import settle, turn
 from mailproto.backends._given import given_name
 from mailproto.backends._memory import MemoryStore
-from mailproto.backends._names import check_rename, entries, is_inferior
+from mailproto.backends._names import check_rename, entry_steps, is_inferior
 from mailproto.backends._simple import MODSEQS, SimpleMailbox
 from mailproto.backends._watch import Watchers
 from mailproto.errors import InvalidMailboxName, MailboxExists, NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount, IFixedMailboxes, IMailbox, IObjectIds, IRecent
 from mailproto.interfaces.add_ons import ISaveDates
+from mailproto.message import Working
 from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 __all__ = ["SimpleAccount", "SingleStore"]
@@ -130,7 +131,10 @@ class SimpleAccount:
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
         self._there()
-        return entries(dict.fromkeys(self._mailboxes), self._subscribed)
+        work = Working(entry_steps(dict.fromkeys(self._mailboxes), self._subscribed))
+        for _ in work:
+            await turn()
+        return work.result
 
     async def open(self, name: str) -> IMailbox:
         """See `IAccount.open`."""

@@ -7,12 +7,15 @@ from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from itertools import islice, takewhile
+from typing import Final
 
 from mailproto.backends._keywords import MailboxKeywords
 from mailproto.backends._uid_runs import UidRuns
 from mailproto.backends._usage import Usage
 from mailproto.backends._watch import ModSeqs, Watchers
+from mailproto.message import Steps
 from mailproto.model import (
     DELETED,
     SEEN,
@@ -25,7 +28,10 @@ from mailproto.model import (
     StoreResult,
 )
 
-__all__ = ["Message", "State"]
+__all__ = ["AT_ONCE", "Message", "State"]
+
+AT_ONCE: Final = 2000
+"""Messages that are changed, or of which changes are told, before others have their turn: some 2 ms."""
 
 _TOMBSTONES = 10_000
 """Runs of removed UIDs that a mailbox remembers at least; it remembers at most twice as many.
@@ -93,31 +99,69 @@ class State:
         messages = self.messages
         return [messages[uid] for uid in uids if uid in messages]
 
-    def changes_since(self, modseq: int) -> Changes:
-        """See `IMailbox.changes_since`."""
-        found: Iterable[Message] = self.messages.values()
-        if modseq > 0:
-            latest = takewhile(lambda message: message.modseq > modseq, reversed(self._changed.values()))
-            found = sorted(latest, key=lambda message: message.info.uid)
-        else:
-            found = list(found)
-        uids = array("I", [message.info.uid for message in found])
-        flags = [message.flags for message in found]
-        modseqs = array("Q", [message.modseq for message in found])
-        return Changes(FlagColumns(uids, flags, modseqs), self._vanished_since(modseq), self.modseq)
+    def change_steps(self, modseq: int) -> Steps[Changes]:
+        """See `IMailbox.changes_since`; in steps, between which the mailbox may change.
 
-    def _vanished_since(self, modseq: int) -> Sequence[int]:
+        The result has the modseq from the beginning.  What changes later may be in it, and is in the next
+        one's in any case.
+        """
+        now = self.modseq
+        changed: Sequence[Message]
+        if modseq <= 0:
+            changed = list(self.messages.values())
+        else:
+            latest = takewhile(lambda message: message.modseq > modseq, reversed(self._changed.values()))
+            changed = list(islice(latest, AT_ONCE + 1))
+            if len(changed) <= AT_ONCE:
+                changed.sort(key=_uid)
+            else:
+                changed = yield from self._sorted_steps(list(self._changed.values()), modseq)
+        vanished = yield from self._vanished_steps(modseq)
+        uids, flags, modseqs = array("I"), list[frozenset[str]](), array("Q")
+        for start in range(0, len(changed), AT_ONCE):
+            if start:
+                yield
+            some = changed[start : start + AT_ONCE]
+            uids.extend([message.info.uid for message in some])
+            flags += [message.flags for message in some]
+            modseqs.extend([message.modseq for message in some])
+        return Changes(FlagColumns(uids, flags, modseqs), vanished, now)
+
+    def _sorted_steps(self, messages: Sequence[Message], modseq: int) -> Steps[list[Message]]:
+        """The messages that have changed since ``modseq``, which are the last of ``messages``, by UID."""
+        pieces: list[list[Message]] = []
+        for stop in range(len(messages), 0, -AT_ONCE):
+            some = messages[max(stop - AT_ONCE, 0) : stop]
+            pieces.append(sorted((each for each in some if each.modseq > modseq), key=_uid))
+            yield
+            if len(pieces[-1]) < len(some):
+                break
+        changed: list[Message] = []
+        ordered = merge(*pieces, key=_uid)
+        while some := list(islice(ordered, AT_ONCE)):
+            changed += some
+            yield
+        return changed
+
+    def _vanished_steps(self, modseq: int) -> Steps[Sequence[int]]:
         vanished = UidRuns()
         if 0 < modseq < self._forgotten:
-            last = 0
-            for uid in self.messages:
-                vanished.add(last + 1, uid - 1)
-                last = uid
-            vanished.add(last + 1, self.uid_next - 1)
+            last, uid_next = 0, self.uid_next
+            there = array("I", self.messages)
+            for start in range(0, len(there), AT_ONCE):
+                yield
+                for uid in there[start : start + AT_ONCE]:
+                    vanished.add(last + 1, uid - 1)
+                    last = uid
+            vanished.add(last + 1, uid_next - 1)
         elif modseq > 0:
             latest = takewhile(lambda each: each[0] > modseq, reversed(self._vanished))
-            for first, last in sorted(run for _, runs in latest for run in runs):
-                vanished.add(first, last)
+            runs = sorted([run for _, some in latest for run in some])
+            for start in range(0, len(runs), AT_ONCE):
+                if start:
+                    yield
+                for first, last in runs[start : start + AT_ONCE]:
+                    vanished.add(first, last)
         return vanished
 
     def claim_recent(self) -> int:
@@ -237,6 +281,10 @@ class State:
             self._unseen += sign
         if DELETED in message.flags:
             self._marked_deleted += sign
+
+
+def _uid(message: Message) -> int:
+    return message.info.uid
 
 
 def _runs(uids: Sequence[int]) -> list[tuple[int, int]]:

@@ -67,6 +67,14 @@ class Usage:
         ):
             raise full()
 
+    def check_growth(self, octets: int) -> None:
+        """Check whether a message may become larger by ``octets``, which may be less than 0.
+
+        :raises OverQuota: it may not.
+        """
+        if octets > 0 and (self.octets + octets > self._storage or self.messages > self._messages):
+            raise full()
+
     def quota(self, mailboxes: int) -> Quota:
         """See `IQuota.quota`."""
         return quota((self.octets, self._storage), (self.messages, self._messages), mailboxes)

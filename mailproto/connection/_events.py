@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from itertools import islice
-from typing import Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -76,9 +76,11 @@ class EventConnection(Connection, Generic[EventT]):
         self._running: Deferred[None] | None = None
         self._reading = True
         self._waiting: list[Deferred[None]] = []
+        self._while_open: dict[Deferred[Any], None] = {}
         self._has_received = False
         self._had_event = False
         self._peer_has_closed = False  # the client has closed its side
+        self._asked_for_peer = 0.0  # when `is_still_there` was called
         self._octets_after_end = 0  # octets received after our last reply
         self._end_reason = ""
         self._end_after_refusal: tuple[bytes, str] | None = None
@@ -114,6 +116,13 @@ class EventConnection(Connection, Generic[EventT]):
 
         :param command: the command that did, or ""; then it was something else, such as a timer.
         :param cpu_seconds: for how much of this the reactor's thread used a processor.
+        """
+
+    def is_still_there(self) -> None:
+        """The client has closed its side, and a handler works: it may wait for the answer, or have gone.
+
+        That is known only after something was sent; so this is called every second, for protocols that can
+        send something that changes nothing.
         """
 
     @property
@@ -154,6 +163,8 @@ class EventConnection(Connection, Generic[EventT]):
             turn: Deferred[None] = Deferred()
             self._line.wait(partial(turn.callback, None), is_signed_in=self.is_signed_in)
             await turn
+            if self._peer_has_closed and self.is_open:
+                self._ask_for_peer()
         if not self.is_open:
             raise ConnectionOver
 
@@ -174,6 +185,23 @@ class EventConnection(Connection, Generic[EventT]):
             await turn
         if not self.is_open:
             raise ConnectionOver
+
+    async def while_open(self, waiting: Deferred[T]) -> T:
+        """The result of ``waiting``, which is cancelled if the connection ends before.
+
+        :raises ConnectionOver: it has ended.
+        """
+        self._while_open[waiting] = None
+        try:
+            if not self.is_open:
+                waiting.cancel()
+            return await waiting
+        except CancelledError:
+            if self.is_open:
+                raise
+            raise ConnectionOver from None
+        finally:
+            del self._while_open[waiting]
 
     async def in_batches(self, items: Iterable[T], size: int = 100) -> AsyncIterator[list[T]]:
         """Lists of at most ``size`` items, with `breathe` after each.
@@ -419,9 +447,16 @@ class EventConnection(Connection, Generic[EventT]):
         if self._may_go_on() and not self._pumping:
             self._pump()
 
+    def _ask_for_peer(self) -> None:
+        now = self.clock.seconds()
+        if now - self._asked_for_peer >= _ASK_FOR_PEER:
+            self._asked_for_peer = now
+            self.is_still_there()
+
     def readConnectionLost(self) -> None:
         """The client has closed its side, and may wait for replies (`IHalfCloseableProtocol`)."""
         self._peer_has_closed = True
+        self._asked_for_peer = self.clock.seconds()
         if self._running is None:
             self.in_context(self._pump)
 
@@ -441,6 +476,10 @@ class EventConnection(Connection, Generic[EventT]):
         if self._running is None and not self._pumping and not self._ending:
             self._pump()
 
+    def _stop_waiting(self) -> None:
+        for waiting in list(self._while_open):
+            waiting.cancel()
+
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
@@ -449,6 +488,9 @@ class EventConnection(Connection, Generic[EventT]):
 
 _MAX_OCTETS_AFTER_END = 1 << 20
 """Octets that a client may send after our last reply, so that it can still read that reply."""
+
+_ASK_FOR_PEER = 1.0
+"""Seconds after which a client that has closed its side is asked for a sign of life, and again."""
 
 _REPLIES_AT_ONCE = 64
 """Replies that are collected; with `OCTETS_AT_ONCE` this bounds the memory that pipelining can use."""

@@ -12,14 +12,23 @@ from twisted.internet.protocol import Factory
 from mailproto._arguments import check_bool, check_type, wrong_type
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_server_tls
+from mailproto.connection._handshake import Handshakes
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
+from mailproto.errors import MailError
 from mailproto.maillog import MailLog
 from mailproto.observing import ObserverOrMore, Observers, TurnedAway
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
+
+
+class TooManySessions(MailError):
+    """An account has as many connections as it may have (RFC 5530 3 LIMIT, RFC 3206 4 SYS/TEMP)."""
+
+    imap, pop3 = "LIMIT", "SYS/TEMP"
+    default_text = "Too many connections of this account"
 
 
 class ServerFactory(Factory):
@@ -79,6 +88,8 @@ class ServerFactory(Factory):
         self.connections: set[ServerConnection[Any]] = set()
         self.stalls = 0
         self._peers: dict[str, int] = {}
+        self._accounts: dict[str, int] = {}
+        self._handshakes = Handshakes[ServerConnection[Any]](self.clock, self.limits.handshakes)
         # Weak, because a handler may wait for something that never comes: then it goes with its connection.
         self._unfinished: WeakKeyDictionary[ServerConnection[Any], int] = WeakKeyDictionary()
         self._is_over = False
@@ -115,16 +126,38 @@ class ServerFactory(Factory):
         self.connections.add(connection)
         return True
 
+    def admit_handshake(self, connection: ServerConnection[Any]) -> bool:
+        """Count a connection whose TLS handshake begins; False if there are too many."""
+        return self._handshakes.add(connection)
+
+    def admit_account(self, connection: ServerConnection[Any], account: str) -> None:
+        """Count a connection that signs in.
+
+        :raises TooManySessions: there are too many of this account.
+        """
+        number = self._accounts.get(account, 0)
+        most = self.limits.sessions_of_account(is_near=connection.peer.is_near)
+        if number >= most:
+            raise TooManySessions(detail=f"{account} has {number} connections")
+        self._accounts[account] = number + 1
+        connection.signed_in_as = account
+
+    def forget_account(self, connection: ServerConnection[Any]) -> None:
+        """Stop counting a connection for its account, if it is counted."""
+        account, connection.signed_in_as = connection.signed_in_as, None
+        if account is not None:
+            _count_less(self._accounts, account)
+
     def forget(self, connection: ServerConnection[Any]) -> None:
         """Stop counting a connection."""
         if connection not in self.connections:
             return
         self.connections.discard(connection)
+        self._handshakes.forget(connection)
+        self.forget_account(connection)
         network = connection.counted_as
         if network is not None:
-            self._peers[network] -= 1
-            if not self._peers[network]:
-                del self._peers[network]
+            _count_less(self._peers, network)
         self._look_if_all_gone()
 
     def unfinished(self, connection: ServerConnection[Any]) -> Callable[[object], None]:
@@ -177,3 +210,9 @@ class ServerFactory(Factory):
             connection.give_up_calls()
         self._is_over = True  # what begins now, such as the end of a session, is not waited for
         self._look_if_all_gone()
+
+
+def _count_less(counts: dict[str, int], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

@@ -38,6 +38,8 @@ class Limits:
     :ivar proxy_header: octets of such a header after its fixed part, in version 2.  (Version 1 itself
         allows 107.)
     :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
+    :ivar handshakes: TLS handshakes that are under way at the same time; each takes 60 KB.  One more takes
+        the place of the one that began first, if that has had 5 seconds; or else it is turned away.
     :ivar failure_delay: a failed login is answered a whole number of these seconds after its check began
         (`mailproto.auth.sasl.SASLServer`); 0 to answer at once.
     :raises TypeError, ValueError: a limit is of the wrong type, negative, infinite or NaN; or it is 0, and no
@@ -45,7 +47,7 @@ class Limits:
     """
 
     ABOVE_0: ClassVar[frozenset[str]] = frozenset(
-        {"first_command", "idle", "login", "proxy_timeout", "handshake"}
+        {"first_command", "idle", "login", "proxy_timeout", "handshake", "handshakes"}
     )
     """The fields that may not be 0."""
 
@@ -59,11 +61,16 @@ class Limits:
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
     handshake: float = 30
+    handshakes: int = 500
     failure_delay: float = FAILURE_DELAY
 
     def __post_init__(self) -> None:
         """Check all numbers, also those of subclasses."""
         check_fields(self)
+
+    def sessions_of_account(self, *, is_near: bool) -> float:
+        """How many connections may have signed in to one account; some protocols have such a limit."""
+        return math.inf
 
     def connections_of_peer(self, *, is_near: bool) -> float:
         """The value of ``connections_per_peer`` for a client that `Peer.is_near`, or elsewhere."""

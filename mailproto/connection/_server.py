@@ -58,6 +58,7 @@ class ServerConnection(EventConnection[EventT]):
 
     :ivar counted_as: the client network for which the factory counts this connection; None if it is not
         counted.
+    :ivar signed_in_as: the account for which the factory counts this connection (`admit_account`); or None.
     :ivar observer: is told of what happens (`mailproto.observing`).
     :ivar number: of this connection, in this process.
     :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
@@ -72,6 +73,7 @@ class ServerConnection(EventConnection[EventT]):
         super().__init__(factory.clock, factory.limits)
         self.factory = factory
         self.counted_as: str | None = None
+        self.signed_in_as: str | None = None
         self.is_spoken_for = False
         self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._handshake: Handshake | None = None
@@ -255,8 +257,9 @@ class ServerConnection(EventConnection[EventT]):
             self._end_for(CloseReason.TALKED_AHEAD)
             self.observer.refused(Refusal(self.client, CloseReason.TALKED_AHEAD.value))
             return False
+        if not self._begin_handshake():
+            return False
         self._unsent.append(go_ahead)
-        self._begin_handshake()
         self._begin_tls(cast(ServerTLSContext, self.factory.tls), received)
         return True
 
@@ -293,9 +296,8 @@ class ServerConnection(EventConnection[EventT]):
         elif self.factory.admit(self):
             self.observer.connected(Connected(self.client))
             self._set_timer(min(self.limits.first_command, self._login_left(self._began)))
-            if self.is_encrypted:
-                self._begin_handshake()
-            self._begin_greeting()
+            if not self.is_encrypted or self._begin_handshake():
+                self._begin_greeting()
         else:
             self._end_for(CloseReason.CROWDED)
 
@@ -335,9 +337,25 @@ class ServerConnection(EventConnection[EventT]):
         """Seconds for which the client may be silent in the current state."""
         return self.limits.idle if self._had_event else self.limits.first_command
 
-    def _begin_handshake(self) -> None:
+    def _begin_handshake(self) -> bool:
+        """A TLS handshake begins; False if there are too many, and the connection ends."""
+        if not self.factory.admit_handshake(self):
+            self.observer.turned_away(TurnedAway(self.client, "too many TLS handshakes"))
+            self._abort_for(CloseReason.CROWDED.value)
+            return False
         self._handshake = Handshake(self.transport, self.clock, self.limits.handshake)
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
+        return True
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """Whether there is a TLS handshake that is not done."""
+        return self._handshake_left() is not None
+
+    def give_up_handshake(self) -> None:
+        """The TLS handshake has taken too long: nothing can be said to the client."""
+        self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
+        self._abort_for("no TLS")
 
     def _handshake_left(self) -> float | None:
         """Seconds that are left for the TLS handshake; None if there is none in progress."""
@@ -382,8 +400,7 @@ class ServerConnection(EventConnection[EventT]):
                 if self._ending:
                     return
         if handshake_left is not None and handshake_left <= 0:
-            self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
-            self._abort_for("no TLS")
+            self.give_up_handshake()
             return
         left = self._progress + self.idle_limit() - now
         if self._running is not None and self._writable:
@@ -457,6 +474,7 @@ class ServerConnection(EventConnection[EventT]):
         for call in self._calls:
             call.watch(self.clock)
         self._wake()
+        self._stop_waiting()
         # If we had begun to close the connection, it does not matter how the client closes it.
         end_reason = self._end_reason or _how_lost(reason)
         seconds = self.clock.seconds() - self._began

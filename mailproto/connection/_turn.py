@@ -32,6 +32,9 @@ __all__ = ["Turn", "turn_of"]
 MOST = 64
 """Connections that are served before the reactor does its other work."""
 
+_SLOW = 0.0005
+"""Seconds that a connection took when it was served, after which it comes behind those that wait."""
+
 _HAS_EPOLL = hasattr(select, "epoll")
 if _HAS_EPOLL:
     _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
@@ -53,8 +56,10 @@ class Turn:
         self._selectables: dict[int, Any] = {}
         self._masks: dict[int, int] = {}
         self.at_end: list[Callable[[], None]] = []
+        self._half_closed: set[int] = set()  # those whose clients have closed their side
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
         self._left: list[int] = []  # the descriptors for which there was no time in the last turn
+        self._slow: set[int] = set()  # those that have taken long since there was time for all
         self._line = line_of(reactor)
         self.is_running = False
 
@@ -100,9 +105,13 @@ class Turn:
                     self._guard(self._disconnect, selectable, why, True)
             if line.now == now:  # the connection has not looked at the clock
                 line.now = seconds()
+            if line.now - now > _SLOW:
+                self._slow.add(fd)
             now = line.now
         line.now = 0.0
         line.input_waits = bool(self._left)
+        if not self._left and self._slow:
+            self._slow.clear()
         unsent, self.at_end = self.at_end, []
         for send in unsent:
             try:
@@ -150,6 +159,7 @@ class Turn:
     def removeAll(self) -> list[Any]:
         """`IReactorFDSet`."""
         selectables = list(self._selectables.values())
+        self._half_closed.clear()
         for selectable in selectables:
             self._ignore(selectable, _IN | _OUT)
         return selectables
@@ -165,12 +175,22 @@ class Turn:
     # -- in between
 
     def _ready(self) -> list[tuple[int, int]]:
-        """Descriptors and what they are ready for: first those for which there was no time."""
+        """Descriptors and what they are ready for: first those for which there was no time.
+
+        Those that have become ready since come in between, if they have not been slow: a single command
+        need not wait for all of fifty large ones.
+        """
         left, self._left = self._left, []
         # One of these may have been closed or paused; if the number is another connection's now, reading
         # finds nothing.
         ready = [(fd, _IN) for fd in left if self._masks.get(fd, 0) & _IN]
-        return ready or self._epoll.poll(0, MOST)
+        if not ready:
+            return self._epoll.poll(0, MOST)
+        waiting = self._slow.union(left)
+        new = [each for each in self._epoll.poll(0, MOST + len(ready)) if each[0] not in waiting]
+        for at, each in enumerate(new):
+            ready.insert(2 * at, each)
+        return ready
 
     def _watch(self, fd: int, selectable: Any, mask: int) -> None:
         if fd not in self._masks:
@@ -191,9 +211,10 @@ class Turn:
         if mask is None:
             return
         left = mask & ~events
-        if left:
+        if left or (fd in self._half_closed and not selectable.disconnected):
             self._watch(fd, selectable, left)
             return
+        self._half_closed.discard(fd)
         del self._masks[fd], self._selectables[fd]
         try:
             self._epoll.unregister(fd)
@@ -242,8 +263,11 @@ class Turn:
     def _disconnect(self, selectable: Any, why: BaseException, reading: bool) -> None:
         """As Twisted's reactors do (``_disconnectSelectable``)."""
         self.removeReader(selectable)
-        reason = Failure(why)
+        reason, fd = Failure(why), selectable.fileno()
         if reading and isinstance(why, ConnectionDone) and IHalfCloseableDescriptor.providedBy(selectable):
+            if fd >= 0:
+                self._half_closed.add(fd)
+                self._watch(fd, selectable, self._masks.get(fd, 0))  # the kernel tells us of a reset
             selectable.readConnectionLost(reason)
         else:
             self.removeWriter(selectable)

@@ -9,8 +9,9 @@ A `KeyFolder` has the keys of domains, an RSA and an Ed25519 key for each, and `
 ``mailproto dkim keygen`` makes keys, and shows what the DNS must say.
 """
 
+from mailproto.dkim._again import signed_again
 from mailproto.dkim._folder import KeyFolder
 from mailproto.dkim._keys import SigningKey
 from mailproto.dkim._signatures import author_domain, signatures
 
-__all__ = ["KeyFolder", "SigningKey", "author_domain", "signatures"]
+__all__ = ["KeyFolder", "SigningKey", "author_domain", "signatures", "signed_again"]

@@ -76,6 +76,18 @@ class KeyFolder:
         chosen = _chosen(folder)
         return _keys_of(folder, chosen) if chosen else {}
 
+    def of_selector(self, domain: str, selector: str) -> Mapping[str, SigningKey]:
+        """The keys that were made for a selector, whether they still sign or not; none if there are none.
+
+        :param selector: that of one of them.
+        :raises OSError, ValueError: as `find`.
+        """
+        selector = selector.removesuffix(_SUFFIXES["ed25519-sha256"])
+        found = self.find(domain)
+        if selector not in found and not domain_fault(domain) and _SELECTOR.fullmatch(selector):
+            found = _keys_of(self._path / canonical_domain(domain), selector)
+        return found if selector in found else {}
+
     def domains(self) -> list[str]:
         """The domains that have keys, sorted.
 

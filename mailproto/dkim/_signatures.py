@@ -13,7 +13,9 @@ from mailproto.dkim._keys import SigningKey
 from mailproto.domains import canonical_domain, domain_fault
 from mailproto.message import HEADER_LIMIT, STRUCTURED_LIMIT, header_fields, parse_addresses
 
-__all__ = ["author_domain", "signatures"]
+__all__ = ["FIELD", "author_domain", "signatures"]
+
+FIELD = b"DKIM-Signature"
 
 _OVERSIGNED = (b"from", b"subject", b"date", b"to")
 """Fields of which nobody can add another one without breaking the signature (8.15)."""
@@ -78,8 +80,8 @@ def signatures(
     Large messages are read in pieces.  It takes some 5 ms for each megaoctet, and 0.7 ms for an RSA key, so
     call it in a thread.
 
-    :param content: with CRLF line ends; a message that is changed on the way, such as by conversion to 7
-        bits, is no longer signed.
+    :param content: with CRLF line ends; a message that is changed on the way is no longer signed.  What the
+        relay converts to 7 bits, it signs again.
     :param domain: that signs: that of the author.
     :param keys: by their selectors.
     :param now: seconds since the epoch, for the time of the signatures; None for the current time.
@@ -107,8 +109,8 @@ def signatures(
             _folded_names(names),
             digest,
         )
-        signed = key.sign(header + relaxed_field(b"DKIM-Signature", unsigned))
-        made.append(b"DKIM-Signature:" + unsigned + _folded(base64.b64encode(signed)) + b"\r\n")
+        signed = key.sign(header + relaxed_field(FIELD, unsigned))
+        made.append(FIELD + b":" + unsigned + _folded(base64.b64encode(signed)) + b"\r\n")
     return b"".join(made)
 
 

@@ -9,6 +9,7 @@ of the standard commands are in `mailproto.imap.wire.grammars`.
 """
 
 from mailproto.imap.server._conditions import Column, Condition, Content, Cost
+from mailproto.imap.server._errors import RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import CORE, LITERAL_MINUS, STANDARD
 from mailproto.imap.server._matching import Search, SearchKeys
@@ -53,6 +54,7 @@ __all__ = [
     "ListSelection",
     "PerServer",
     "PerSession",
+    "RefusedWithCode",
     "Search",
     "SearchFound",
     "SearchKeys",

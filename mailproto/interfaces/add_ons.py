@@ -5,15 +5,21 @@ CAPABILITY says is true before anybody signs in.  Where a method takes a mailbox
 `IAccount.open` takes it.
 """
 
+from mailproto.interfaces._access_control import IAccessControl
+from mailproto.interfaces._access_keys import IAccessKeys
 from mailproto.interfaces._annotations import IAnnotations
 from mailproto.interfaces._mailbox_changes import IMailboxChanges
 from mailproto.interfaces._quotas import IQuota, IQuotas
+from mailproto.interfaces._replacing import IReplacing
 from mailproto.interfaces._save_dates import ISaveDates
 
 __all__ = [
+    "IAccessControl",
+    "IAccessKeys",
     "IAnnotations",
     "IMailboxChanges",
     "IQuota",
     "IQuotas",
+    "IReplacing",
     "ISaveDates",
 ]

@@ -11,6 +11,7 @@ from twisted.logger import LogLevel
 
 from mailproto.errors import Unavailable
 from mailproto.maillog._lines import Fields, emit, emit_taken
+from mailproto.maillog._sparing import Sparing
 from mailproto.model import Address, QueueState
 from mailproto.observing import (
     Accepted,
@@ -31,17 +32,20 @@ from mailproto.observing import (
     Unreached,
 )
 
-__all__ = ["MAX_REFUSALS", "STALLS_EVERY", "MailLog", "observer_of"]
+__all__ = ["LINES_A_MINUTE", "MAX_REFUSALS", "MailLog", "observer_of"]
 
 MAX_REFUSALS: Final = 1000
 """The most refusals of one connection that are logged until it delivers mail; further ones are only
 counted."""
 
-STALLS_EVERY: Final = 60
-"""Seconds from one line about stalls of a protocol's command to the next one."""
+LINES_A_MINUTE: Final = 600
+"""The most lines about refusals of one client, by its network, that are written in a minute."""
 
 _MAX_KINDS: Final = 200
 """The most kinds of stalls that are known, because clients choose the names of unknown commands."""
+
+_MAX_NETWORKS: Final = 10_000
+"""The most networks whose lines are counted."""
 
 _MAX_LISTED: Final = 10
 """The most recipients in a message's own line; with several recipients, each also has its own line."""
@@ -76,15 +80,8 @@ class _Refusals:
         self.left = MAX_REFUSALS
 
 
-class _Stalls:
-    """When the latest stall of one kind was logged, and how many have come since then."""
-
-    __slots__ = ("logged", "unlogged")
-
-    def __init__(self, logged: float) -> None:
-        self.logged = logged
-        self.unlogged = 0
-
+_REFUSED: Final = frozenset({"refused", "unlogged", "errors"})
+"""The counts of a connection that has got nothing done."""
 
 _REFUSALS: Final = object()
 """The key of a connection's `_Refusals` in `Client.notes`."""
@@ -104,7 +101,8 @@ class MailLog(Observer):
     def __init__(self, clock: object = None) -> None:
         self._reactor: Any = clock if hasattr(clock, "running") else None
         self._seconds: Callable[[], float] = getattr(clock, "seconds", monotonic)
-        self._stalls: dict[tuple[str, str], _Stalls] = {}
+        self._stalls = Sparing[tuple[str, str]](1, _MAX_KINDS)
+        self._refusals = Sparing[str](LINES_A_MINUTE, _MAX_NETWORKS)
 
     def accepted(self, event: Accepted) -> None:
         """Log ``taken``.  With one recipient, this line also has the recipient's outcome."""
@@ -154,14 +152,16 @@ class MailLog(Observer):
         """Log ``refused``, ``deferred`` if the client is asked to try again; or ``failed``."""
         client = event.client
         if event.envelope is not None:
+            if not self._may_log(client):
+                return
             message = (client, event.envelope, event.outcomes, event.size, event.message_id)
             _log_message(Accepted(*message), time(), event)
         elif event.command and client.protocol in _IN_WORDS:
             # Most refusals are the client's everyday business, such as a mailbox that does not exist.
-            if event.detail and _may_log(client):
+            if event.detail and self._may_log(client):
                 fields = {"command": event.command, "reply": event.reply, "detail": event.detail}
                 _emit(_level_of(event.is_fault), "failed", client, fields)
-        elif _may_log(client):
+        elif self._may_log(client):
             fields = {"command": event.command}
             if event.sender is not None:
                 fields["sender"] = f"<{event.sender}>"
@@ -172,22 +172,17 @@ class MailLog(Observer):
             _emit(_level(event.enhanced), kind, client, fields)
 
     def stalled(self, event: Stalled) -> None:
-        """Log ``stalled``, once in `STALLS_EVERY` seconds for each protocol and command."""
+        """Log ``stalled``, once a minute for each protocol and command."""
         now = self._seconds()
         kind = (event.client.protocol, event.command)
-        stalls = self._stalls.get(kind)
-        if stalls is not None and 0 <= now - stalls.logged < STALLS_EVERY:
-            stalls.unlogged += 1
+        self._tell_unlogged(now)
+        if not self._stalls.may_write(kind, now):
             return
         fields: Fields = {
             "command": event.command,
             "ms": round(event.seconds * 1000),
             "cpu_ms": f"{event.cpu_seconds * 1000:.0f}",
-            "unlogged": "" if stalls is None or not stalls.unlogged else stalls.unlogged,
         }
-        if stalls is None and len(self._stalls) >= _MAX_KINDS:
-            del self._stalls[next(iter(self._stalls))]
-        self._stalls[kind] = _Stalls(now)
         _emit(LogLevel.warn, "stalled", event.client, fields)
 
     def expanded(self, event: Expanded) -> None:
@@ -230,7 +225,8 @@ class MailLog(Observer):
 
     def turned_away(self, event: TurnedAway) -> None:
         """Log ``turned-away``."""
-        _emit(LogLevel.warn, "turned-away", event.client, {"reason": event.reason})
+        if self._has_room(event.client):
+            _emit(LogLevel.warn, "turned-away", event.client, {"reason": event.reason})
 
     def signed_in(self, event: SignedIn) -> None:
         """Log ``signed-in``."""
@@ -239,7 +235,7 @@ class MailLog(Observer):
 
     def sign_in_refused(self, event: SignInRefused) -> None:
         """Log ``sign-in-failed``."""
-        if not _may_log(event.client):
+        if not self._may_log(event.client):
             return
         error = event.error
         fields = {"mechanism": event.mechanism, "name": event.name, "detail": error.detail or error.text}
@@ -254,8 +250,36 @@ class MailLog(Observer):
         if refusals.unlogged:
             counted["unlogged"] = refusals.unlogged
         level = LogLevel.info if counted or event.client.account else LogLevel.debug
+        is_stranger = counted and counted.keys() <= _REFUSED and not event.client.account
+        if is_stranger and not self._has_room(event.client):
+            return
         fields: Fields = {"reason": event.reason, "seconds": round(event.seconds, 1), **counted}
         _emit(level, "ended", event.client, fields)
+
+    def _may_log(self, client: Client) -> bool:
+        """Count a refusal; returns whether to log it."""
+        refusals = _refusals(client)
+        refusals.number += 1
+        if not refusals.left or not self._has_room(client):
+            refusals.unlogged += 1
+            return False
+        refusals.left -= 1
+        return True
+
+    def _has_room(self, client: Client) -> bool:
+        """Count a line about a client that got nothing done; returns whether to write it."""
+        network = client.network
+        now = self._seconds()
+        self._tell_unlogged(now)
+        return not network or self._refusals.may_write(network, now)
+
+    def _tell_unlogged(self, now: float) -> None:
+        """Log ``unlogged`` for what was left out, once its minute is over."""
+        for network, lines in self._refusals.over(now):
+            _emit(LogLevel.warn, "unlogged", None, {"network": network, "lines": lines})
+        for (protocol, command), lines in self._stalls.over(now):
+            fields: Fields = {"protocol": protocol, "command": command, "lines": lines}
+            _emit(LogLevel.warn, "unlogged", None, fields)
 
 
 _ALONE = Observers([MailLog()])
@@ -348,14 +372,3 @@ def _refusals(client: Client) -> _Refusals:
     if refusals is None:
         refusals = client.notes[_REFUSALS] = _Refusals()
     return cast(_Refusals, refusals)
-
-
-def _may_log(client: Client) -> bool:
-    """Count a refusal; returns whether to log it."""
-    refusals = _refusals(client)
-    refusals.number += 1
-    if not refusals.left:
-        refusals.unlogged += 1
-        return False
-    refusals.left -= 1
-    return True

@@ -32,7 +32,7 @@ def envelope_steps(fields: Fields, size: int) -> Steps[bytes]:
     if size <= SHOWN_TEXT_LIMIT and (size <= _FEW or _are_few(fields)):
         from_ = _addresses(get(b"from"), b"NIL")
         rendered = _rendered(
-            fields,
+            (*_texts(fields), _ids(get(b"in-reply-to")), _ids(get(b"message-id"))),
             from_,
             _addresses(get(b"sender"), from_),
             _addresses(get(b"reply-to"), from_),
@@ -42,10 +42,13 @@ def envelope_steps(fields: Fields, size: int) -> Steps[bytes]:
         )
         if len(rendered) <= ENVELOPE_LIMIT:
             return rendered
-    lists = _Lists(ENVELOPE_LIMIT - len(_rendered(fields, *[b"NIL"] * 6)))
+    answered = _ids(get(b"in-reply-to"))
+    yield
+    texts = *_texts(fields), answered, _ids(get(b"message-id"))
+    lists = _Lists(ENVELOPE_LIMIT - len(_rendered(texts, *[b"NIL"] * 6)))
     from_ = yield from lists.render(get(b"from"), b"NIL")
     return _rendered(
-        fields,
+        texts,
         from_,
         (yield from lists.render(get(b"sender"), from_)),
         (yield from lists.render(get(b"reply-to"), from_)),
@@ -68,21 +71,33 @@ def _are_few(fields: Fields) -> bool:
     return octets <= _FEW
 
 
-def _rendered(
-    fields: Fields, from_: bytes, sender: bytes, reply_to: bytes, to: bytes, cc: bytes, bcc: bytes
-) -> bytes:
+def _texts(fields: Fields) -> tuple[bytes, bytes]:
+    """The date and the subject."""
     get = fields.get
+    return nstring_unfolded(_last(get(b"date"))), nstring_text(_last(get(b"subject")))
+
+
+def _rendered(
+    texts: tuple[bytes, bytes, bytes, bytes],
+    from_: bytes,
+    sender: bytes,
+    reply_to: bytes,
+    to: bytes,
+    cc: bytes,
+    bcc: bytes,
+) -> bytes:
+    date, subject, answered, message_id = texts
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        nstring_unfolded(_last(get(b"date"))),
-        nstring_text(_last(get(b"subject"))),
+        date,
+        subject,
         from_,
         sender,
         reply_to,
         to,
         cc,
         bcc,
-        _ids(get(b"in-reply-to")),
-        _ids(get(b"message-id")),
+        answered,
+        message_id,
     )
 
 

@@ -103,6 +103,8 @@ def _clean(found: bytes) -> bytes:
     if not _has_blanks(found):
         return found
     found = without_comments(unfold(found), b"")
+    if not _has_blanks(found):
+        return found
     return _blanks_in_id(lambda match: match[1] or match[2] + match[3] or b" ", found).strip(b" ")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from mailproto.content import Octets
-from mailproto.message._addresses import ADDRESS_FIELD_LIMIT, parse_addresses
+from mailproto.message._addresses import ADDRESS_FIELD_LIMIT, address_steps
 from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._dates import parse_date
 from mailproto.message._encoded_words import decode_header
@@ -135,7 +135,7 @@ class Searchable:
         for value in self._raw(name)[:REPEATS_LIMIT]:
             value = value[: min(left, FIELD_LIMIT)]
             left -= len(value)
-            for shown, _, local, host in parse_addresses(value):
+            for shown, _, local, host in (yield from address_steps(value)):
                 if shown:
                     mapped.append(_with_single_blanks(searched_text(decode_header(shown))))
                 if local:

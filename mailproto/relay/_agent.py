@@ -11,9 +11,11 @@ from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_call, check_line, check_methods, check_type, folder_of
 from mailproto._twisted_arguments import check_clock, check_contract
+from mailproto.dkim import KeyFolder
 from mailproto.interfaces import IQueue
 from mailproto.maillog import MailLog
 from mailproto.observing import ObserverOrMore, Observers
+from mailproto.relay._conversion import Converter
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._found_ways import FoundWays
 from mailproto.relay._limits import RelayLimits
@@ -52,6 +54,8 @@ class RelayAgent:
     :param observer: who is told of each attempt (`mailproto.observing`), besides the mail log.
     :param spool_folder: where large messages that have to be converted are put for a while; None for the
         system's folder of temporary files.
+    :param signing_keys: those of `QueueDelivery`, to sign again what has to be converted for a server; None
+        for no signatures.
     :param random: spreads the attempts.
     :param now: gives the seconds since the epoch.
     :raises TypeError, ValueError: an argument is not valid.
@@ -71,6 +75,7 @@ class RelayAgent:
         limits: RelayLimits | None = None,
         observer: ObserverOrMore | None = None,
         spool_folder: str | os.PathLike[str] | None = None,
+        signing_keys: KeyFolder | None = None,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
@@ -91,6 +96,7 @@ class RelayAgent:
             check_type("schedule", schedule, Schedule, "a Schedule or None")
         if limits is not None:
             check_type("limits", limits, RelayLimits, "a RelayLimits or None")
+        check_type("signing_keys", signing_keys, (KeyFolder, type(None)), "a KeyFolder or None")
         check_type("random", random, (Random, type(None)), "a random.Random or None")
         self._is_started = False
         self._worker = Worker(
@@ -102,7 +108,7 @@ class RelayAgent:
             schedule=schedule or Schedule(),
             limits=limits or RelayLimits(),
             observers=Observers([MailLog(reactor), *Observers(observer).observers]),
-            spool_folder=folder_of("spool_folder", spool_folder),
+            converter=Converter(reactor, folder_of("spool_folder", spool_folder), signing_keys),
             now=now,
             random=random or Random(),  # noqa: S311 - it only spreads attempts
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
@@ -14,9 +14,10 @@ from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.model import Outcome, Parameters
 from mailproto.printable import printable
-from mailproto.relay._connections import Connection, Unreachable
-from mailproto.relay._conversion import NotConvertible, converted, is_binary, may_need_conversion
+from mailproto.relay._connections import Connection, Unreachable, outcome_of_reply
+from mailproto.relay._conversion import NotConvertible, is_binary, may_need_conversion
 from mailproto.relay._destination import Destination, Held, Lane, LaneKey, Result
+from mailproto.relay._header_form import with_ascii_header
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.sending import Transmission
@@ -40,6 +41,9 @@ SLOW_OPENING = 5.0
 
 MOST_LOSSES = 2
 """How many new connections may be lost before any reply about a message, before that counts as an attempt."""
+
+
+_Send: TypeAlias = Callable[[Octets, Parameters], Deferred[list[Outcome]]]
 
 
 class _Sending:
@@ -159,7 +163,8 @@ class Carrier:
         prepared = self._dispatcher.prepare(held)
         if prepared is None:
             return None
-        content, parameters = prepared
+        original, parameters = prepared
+        content = with_ascii_header(original, client.capabilities, parameters)
         if not message.envelope.sender and "REQUIRETLS" in parameters and not _keeps_tls(client):
             parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
@@ -171,7 +176,9 @@ class Carrier:
 
         sending = _Sending(held, indexes)
         if may_need_conversion(client.capabilities, parameters):
-            sending.done = ensureDeferred(self._converted(held, content, parameters, send))
+            sending.done = ensureDeferred(self._converted(held, original, content, parameters, send))
+        elif content is not original:
+            sending.done = ensureDeferred(self._signed_again(original, content, parameters, send))
         else:
             sending.done = send(content, parameters)
         return sending
@@ -179,19 +186,21 @@ class Carrier:
     async def _converted(
         self,
         held: Held,
+        original: Octets,
         content: Octets,
         parameters: Parameters,
-        send: Callable[[Octets, Parameters], Deferred[list[Outcome]]],
+        send: _Send,
     ) -> list[Outcome]:
         """Send a message to a server that may not take it as it is.
 
+        :param original: as it was signed; ``content`` may have another header.
         :raises OSError, ValueError, MailError: it cannot be read, or its new form cannot be written.
         """
         if held.converted is None:
-            folder = self._dispatcher.folder
             try:
-                held.converted = await converted(
-                    self._clock, content, folder, is_binary=is_binary(parameters)
+                converter = self._dispatcher.converter
+                held.converted = await converter.convert(
+                    content, is_binary=is_binary(parameters), original=original
                 )
             except NotConvertible as error:
                 outcomes = await send(content, parameters)  # which does not send it, but says what is missing
@@ -200,6 +209,12 @@ class Carrier:
             return await send(content, parameters)
         others = {keyword: value for keyword, value in parameters.items() if keyword != "BODY"}
         return await send(held.converted, others)
+
+    async def _signed_again(
+        self, original: Octets, content: Octets, parameters: Parameters, send: _Send
+    ) -> list[Outcome]:
+        """Send a message with another header.  :raises OSError, MailError: it cannot be read."""
+        return await send(await self._dispatcher.converter.sign_again(original, content), parameters)
 
     # -- what became of it
 
@@ -224,10 +239,11 @@ class Carrier:
         held, transmission = sending.held, sending.transmission
         connection.answered += 1
         for index, outcome in zip(sending.indexes, outcomes, strict=True):
-            result = connection.result(outcome)
+            result = connection.result(outcome_of_reply(outcome))
             # Without a reply the message did not go, because the server does not offer what it needs.
             held.results[index] = result if transmission.is_answered else result._replace(host="")
         refusal, error = transmission.refusal, transmission.error
+        refusal = None if refusal is None else outcome_of_reply(refusal)
         if error is not None:
             self._dispatcher.failed(self._destination, outcome_of(error), connection.host)
         elif refusal is not None and refusal.code < 500:

@@ -20,7 +20,7 @@ from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.sending import Transmission
 from mailproto.typing import ReactorTime
 
-__all__ = ["Connection", "Connections", "Unreachable", "Ways", "outcome_for"]
+__all__ = ["Connection", "Connections", "Unreachable", "Ways", "outcome_for", "outcome_of_reply"]
 
 DEAD_FOR = 60.0
 """Seconds for which a server that could not be used is tried only after all others of its domain; each
@@ -78,6 +78,17 @@ def outcome_of_opening(error: MailError) -> Outcome:
     if not isinstance(error, GreetingRefused) or outcome.code < 500 or outcome.code == NO_MAIL:
         return outcome
     return Outcome(451, f"4{outcome.enhanced[1:]}", outcome.text, outcome.detail)
+
+
+def outcome_of_reply(outcome: Outcome) -> Outcome:
+    """The outcome of a recipient because of a server's reply.
+
+    530 is temporary: it says that this server must use TLS (RFC 3207 4), or sign in (RFC 4954 6), which an
+    operator can mend; or TLS has failed just now, and was not used therefore.
+    """
+    if outcome.code != 530:
+        return outcome
+    return Outcome(451, "4.7.0", f"530 {outcome.enhanced} {outcome.text}", outcome.detail)
 
 
 class Unreachable(Exception):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+
+from mailproto._logger import PackageLogger
 from mailproto.content import Content, Octets
+from mailproto.dkim import KeyFolder, signed_again
 from mailproto.message import NotConvertible, Steps, finish, scan_steps, seven_bit_form_steps
 from mailproto.model import Parameters
 from mailproto.relay._turns import Turn
@@ -10,7 +17,7 @@ from mailproto.smtp.wire import Capabilities
 from mailproto.spool import SpoolFile
 from mailproto.typing import ReactorTime
 
-__all__ = ["IN_MEMORY", "NotConvertible", "converted", "in_lines", "is_binary", "may_need_conversion"]
+__all__ = ["IN_MEMORY", "Converter", "NotConvertible", "in_lines", "is_binary", "may_need_conversion"]
 
 IN_MEMORY = 1 << 18
 """Octets of a converted message that are kept in memory; the rest is in a file."""
@@ -34,7 +41,7 @@ def in_lines(content: Content, folder: str | None) -> Content:
     IMAP and POP3 send nothing else.  What is text in lines already stays as it is, with octets above 127.
     This blocks: call it in a thread.
 
-    :param folder: as for `converted`.
+    :param folder: as for `Converter`.
     :raises NotConvertible: there is no such form.
     :raises OSError, MailError: the message cannot be read, or the file cannot be written.
     """
@@ -63,25 +70,55 @@ def _line_ends(content: Content) -> int:
     return number
 
 
-async def converted(
-    clock: ReactorTime, content: Octets, folder: str | None, *, is_binary: bool
-) -> Content | None:
-    """The message with 7-bit octets only; None if it has no others.
+class Converter:
+    """Makes the forms of messages that servers without 8BITMIME or BINARYMIME take.
 
-    It is done in many turns of the reactor.  Messages with a DKIM signature are converted, too: the signature
-    does not fit any more, but without conversion nobody would get the message.
-
-    :param folder: where the file is made, if the message is long; None for the system's.
-    :param is_binary: whether bare CRs and LFs count as octets that have to be encoded.
-    :raises NotConvertible: there is no such form.
-    :raises OSError, MailError: the message cannot be read, or the file cannot be written.
+    :param folder: where the file is made, if a message is long; None for the system's.
+    :param keys: the keys of DKIM, or None.
     """
-    form = _Form(folder)
-    try:
-        await _in_turns(clock, _convert(Content.of(content), form, is_binary))
-        return form.content
-    finally:
-        form.close()
+
+    log = PackageLogger()
+
+    def __init__(self, reactor: ReactorTime, folder: str | None, keys: KeyFolder | None) -> None:
+        self._reactor = reactor
+        self._folder = folder
+        self._keys = keys
+
+    async def convert(self, content: Octets, *, is_binary: bool, original: Octets) -> Content | None:
+        """The message with 7-bit octets only; None if it has no others.
+
+        It is done in many turns of the reactor.  Signatures of DKIM do not fit any more, but without
+        conversion nobody would get the message; those of this server are made again.
+
+        :param is_binary: whether bare CRs and LFs count as octets that have to be encoded.
+        :param original: the message as it was signed.
+        :raises NotConvertible: there is no such form.
+        :raises OSError, MailError: the message cannot be read, or the file cannot be written.
+        """
+        form = _Form(self._folder)
+        try:
+            await _in_turns(self._reactor, _convert(Content.of(content), form, is_binary))
+            changed = content if form.content is None else form.content
+            if changed is original:
+                return None
+            return await self.sign_again(original, changed)
+        finally:
+            form.close()
+
+    async def sign_again(self, original: Octets, changed: Octets) -> Content:
+        """The changed message, with new signatures in place of this server's."""
+        before, after, reactor, keys = Content.of(original), Content.of(changed), self._reactor, self._keys
+        if keys is None or keys.is_missing:
+            return after
+        try:
+            if IReactorThreads.providedBy(reactor):
+                with_threads = cast("IReactorThreads", reactor)
+                pool = with_threads.getThreadPool()
+                return await deferToThreadPool(with_threads, pool, signed_again, before, after, keys)
+            return signed_again(before, after, keys)
+        except ValueError as error:  # of a key; the message can be read, because it was converted
+            self.log.error("A converted message is not signed again: {error}", error=error)
+            return after
 
 
 def _convert(content: Content, form: _Form, is_binary: bool) -> Steps[None]:

@@ -13,6 +13,7 @@ from mailproto.content import Octets
 from mailproto.model import Outcome, Parameters
 from mailproto.relay._carrier import Carrier
 from mailproto.relay._connections import Connections, Unreachable
+from mailproto.relay._conversion import Converter
 from mailproto.relay._destination import Destination, Held, Lane, Result
 from mailproto.relay._limits import RelayLimits
 from mailproto.typing import ReactorTime
@@ -48,7 +49,7 @@ class Dispatcher:
     A destination that wants a connection when there is none waits in a line; those that have one give it up
     after some messages then.
 
-    :ivar folder: for files of large messages that have to be converted; None for the system's.
+    :ivar converter: for messages that a server does not take as they are.
     """
 
     log = PackageLogger()
@@ -59,7 +60,7 @@ class Dispatcher:
         connections: Connections,
         limits: RelayLimits,
         office: Office,
-        folder: str | None = None,
+        converter: Converter,
     ) -> None:
         self.clock = clock
         self._limits = limits
@@ -72,7 +73,7 @@ class Dispatcher:
         self._is_to_serve = False
         self._stopped: Callable[[], None] | None = None
         self.connections = connections
-        self.folder = folder
+        self.converter = converter
 
     @property
     def is_crowded(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto._logger import PackageLogger
@@ -42,6 +42,8 @@ class Leases:
         self._held: dict[int, Held] = {}  # by token
         self._asked = 0  # messages that the queue is being asked for
         self._timer: IDelayedCall | None = None
+        self._looked_at = 0.0  # the system's time when renewal was last thought of
+        self._renewal = DeferredLock()
 
     @property
     def number(self) -> int:
@@ -75,10 +77,12 @@ class Leases:
 
         :raises Exception: what the queue raises.
         """
-        limits, now = self._limits, self._now()
+        limits = self._limits
         destination.is_leasing = True
         self._asked += messages
         try:
+            await self._keep()
+            now = self._now()
             leases = await settle(
                 self._queue.lease(
                     destination.name,
@@ -102,6 +106,7 @@ class Leases:
         taken: list[Held] = []
         turn = Turn(self._clock)
         if leases and self._timer is None:
+            self._looked_at = self._now()
             self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
         for lease in leases:
             held = self._held[lease.token] = Held(lease, destination, LaneKey(wanted_tls(lease.message)))
@@ -131,9 +136,27 @@ class Leases:
 
     # -- renewal
 
+    async def _keep(self) -> None:
+        """If the system's clock was set forward, or this process has stood still, renew what is held here.
+
+        Otherwise, it would be leased once more, and be sent twice.
+        """
+        late = self._limits.lease / 2  # all leases last longer than that after each look
+        self._looked_at = min(self._looked_at, self._now())
+        if self._now() - self._looked_at <= late and not self._renewal.locked:
+            return
+        await self._renewal.acquire()
+        try:
+            if self._held and self._now() - self._looked_at > late:
+                self._looked_at = self._now()
+                await self._renew([held for held in self._held.values() if not held.is_lost])
+        finally:
+            self._renewal.release()
+
     def _look(self) -> None:
         self._timer = None
         if self._held:
+            self._looked_at = self._now()
             self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
             soon = self._now() + self._limits.lease * 0.6
             old = [held for held in self._held.values() if held.lease.until <= soon and not held.is_lost]

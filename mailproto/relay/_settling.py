@@ -37,6 +37,10 @@ LONGEST_WAIT: Final = 60.0
 LAST_TRIES: Final = 10
 """How often they are brought once more while the agent stops: what was sent would be sent again otherwise."""
 
+QUIET: Final = 10.0
+"""Seconds between two lines about results that cannot be noted: there may be thousands, and the log may be on
+the disk that is full."""
+
 AT_ONCE: Final = 20
 """Recipients of the longest report that is written in the reactor's thread, in some 3 ms."""
 
@@ -64,6 +68,8 @@ class Settling:
         self._settled = settled
         self._waits: set[Deferred[None]] = set()
         self._is_stopping = False
+        self._untold = 0  # results that could not be noted since the last line about that
+        self._quiet_until = 0.0
 
     def settle(self, held: Held, decision: Decision, now: float) -> Deferred[None]:
         """Bring the results of a message into the queue; `settled` is called in the end, whatever happens."""
@@ -97,14 +103,26 @@ class Settling:
         except LeaseLost:
             self.log.warn("the lease of message {id} was lost: its results are not noted", id=id)
         except MailError as error:
-            self.log.error(
-                "the results of message {id} cannot be noted now: {error}", id=id, error=str(error)
-            )
+            self._complain(id, error)
             return False
         except Exception:
             self.log.failure("the results of message {id} cannot be noted now", id=id)
             return False
         return True
+
+    def _complain(self, id: str, error: MailError) -> None:
+        now = self._reactor.seconds()
+        if now < self._quiet_until:
+            self._untold += 1
+            return
+        more = f" ({self._untold} more attempts to note results failed since the last such line)"
+        self.log.error(
+            "the results of message {id} cannot be noted now: {error}{more}",
+            id=id,
+            error=str(error),
+            more=more if self._untold else "",
+        )
+        self._untold, self._quiet_until = 0, now + QUIET
 
     async def _reports(
         self, held: Held, statuses: Sequence[RecipientStatus], now: float

@@ -31,7 +31,7 @@ def tell(observers: Observers, held: Held, results: Sequence[RecipientResult], n
                 result.address,
                 result.tls,
                 recipient.attempts + result.is_attempt,
-                now - message.arrived,
+                max(now - message.arrived, 0.0),  # the system's clock may have been set back
                 decided.due,
             )
         )

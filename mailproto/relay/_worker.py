@@ -17,6 +17,7 @@ from mailproto.interfaces import IQueue
 from mailproto.model import Outcome, Parameters
 from mailproto.observing import Observers
 from mailproto.relay._connections import Connections, Unreachable, Ways
+from mailproto.relay._conversion import Converter
 from mailproto.relay._destination import Destination, Held, Result
 from mailproto.relay._dispatcher import Dispatcher
 from mailproto.relay._leases import Leases
@@ -65,7 +66,7 @@ class Worker:
         schedule: Schedule,
         limits: RelayLimits,
         observers: Observers,
-        spool_folder: str | None,
+        converter: Converter,
         now: Callable[[], float],
         random: Random,
     ) -> None:
@@ -77,7 +78,7 @@ class Worker:
         self._limits = limits
         self._observers = observers
         self._connections = Connections(reactor, ways, self._limits)
-        self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self, spool_folder)
+        self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self, converter)
         self._leases = Leases(reactor, queue, self._limits, now)
         self._settling = Settling(reactor, queue, hostname, prepare_report, self._settled)
         self._pausing = Pausing(

@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 
 from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
+from mailproto.dkim import KeyFolder
 from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.observing import Observers
 from mailproto.relay import QueueDelivery, RelayAgent, Routes
@@ -19,6 +20,7 @@ from mailproto.relay.limits import Schedule
 from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
+from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._grouping import group
 from mailproto.service._remembered_limits import SendLimits, remember_limits
 from mailproto.service._remembered_routes import remember_routes
@@ -185,6 +187,7 @@ class RelayService(Service):
             limits=settings.limits.relay,
             observer=self._observers,
             spool_folder=str(self._data.spool_folder),
+            signing_keys=KeyFolder(self._data.folder / DKIM_FOLDER),
         )
 
     async def _warn_of_the_queue(self, queue: IQueue) -> None:

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from twisted.internet.error import ReactorNotRunning
-from twisted.internet.interfaces import IReactorCore
+from twisted.internet.interfaces import IReactorCore, IReactorTime
 
 from mailproto._logger import PackageLogger
+from mailproto.service._allocator import give_memory_back
 from mailproto.service._collector import leave_out_what_stays
 from mailproto.service._daemon import DaemonStart
 from mailproto.service._setting_error import SettingError
@@ -47,7 +49,8 @@ class Reporter:
 class ProcessReporter(Reporter):
     """For a process of its own, which ends with status 1 and one line on standard error if the start fails.
 
-    Once the server is ready, the garbage collector leaves out what was there at the start.
+    Once the server is ready, the garbage collector leaves out what was there at the start, and free memory
+    goes back to the system.
 
     For a daemon, the parent process writes the line (`daemon`).
 
@@ -66,6 +69,7 @@ class ProcessReporter(Reporter):
     def ready(self, data: Path) -> None:
         """See `Reporter.ready`."""
         leave_out_what_stays()
+        give_memory_back(cast(IReactorTime, self._reactor))
         super().ready(data)
         self.daemon.succeeded()
 

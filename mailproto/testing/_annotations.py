@@ -26,35 +26,35 @@ BOTH = ["/private", "/shared"]
 class AnnotationConformance(StoreFixture):
     """Tests the annotations of mailboxes and of the server."""
 
-    async def all(self, mailbox: str) -> Mapping[str, bytes]:
+    async def annotations(self, mailbox: str) -> Mapping[str, bytes]:
         """All annotations of a mailbox."""
         found: Mapping[str, bytes] = await self.account.annotations(mailbox, BOTH, None)
         return found
 
-    async def test_contract(self) -> None:
+    async def test_annotations_have_their_contract(self) -> None:
         verifyObject(IAnnotations, self.account)
 
-    async def test_values_are_octets(self) -> None:
+    async def test_values_of_annotations_are_octets(self) -> None:
         values = {
             "/private/comment": bytes(range(256)),
             "/shared/comment": b"",
             "/private/vendor/x/y": b"\r\n",
         }
         await self.account.annotate("inbox", values)
-        self.assertEqual(await self.all(INBOX), values)
+        self.assertEqual(await self.annotations(INBOX), values)
         asked = ["/PRIVATE/Comment", "/shared/comment", "/shared/none", "/private/comment"]
         found = await self.account.annotations("INBOX", asked)
         self.assertEqual(found, {"/private/comment": bytes(range(256)), "/shared/comment": b""})
 
-    async def test_they_are_changed_and_removed(self) -> None:
+    async def test_annotations_are_changed_and_removed(self) -> None:
         await self.account.annotate(INBOX, {"/shared/a": b"1", "/Shared/B": b"2"})
         await self.account.annotate(INBOX, {"/SHARED/A": b"3", "/shared/b": None, "/shared/c": None})
-        self.assertEqual(await self.all(INBOX), {"/shared/a": b"3"})
+        self.assertEqual(await self.annotations(INBOX), {"/shared/a": b"3"})
         await self.account.annotate(INBOX, {})
         await self.account.annotate(INBOX, {"/shared/b": b"4", "/shared/a": None})
-        self.assertEqual(await self.all(INBOX), {"/shared/b": b"4"})
+        self.assertEqual(await self.annotations(INBOX), {"/shared/b": b"4"})
 
-    async def test_depth(self) -> None:
+    async def test_depth_of_annotations(self) -> None:
         names = ["/shared/a", "/shared/a/b", "/shared/a/b/c", "/shared/ab", "/private/a"]
         await self.account.annotate(INBOX, dict.fromkeys(names, b"x"))
         for asked, depth, expected in (
@@ -70,7 +70,7 @@ class AnnotationConformance(StoreFixture):
             found = await self.account.annotations(INBOX, [asked], depth)
             self.assertEqual(sorted(found), sorted(expected), (asked, depth))
 
-    async def test_names_that_cannot_be(self) -> None:
+    async def test_names_that_annotations_cannot_have(self) -> None:
         for name in (
             "comment",
             "/other/comment",
@@ -90,23 +90,23 @@ class AnnotationConformance(StoreFixture):
             await self.assert_raises(InvalidAnnotation, self.account.annotate(INBOX, changes))
         for name in BOTH:
             await self.assert_raises(InvalidAnnotation, self.account.annotate(INBOX, {name: b"x"}))
-        self.assertEqual(await self.all(INBOX), {})
+        self.assertEqual(await self.annotations(INBOX), {})
 
-    async def test_a_value_that_is_too_large(self) -> None:
+    async def test_an_annotation_that_is_too_large(self) -> None:
         changes = {"/shared/good": b"x", "/private/large": b"x" * (1 << 20)}
         error = await self.assert_raises(AnnotationTooLarge, self.account.annotate(INBOX, changes))
         word, _, most = error.imap.rpartition(" ")
         self.assertEqual(word, "METADATA MAXSIZE")
-        self.assertEqual(await self.all(INBOX), {})
+        self.assertEqual(await self.annotations(INBOX), {})
         await self.account.annotate(INBOX, {"/private/large": b"x" * int(most)})
 
-    async def test_those_of_the_server(self) -> None:
+    async def test_annotations_of_the_server(self) -> None:
         await self.account.annotate("", {"/private/filters/values/unread": b"UNSEEN"})
-        self.assertEqual(await self.all(""), {"/private/filters/values/unread": b"UNSEEN"})
-        self.assertEqual(await self.all(INBOX), {})
+        self.assertEqual(await self.annotations(""), {"/private/filters/values/unread": b"UNSEEN"})
+        self.assertEqual(await self.annotations(INBOX), {})
         await self.assert_raises(NoPermission, self.account.annotate("", {"/shared/comment": b"x"}))
 
-    async def test_mailboxes_that_are_not_there(self) -> None:
+    async def test_annotations_of_what_is_not_there(self) -> None:
         await self.assert_raises(NoSuchMailbox, self.account.annotate("none", {"/shared/a": b"x"}))
         await self.assert_raises(NoSuchMailbox, self.account.annotations("none", ["/shared/a"]))
         await self.store.directory.delete(ALICE)
@@ -114,7 +114,7 @@ class AnnotationConformance(StoreFixture):
             await self.assert_raises(NoSuchAccount, self.account.annotations(mailbox, ["/shared/a"]))
             await self.assert_raises(NoSuchAccount, self.account.annotate(mailbox, {"/private/a": b"x"}))
 
-    async def test_accounts_do_not_see_others(self) -> None:
+    async def test_annotations_of_others(self) -> None:
         await self.store.directory.add("bob@example.org", "")
         await self.account.annotate("", {"/private/a": b"x"})
         await self.account.annotate(INBOX, {"/private/a": b"x", "/shared/a": b"y"})
@@ -123,26 +123,26 @@ class AnnotationConformance(StoreFixture):
             self.assertEqual(await bob.annotations(mailbox, BOTH, None), {})
 
     @needs(Offer.NAMES)
-    async def test_they_follow_a_rename_and_go_with_their_mailbox(self) -> None:
+    async def test_annotations_follow_a_rename_and_go_with_their_mailbox(self) -> None:
         await self.account.create("a/b")
         await self.account.annotate("a/b", {"/shared/color": b"red"})
         await self.account.rename("a", "c")
-        self.assertEqual(await self.all("c/b"), {"/shared/color": b"red"})
+        self.assertEqual(await self.annotations("c/b"), {"/shared/color": b"red"})
         await self.account.create("a/b")
-        self.assertEqual(await self.all("a/b"), {})
+        self.assertEqual(await self.annotations("a/b"), {})
         await self.account.delete("c/b")
         await self.account.create("c/b")
-        self.assertEqual(await self.all("c/b"), {})
+        self.assertEqual(await self.annotations("c/b"), {})
 
     @needs(Offer.NAMES, Offer.CHANGES)
-    async def test_rename_of_inbox_leaves_them(self) -> None:
+    async def test_rename_of_inbox_leaves_its_annotations(self) -> None:
         await self.inbox(new())
         await self.account.annotate(INBOX, {"/shared/color": b"red"})
         await self.account.rename(INBOX, "old")
-        self.assertEqual(await self.all(INBOX), {"/shared/color": b"red"})
-        self.assertEqual(await self.all("old"), {})
+        self.assertEqual(await self.annotations(INBOX), {"/shared/color": b"red"})
+        self.assertEqual(await self.annotations("old"), {})
 
-    async def test_watchers_are_told(self) -> None:
+    async def test_watchers_are_told_of_annotations(self) -> None:
         hints: list[int] = []
         self.account.watch(hints.append)
         await self.account.annotate(INBOX, {"/shared/color": b"red"})

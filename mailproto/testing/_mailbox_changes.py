@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges
 from mailproto.model import INBOX, AccountChanges, Placement
-from mailproto.testing._fixture import ALICE, TEXT, Offer, StoreFixture, flag_change, needs, new, provides
+from mailproto.testing._fixture import ALICE, TEXT, Offer, StoreFixture, flag_change, needs, new
 
 __all__ = ["MailboxChangesConformance"]
 
@@ -18,12 +18,9 @@ __all__ = ["MailboxChangesConformance"]
 class MailboxChangesConformance(StoreFixture):
     """Tests what is told of all mailboxes of an account."""
 
-    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        """Ask for the beginning."""
-        await super().setUp()
-        self._modseq = 0
+    _modseq = 0
 
-    async def changed(self) -> AccountChanges:
+    async def mailbox_changes(self) -> AccountChanges:
         """What has changed since the last call."""
         changes: AccountChanges = await self.account.mailbox_changes(self._modseq)
         self.assertGreaterEqual(changes.modseq, self._modseq)
@@ -32,87 +29,84 @@ class MailboxChangesConformance(StoreFixture):
         self.assertEqual(await self.account.status(list(named)), named)
         return changes
 
-    async def assert_changed(self, *names: str, is_list: bool = False) -> None:
+    async def assert_mailboxes_changed(self, *names: str, is_list: bool = False) -> None:
         """Check what has changed since the last call."""
-        changes = await self.changed()
+        changes = await self.mailbox_changes()
         self.assertEqual((set(changes.statuses), changes.list_changed), (set(names), is_list))
-        await self.assert_nothing()
+        await self.assert_no_mailbox_changed()
 
-    async def assert_nothing(self) -> None:
-        changes = await self.changed()
+    async def assert_no_mailbox_changed(self) -> None:
+        changes = await self.mailbox_changes()
         self.assertEqual((changes.statuses, changes.list_changed, changes.annotations), ({}, False, {}))
 
-    async def test_contract(self) -> None:
+    async def test_changes_of_mailboxes_have_their_contract(self) -> None:
         verifyObject(IMailboxChanges, self.account)
 
-    async def test_the_beginning(self) -> None:
+    async def test_mailbox_changes_from_the_beginning(self) -> None:
         names = [entry.name for entry in await self.account.list() if entry.selectable]
-        await self.assert_changed(*names, is_list=True)
+        await self.assert_mailboxes_changed(*names, is_list=True)
 
     @needs(Offer.CHANGES)
-    async def test_messages(self) -> None:
+    async def test_mailbox_changes_by_messages(self) -> None:
         inbox = await self.inbox()
         await self.there("Sent")
         sent: Any = await self.account.open("Sent")
-        await self.changed()
+        await self.mailbox_changes()
         await inbox.append([new(), new()])
-        await self.assert_changed(INBOX)
+        await self.assert_mailboxes_changed(INBOX)
         await self.store.deliver(TEXT, [Placement(ALICE), Placement(ALICE, "Sent")])
-        await self.assert_changed(INBOX, "Sent")
+        await self.assert_mailboxes_changed(INBOX, "Sent")
         await inbox.store([1], flag_change("+", "\\Deleted"))
-        await self.assert_changed(INBOX)
+        await self.assert_mailboxes_changed(INBOX)
         await inbox.store([1], flag_change("+", "\\Deleted"))
-        await self.assert_nothing()
+        await self.assert_no_mailbox_changed()
         await inbox.expunge()
-        await self.assert_changed(INBOX)
+        await self.assert_mailboxes_changed(INBOX)
         await inbox.copy([2], sent)
-        await self.assert_changed("Sent")
+        await self.assert_mailboxes_changed("Sent")
         await inbox.move([2], sent)
-        await self.assert_changed(INBOX, "Sent")
+        await self.assert_mailboxes_changed(INBOX, "Sent")
 
     @needs(Offer.NAMES)
-    async def test_the_list(self) -> None:
-        await self.changed()
+    async def test_mailbox_changes_of_the_list(self) -> None:
+        await self.mailbox_changes()
         await self.account.create("a/b")
-        await self.assert_changed("a", "a/b", is_list=True)
+        await self.assert_mailboxes_changed("a", "a/b", is_list=True)
         await self.account.rename("a/b", "c")
-        changes = await self.changed()
+        changes = await self.mailbox_changes()
         self.assertTrue(changes.list_changed)
         await self.account.subscribe("c")
-        await self.assert_changed(is_list=True)
+        await self.assert_mailboxes_changed(is_list=True)
         await self.account.subscribe("c")
-        await self.assert_nothing()
+        await self.assert_no_mailbox_changed()
         await self.account.unsubscribe("c")
-        await self.assert_changed(is_list=True)
+        await self.assert_mailboxes_changed(is_list=True)
         await self.account.delete("c")
-        await self.assert_changed(is_list=True)
+        await self.assert_mailboxes_changed(is_list=True)
 
     @needs(IAnnotations)
-    async def test_annotations(self) -> None:
-        await self.changed()
+    async def test_mailbox_changes_of_annotations(self) -> None:
+        await self.mailbox_changes()
         await self.account.annotate(INBOX, {"/shared/a": b"x", "/private/b": b"y"})
         await self.account.annotate("", {"/private/c": b"z"})
-        changes = await self.changed()
+        changes = await self.mailbox_changes()
         found = {name: sorted(entries) for name, entries in changes.annotations.items()}
         self.assertEqual(found, {INBOX: ["/private/b", "/shared/a"], "": ["/private/c"]})
         self.assertEqual((changes.statuses, changes.list_changed), ({}, False))
-        await self.assert_nothing()
+        await self.assert_no_mailbox_changed()
         await self.account.annotate(INBOX, {"/shared/a": None})
-        self.assertEqual((await self.changed()).annotations, {INBOX: ["/shared/a"]})
+        self.assertEqual((await self.mailbox_changes()).annotations, {INBOX: ["/shared/a"]})
 
     @needs(Offer.NAMES, Offer.CHANGES)
-    async def test_many_mailboxes(self) -> None:
+    async def test_mailbox_changes_of_many(self) -> None:
         names = [f"box {number:03}" for number in range(450)]
         for name in names:
             await self.account.create(name)
-        await self.changed()
+        await self.mailbox_changes()
         for name in names[::2]:
             await (await self.account.open(name)).append([new()])
-        await self.assert_changed(*names[::2])
+        await self.assert_mailboxes_changed(*names[::2])
 
-    async def test_an_account_that_is_gone(self) -> None:
+    async def test_mailbox_changes_of_an_account_that_is_gone(self) -> None:
         await self.store.directory.delete(ALICE)
         await self.assert_raises(NoSuchAccount, self.account.mailbox_changes(0))
-
-    async def test_all_accounts_tell(self) -> None:
-        self.assertTrue(provides(IMailboxChanges, self.account))

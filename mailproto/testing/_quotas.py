@@ -29,12 +29,12 @@ SIZE = len(TEXT)
 class QuotaConformance(StoreFixture):
     """Tests what accounts may store."""
 
-    async def limited(self, storage: int | None = None, messages: int | None = None) -> Any:
+    async def limited_inbox(self, storage: int | None = None, messages: int | None = None) -> Any:
         """The account's INBOX, with these limits."""
         await self.store.set_limits(ALICE.upper(), QuotaLimits(storage, messages))
         return await self.inbox()
 
-    async def used(self) -> tuple[int, int]:
+    async def used_storage(self) -> tuple[int, int]:
         """The octets and the messages that the account is said to have; it must be what its mailboxes
         have."""
         quota: Quota = await self.account.quota("")
@@ -45,11 +45,11 @@ class QuotaConformance(StoreFixture):
         self.assertEqual(quota.mailboxes.used, len(statuses))
         return quota.storage.used, quota.messages.used
 
-    async def test_contracts(self) -> None:
+    async def test_quotas_have_their_contracts(self) -> None:
         verifyObject(IQuota, self.account)
         self.assertTrue(IQuotas.providedBy(self.store))
 
-    async def test_roots(self) -> None:
+    async def test_quota_roots(self) -> None:
         self.assertEqual(list(await self.account.quota_roots("inbox")), [""])
         await self.assert_raises(NoSuchMailbox, self.account.quota_roots("none"))
         await self.assert_raises(NoSuchQuotaRoot, self.account.quota("other"))
@@ -58,43 +58,43 @@ class QuotaConformance(StoreFixture):
         await self.assert_raises(NoSuchAccount, self.store.limits_of(BOB))
         await self.assert_raises(NoSuchAccount, self.store.set_limits(BOB, QuotaLimits()))
 
-    async def test_usage_is_exact(self) -> None:
+    async def test_usage_of_quotas_is_exact(self) -> None:
         inbox = await self.inbox()
-        self.assertEqual(await self.used(), (0, 0))
+        self.assertEqual(await self.used_storage(), (0, 0))
         await inbox.append([new(), new(content=TEXT * 2), new("\\Deleted")])
-        self.assertEqual(await self.used(), (4 * SIZE, 3))
+        self.assertEqual(await self.used_storage(), (4 * SIZE, 3))
         await self.store.deliver(TEXT, [Placement(ALICE), Placement(ALICE, INBOX)])
-        self.assertEqual(await self.used(), (6 * SIZE, 5))
+        self.assertEqual(await self.used_storage(), (6 * SIZE, 5))
         work = await self.opened("work")
         await inbox.copy([1, 2], work)
         await inbox.copy([1], inbox)
-        self.assertEqual(await self.used(), (10 * SIZE, 8))
+        self.assertEqual(await self.used_storage(), (10 * SIZE, 8))
         await inbox.move([2, 4], work)
-        self.assertEqual(await self.used(), (10 * SIZE, 8))
+        self.assertEqual(await self.used_storage(), (10 * SIZE, 8))
         await inbox.expunge()
-        self.assertEqual(await self.used(), (9 * SIZE, 7))
+        self.assertEqual(await self.used_storage(), (9 * SIZE, 7))
         await work.store([1, 2, 3, 4], flag_change("+", "\\Deleted"))
         await work.expunge([2, 3])
-        self.assertEqual(await self.used(), (5 * SIZE, 5))
+        self.assertEqual(await self.used_storage(), (5 * SIZE, 5))
         await self.account.rename("work", "play")
-        self.assertEqual(await self.used(), (5 * SIZE, 5))
+        self.assertEqual(await self.used_storage(), (5 * SIZE, 5))
         await self.account.delete("play")
-        self.assertEqual(await self.used(), (3 * SIZE, 3))
+        self.assertEqual(await self.used_storage(), (3 * SIZE, 3))
         await self.account.rename(INBOX, "old")
-        self.assertEqual(await self.used(), (3 * SIZE, 3))
+        self.assertEqual(await self.used_storage(), (3 * SIZE, 3))
         await self.account.delete("old")
-        self.assertEqual(await self.used(), (0, 0))
+        self.assertEqual(await self.used_storage(), (0, 0))
 
-    async def test_a_mailbox_that_held_others_does_not_count_when_it_is_gone(self) -> None:
+    async def test_quotas_without_a_mailbox_that_held_others(self) -> None:
         inbox = await self.inbox(new())
         await self.account.create("a/b")
         await inbox.copy([1], await self.account.open("a"))
         await inbox.copy([1], await self.account.open("a/b"))
         await self.account.delete("a")
-        self.assertEqual(await self.used(), (2 * SIZE, 2))
+        self.assertEqual(await self.used_storage(), (2 * SIZE, 2))
 
-    async def test_limits_of_octets(self) -> None:
-        inbox = await self.limited(storage=2 * SIZE)
+    async def test_quotas_of_octets(self) -> None:
+        inbox = await self.limited_inbox(storage=2 * SIZE)
         await inbox.append([new()])
         await self.assert_raises(OverQuota, inbox.append([new(), new()]))
         await self.assert_raises(OverQuota, inbox.append([new(content=TEXT + b"x")]))
@@ -103,11 +103,11 @@ class QuotaConformance(StoreFixture):
         self.assertEqual(quota.storage, (2 * SIZE, 2 * SIZE))
         self.assertEqual((quota.messages.limit, quota.takes_mail), (None, False))
         await self.assert_raises(OverQuota, inbox.append([new(content=b"x")]))
-        self.assertEqual(await self.used(), (2 * SIZE, 2))
+        self.assertEqual(await self.used_storage(), (2 * SIZE, 2))
         await inbox.append([])
 
-    async def test_limits_of_messages(self) -> None:
-        inbox = await self.limited(messages=3)
+    async def test_quotas_of_messages(self) -> None:
+        inbox = await self.limited_inbox(messages=3)
         await self.assert_raises(OverQuota, inbox.append([new()] * 4))
         await inbox.append([new()] * 2)
         self.assertTrue((await self.account.quota("")).takes_mail)
@@ -117,8 +117,8 @@ class QuotaConformance(StoreFixture):
         self.assertEqual((quota.messages, quota.storage.limit), ((3, 3), None))
         self.assertFalse(quota.takes_mail)
 
-    async def test_copies_count_and_moves_do_not(self) -> None:
-        inbox = await self.limited(messages=4)
+    async def test_quotas_count_copies_and_no_moves(self) -> None:
+        inbox = await self.limited_inbox(messages=4)
         work = await self.opened("work")
         await inbox.append([new()] * 3)
         await self.assert_raises(OverQuota, inbox.copy([1, 2], work))
@@ -126,23 +126,23 @@ class QuotaConformance(StoreFixture):
         await inbox.copy([1], work)
         await self.assert_raises(OverQuota, inbox.copy([1], inbox))
         await inbox.move([1, 2, 3], work)
-        self.assertEqual(await self.used(), (4 * SIZE, 4))
+        self.assertEqual(await self.used_storage(), (4 * SIZE, 4))
         await self.account.rename(INBOX, "old")
         await inbox.copy([1], work)  # nothing is there to be copied
 
     async def test_a_copy_of_many_that_has_no_room_is_undone(self) -> None:
-        inbox = await self.limited(messages=400)
+        inbox = await self.limited_inbox(messages=400)
         work = await self.opened("work")
         await inbox.append([new(content=b"\r\n")] * 220)
         await self.assert_raises(OverQuota, inbox.copy(range(1, 221), work))
         self.assertEqual((await work.status()).messages, 0)
-        self.assertEqual(await self.used(), (440, 220))
+        self.assertEqual(await self.used_storage(), (440, 220))
 
     async def test_who_has_too_much_can_still_tidy_up(self) -> None:
-        inbox = await self.limited()
+        inbox = await self.limited_inbox()
         work = await self.opened("work")
         await inbox.append([new()] * 3)
-        await self.limited(messages=1)
+        await self.limited_inbox(messages=1)
         self.assertEqual((await self.account.quota("")).messages, (3, 1))
         await inbox.store([1], flag_change("+", "\\Deleted", "Label"))
         await inbox.move([2], work)
@@ -154,10 +154,10 @@ class QuotaConformance(StoreFixture):
         await inbox.expunge()
         await inbox.append([new()])
 
-    async def test_deliveries(self) -> None:
+    async def test_quotas_of_deliveries(self) -> None:
         await self.store.directory.add(BOB, "")
         await self.there("Sent")
-        await self.limited(messages=2)
+        await self.limited_inbox(messages=2)
         places = [Placement(ALICE), Placement(BOB), Placement(ALICE, "Sent"), Placement(ALICE)]
         outcomes = await self.store.deliver(TEXT, places)
         kinds = [AppendedMessage, AppendedMessage, AppendedMessage, OverQuota]
@@ -167,11 +167,11 @@ class QuotaConformance(StoreFixture):
         for content in (TEXT, TEXT + b"x" * 300_000):
             [outcome] = await self.store.deliver(content, [Placement(ALICE)])
             self.assertIsInstance(outcome, OverQuota)
-        self.assertEqual(await self.used(), (2 * SIZE, 2))
+        self.assertEqual(await self.used_storage(), (2 * SIZE, 2))
 
     async def test_many_at_a_time_get_no_more_than_there_is(self) -> None:
         await self.there("Sent")
-        inbox, sent = await self.limited(messages=10), await self.account.open("Sent")
+        inbox, sent = await self.limited_inbox(messages=10), await self.account.open("Sent")
 
         async def appended(mailbox: Any) -> bool:
             try:
@@ -188,9 +188,9 @@ class QuotaConformance(StoreFixture):
             deferred(asked) for _ in range(10) for asked in (appended(inbox), delivered(), appended(sent))
         ]
         self.assertEqual(sum(await gatherResults(every)), 10)
-        self.assertEqual(await self.used(), (10 * SIZE, 10))
+        self.assertEqual(await self.used_storage(), (10 * SIZE, 10))
 
-    async def test_default_limits_and_own(self) -> None:
+    async def test_quotas_by_default_and_own(self) -> None:
         await self.store.directory.add(BOB, "")
         await self.store.set_default_limits(QuotaLimits(1000, 5))
         await self.store.set_limits(BOB, QuotaLimits(messages=7))
@@ -217,7 +217,7 @@ class QuotaConformance(StoreFixture):
         await self.assert_raises(NoSuchMailbox, self.account.deleted_storage("none"))
 
     async def test_a_new_account_of_a_name_begins_anew(self) -> None:
-        await self.limited(messages=1)
+        await self.limited_inbox(messages=1)
         await self.store.deliver(TEXT, [Placement(ALICE)])
         await self.store.directory.delete(ALICE)
         await self.assert_raises(NoSuchAccount, self.account.quota(""))

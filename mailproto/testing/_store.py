@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mailproto.testing._access_control import AccessControlConformance
+from mailproto.testing._access_keys import AccessKeyConformance
 from mailproto.testing._account import AccountConformance
 from mailproto.testing._annotations import AnnotationConformance
 from mailproto.testing._changes import ChangesConformance
@@ -11,6 +13,7 @@ from mailproto.testing._mailbox import MailboxConformance
 from mailproto.testing._mailbox_changes import MailboxChangesConformance
 from mailproto.testing._quotas import QuotaConformance
 from mailproto.testing._reading import ReadingConformance
+from mailproto.testing._replacing import ReplacingConformance
 from mailproto.testing._save_dates import SaveDateConformance
 from mailproto.testing._store_delivery import StoreDeliveryConformance
 
@@ -29,6 +32,9 @@ class StoreConformance(
     SaveDateConformance,
     AnnotationConformance,
     MailboxChangesConformance,
+    ReplacingConformance,
+    AccessKeyConformance,
+    AccessControlConformance,
 ):
     """Tests a store: `IStore`, `IDirectory`, `IAccount`, `IMailbox`, and the add-ons of these that it has.
 

@@ -13,7 +13,8 @@ from mailproto.auth import StoreRealm, store_portal
 from mailproto.auth.signing_in import add_ons_of
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.imap import IMAPServerFactory
-from mailproto.interfaces import IAddOns, IObjectIds, IRecent
+from mailproto.interfaces import IAddOns, IRecent
+from mailproto.interfaces.add_ons import ISaveDates
 from mailproto.pop3 import POP3ServerFactory
 
 CHECKER = InMemoryUsernamePasswordDatabaseDontUse()
@@ -30,9 +31,10 @@ class AddOnTests(SynchronousTestCase):
 
     def test_a_store_tells_its_servers(self) -> None:
         for store, expected in (
-            (MemoryStore(), {IRecent, IObjectIds}),
-            (SingleStore("alice", "", SimpleMailbox()), {IRecent}),
+            (MemoryStore(), MemoryStore().add_ons),
+            (SingleStore("alice", "", SimpleMailbox()), {IRecent, ISaveDates}),
         ):
+            self.assertLessEqual({IRecent, ISaveDates}, expected)
             reactor: Any = Clock()
             portal = store_portal(store, reactor)
             self.assertTrue(IAddOns.providedBy(portal.realm))

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
@@ -17,10 +19,11 @@ from mailproto.auth import (
     DirectoryChecker,
     StoreRealm,
     TokenChecker,
+    _records,
     hash_password,
     store_portal,
 )
-from mailproto.auth._records import is_complete, scram_part
+from mailproto.auth._records import argon2_part, is_complete, scram_part
 from mailproto.auth._scram import ScramClientExchange, ScramServerExchange
 from mailproto.auth.credentials import BearerToken, ClientCertificate, IScramChecker, ScramKeys, ScramProof
 from mailproto.auth.passwords import SCRAM_ITERATIONS, PasswordVerifier
@@ -139,6 +142,10 @@ class CompletionTests(LoginTestCase):
 
     ALICE = "alice@Example.org"
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(_records, "_HASHER", PasswordHasher.from_parameters(CHEAPEST))
+
     def sign_in(self) -> None:
         self.successResultOf(self.begin(UsernamePassword(b"alice@example.org", b"secret")))
 
@@ -147,6 +154,16 @@ class CompletionTests(LoginTestCase):
         self.sign_in()
         new = self.directory.hashes[self.ALICE]
         self.assertTrue(new.startswith(old + " SCRAM-SHA-256$65536:"))
+        self.assertTrue(is_complete(new))
+        self.sign_in()
+        self.assertEqual(self.directory.hashes[self.ALICE], new)
+
+    def test_a_hash_of_other_parameters_is_made_anew(self) -> None:
+        old = PasswordHasher(1, 16, 1).hash("secret")
+        self.directory.hashes[self.ALICE] = old
+        self.sign_in()
+        new = self.directory.hashes[self.ALICE]
+        self.assertIn("$m=8,t=1,p=1$", argon2_part(new))
         self.assertTrue(is_complete(new))
         self.sign_in()
         self.assertEqual(self.directory.hashes[self.ALICE], new)

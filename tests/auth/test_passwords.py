@@ -73,7 +73,7 @@ class VerifierTests(SynchronousTestCase):
         worked: list[str] = []
         self.patch(_passwords, "matches", lambda stored, password: worked.append(stored) or False)
         self.assertFalse(self.answer(self.ask("secret", stored="")))
-        self.assertEqual(worked[0].rpartition("$")[0].rpartition("$")[0], "$argon2id$v=19$m=65536,t=3,p=4")
+        self.assertEqual(worked[0].rpartition("$")[0].rpartition("$")[0], "$argon2id$v=19$m=19456,t=2,p=1")
         self.assertEqual(len(worked[0]), len(_records.argon2_part(hash_password("secret"))))
 
     def test_dummy_is_a_whole_hash(self) -> None:

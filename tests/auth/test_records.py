@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from argon2 import PasswordHasher
-from argon2.profiles import CHEAPEST
+from argon2.profiles import CHEAPEST, RFC_9106_LOW_MEMORY
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import _records, hash_password
@@ -16,11 +17,14 @@ from tests.auth.fakes import cheap_hash
 
 
 class RecordTests(SynchronousTestCase):
+    def make_hashes_cheap(self) -> None:
+        self.patch(_records, "_HASHER", PasswordHasher.from_parameters(CHEAPEST))
+
     def test_argon2id_and_scram_with_salts_of_their_own(self) -> None:
         first, second = hash_password("secret"), hash_password("secret")
         self.assertRegex(
             first,
-            r"\A\$argon2id\$v=19\$m=65536,t=3,p=4\$\S+ "
+            r"\A\$argon2id\$v=19\$m=19456,t=2,p=1\$\S+ "
             r"SCRAM-SHA-256\$65536:\S+\$\S+:\S+ SCRAM-SHA-1\$65536:\S+\$\S+:\S+\Z",
         )
         self.assertEqual(set(first.split()) & set(second.split()), set())
@@ -39,7 +43,7 @@ class RecordTests(SynchronousTestCase):
 
     def test_one_password_however_it_is_typed(self) -> None:
         """For PLAIN as for SCRAM (RFC 4013; RFC 8265 4.2 for what that does not take)."""
-        self.patch(_records, "_HASHER", PasswordHasher.from_parameters(CHEAPEST))
+        self.make_hashes_cheap()
         for first, *others in (
             ("caf\u00e9 au lait", "cafe\u0301 au lait", "caf\u00e9\u00a0au\u3000lait"),
             ("pass1", "ｐａｓｓ１", "pa\u00adss1", "pass\u00b9"),
@@ -76,6 +80,7 @@ class RecordTests(SynchronousTestCase):
             self.assertIsNone(scram_part(stored, "SHA-256"))
 
     def test_an_old_record_is_completed_once(self) -> None:
+        self.make_hashes_cheap()
         old = cheap_hash("secret")
         self.assertFalse(is_complete(old))
         new = completed(old, "secret")
@@ -83,12 +88,39 @@ class RecordTests(SynchronousTestCase):
         self.assertTrue(is_complete(new))
         self.assertEqual(completed(new, "secret"), new)
 
+    def test_a_hash_with_other_parameters_is_made_anew(self) -> None:
+        for parameters in (CHEAPEST, RFC_9106_LOW_MEMORY):  # the latter were those of older versions
+            old, *keys = hash_password("secret").split(" ")
+            old = PasswordHasher.from_parameters(parameters).hash("secret")
+            record = " ".join([*keys, old])
+            self.assertTrue(matches(record, "secret"))
+            self.assertFalse(is_complete(record))
+            new = completed(record, "secret")
+            self.assertEqual(new.split(" ")[:2], keys)
+            self.assertRegex(argon2_part(new), r"\A\$argon2id\$v=19\$m=19456,t=2,p=1\$")
+            self.assertTrue(matches(new, "secret"))
+            self.assertTrue(is_complete(new))
+
+    def test_one_hash_at_a_time_that_needs_more_memory(self) -> None:
+        large = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY).hash("secret")
+        found: list[bool] = []
+        thread = threading.Thread(target=lambda: found.append(matches(large, "secret")))
+        with _records._LARGE:
+            thread.start()
+            thread.join(0.01)
+            self.assertTrue(matches(hash_password("secret"), "secret"))
+            self.assertEqual(found, [])
+        thread.join()
+        self.assertEqual(found, [True])
+
     def test_half_of_it_is_added(self) -> None:
+        self.make_hashes_cheap()
         half = " ".join(completed(cheap_hash("secret"), "secret").split()[:2])
         self.assertFalse(is_complete(half))
         self.assertTrue(completed(half, "secret").startswith(half + " SCRAM-SHA-1$"))
 
     def test_each_is_found_wherever_it_is(self) -> None:
+        self.make_hashes_cheap()
         argon2, *keys = completed(cheap_hash("secret"), "secret").split()
         self.assertTrue(matches(" ".join([*keys, argon2]), "secret"))
         self.assertEqual(argon2_part(" ".join(keys)), "")

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.awaiting import settle
 from mailproto.backends import MemoryStore, SQLiteStore, _memory_account, _names
-from mailproto.backends._names import DEFAULT_MAILBOXES, SortedNames, entries, is_inferior
+from mailproto.backends._names import DEFAULT_MAILBOXES, SortedNames, entries, entry_steps, is_inferior
 from mailproto.backends.sqlite import _tree
 from mailproto.errors import LimitReached
 from mailproto.interfaces import IAccount, IStore
@@ -227,3 +227,14 @@ class EntriesTests(SynchronousTestCase):
             self.assertLess(tracemalloc.get_traced_memory()[1], 1_000_000)
         finally:
             tracemalloc.stop()
+
+    def test_others_have_their_turn_while_they_are_put_in_order(self) -> None:
+        flat = {f"box{number:05}" for number in range(10_000)}
+        deep = {f"{number:05}" + "/a" * 31 for number in range(2000)}
+        beside = {f"{number:05}{octet}/b" for number in range(2000) for octet in "! "}
+        for names, pauses in ((flat, 4), (deep, 62), (deep | beside, 64), (set(list(flat)[:1000]), 0)):
+            steps = 0
+            for _ in entry_steps(dict.fromkeys(names), set()):
+                steps += 1
+            self.assertGreaterEqual(steps, pauses)
+            self.assertLess(steps, 2 * pauses + 10)

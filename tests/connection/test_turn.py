@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import struct
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -157,6 +158,27 @@ class TurnTests(SynchronousTestCase):
         self.reactor.turn()
         self.assertEqual((self.read(client), protocol.was_closed), (b"slow\n", True))
 
+    def test_one_that_has_closed_its_side_and_resets_the_connection(self) -> None:
+        """Nothing need be sent before that is noticed: a long command can end at once."""
+        client, server = tcp_pair()
+        protocol = Echo(self.factory)
+        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, self.reactor)  # type: ignore[arg-type]
+        protocol.makeConnection(transport)
+        self.pairs.append((client, protocol))
+        self.patch(Echo, "handle", lambda connection, event: Deferred())
+        client.send(b"slow\n")
+        client.shutdown(socket.SHUT_WR)
+        for _ in range(5):
+            self.reactor.turn()
+        self.assertFalse(protocol.was_closed)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        for _ in range(5):
+            self.reactor.turn()
+        self.assertTrue(protocol.was_closed)
+        turn: Any = transport.reactor
+        self.assertEqual((turn._half_closed, turn._masks), (set(), {}))
+
     def test_as_long_as_it_reads_them(self) -> None:
         client, protocol = self.connect()
         client.send(b"large\n")
@@ -284,6 +306,16 @@ class TurnTests(SynchronousTestCase):
             clients[int(self.factory.heard[0])].send(b"again\n")
         self.reactor.turn()
         self.assertEqual(sorted(self.factory.heard[:10]), [b"%d" % number for number in range(10)])
+
+    def test_a_single_command_does_not_wait_for_all_of_these(self) -> None:
+        costly = self.costly(TURN / 2.5)
+        self.reactor.turn()
+        self.patch(Echo, "handle", lambda connection, event: self.factory.heard.append(event))
+        client, _ = self.connect()
+        client.send(b"NOOP\n")
+        self.reactor.turn()
+        self.assertIn(b"NOOP", self.factory.heard[: 3 + 2])
+        self.assertEqual(len({*self.factory.heard}), 1 + len(costly))
 
     def test_the_line_knows_whether_some_had_no_time(self) -> None:
         clients = self.costly(TURN / 2.5)

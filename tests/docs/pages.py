@@ -44,7 +44,7 @@ class Page:
             if language == "python":
                 if text.startswith(("from ", "import ")):
                     self.names = {"__name__": "example"}
-                exec(compile(text, "example", "exec"), self.names)
+                exec(compile(text, "example", "exec", dont_inherit=True), self.names)
             elif language == "dialogue":
                 await self.play(text)
 

@@ -20,7 +20,7 @@ class ExtendingTests(TestCase):
     async def test_examples(self) -> None:
         page = Page("extending.md")
         await page.run()
-        self.assertEqual(page.dialogues, 4)
+        self.assertEqual(page.dialogues, 5)
 
     def test_names(self) -> None:
         """What the page says that there is, is there."""

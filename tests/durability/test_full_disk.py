@@ -41,6 +41,15 @@ def mounted(test: TestCase, size: int) -> Path:
     return folder
 
 
+def fill_with_something_else(folder: Path) -> Path:
+    """A file that takes all that is left."""
+    path = folder / "something-else"
+    with path.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            os.write(file.fileno(), bytes(4096))
+    return path
+
+
 class FullDiskTests(TestCase):
     timeout = 300
 
@@ -90,12 +99,7 @@ class FullDiskTests(TestCase):
         raise AssertionError("the disk never was full")
 
     def fill_with_something_else(self) -> Path:
-        """A file that takes all that is left."""
-        path = self.folder / "something-else"
-        with path.open("wb") as file, contextlib.suppress(OSError):
-            while True:
-                os.write(file.fileno(), bytes(4096))
-        return path
+        return fill_with_something_else(self.folder)
 
     # -- what must hold
 

@@ -60,7 +60,6 @@ def server() -> Server:
         "needstls.plain.test": f"smtp://{HOST}:{ports['tls']}?tls=none",
         "old.plain.test": f"smtp://{HOST}:{ports['old']}",
         "users.plain.test": f"smtp://users.test:{ports['users']}?tls=required",
-        "nouser.plain.test": f"smtp://{HOST}:{ports['users']}",
         "wrongpassword.plain.test": f"smtp://wrong.test:{ports['users']}?tls=required",
         "dovecot.test": f"lmtp://{HOST}:{lmtp.port}",
         "socket.test": f"lmtp://{lmtp.folder}/lmtp",
@@ -204,12 +203,12 @@ class TLSTests(NextHopCase):
         await self.stays("notls.plain.test", "STARTTLS is not offered")
 
     async def test_a_server_that_takes_nothing_without_tls(self) -> None:
-        """What the server says of the sender is temporary or not; this is what Postfix says."""
+        """The operator can mend that, too."""
         Sink(self, tls=None)
         _, octets = message()
         await self.send(octets, "alice@needstls.plain.test")
-        failed = await self.line("given-up", "<alice@needstls.plain.test>")
-        self.assertIn("530 5.7.0 Must issue a STARTTLS command first", failed)
+        delayed = await self.line("delayed", "<alice@needstls.plain.test>")
+        self.assertIn('reply="451 4.7.0 530 5.7.0 Must issue a STARTTLS command first"', delayed)
 
 
 class CredentialsTests(NextHopCase):

@@ -29,7 +29,7 @@ from tests.interop.sink import Sink, reactor, unused_port
 from tests.tls.certificates import make_certificate, write_pair
 from tests.tls.test_dane import record as tlsa_record
 
-WEB = "127.66.1.1"
+WEB = "127.67.0.1"
 """Where policies are: their port is always 443."""
 
 _SIGNED = """

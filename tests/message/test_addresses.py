@@ -1,12 +1,21 @@
 """Addresses as they are written, and as ENVELOPE shows them."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from mailproto.message import ADDRESSES_LIMIT, Mailbox, parse_addresses
+from mailproto.message import (
+    ADDRESSES_LIMIT,
+    Mailbox,
+    _address_parser,
+    _envelope,
+    parse_addresses,
+    summarise_steps,
+)
 from mailproto.message._address_tokens import Tokens
-from mailproto.message._addresses import find_addresses, has_fault
+from mailproto.message._addresses import address_steps, find_addresses, has_fault
 
 GROUP_END = (None, None, None, None)
 
@@ -14,6 +23,72 @@ GROUP_END = (None, None, None, None)
 class AddressTestCase(TestCase):
     def check(self, value: bytes, *expected: tuple[bytes | None, ...]) -> None:
         self.assertEqual([tuple(mailbox) for mailbox in parse_addresses(value)], list(expected))
+
+
+class CostTests(AddressTestCase):
+    def most_at_once(self, value: bytes) -> int:
+        """The most tokens that are read without a pause."""
+        counts = [0]
+        read = Tokens.next
+
+        def counted(tokens: Tokens) -> tuple[int, bytes]:
+            counts[-1] += 1
+            return read(tokens)
+
+        self.patch(Tokens, "next", counted)
+        steps = address_steps(value)
+        while next(steps, self) is not self:
+            counts.append(0)
+        self.assertGreater(sum(counts), 2000)
+        return max(counts)
+
+    def test_others_have_their_turn_within_an_address(self) -> None:
+        for value in (
+            b"a  " * 9000 + b"<a@b>",
+            b'"a" ' * 9000 + b"<a@b>",
+            b"(a)" * 9000 + b"a@b",
+            b"a . " * 9000 + b"@b",
+            b"a@" + b"b . " * 9000 + b"c",
+            b"a" + b" " * 1000 + b"<" * 9000,
+            (b"a  " * 400 + b"<a@b>,") * 20,
+            b"group: " + (b"a  " * 400 + b"<a@b>,") * 20,
+            b"group: a, " + b"b " * 9000,
+            b"a@b," * 100 + b"c " * 9000,
+        ):
+            self.assertLess(self.most_at_once(value), 1200, value[:20])
+
+    def test_each_id_of_an_envelope_is_rendered_once(self) -> None:
+        """And others have their turn between the two fields."""
+        rendered = [0]
+        envelope: Any = _envelope
+        render = envelope.ids_text
+
+        def counted(value: bytes) -> bytes:
+            rendered[-1] += 1
+            return render(value)
+
+        self.patch(envelope, "ids_text", counted)
+        ids = b"<(a)>" * 3000
+        header = b"In-Reply-To: %b\r\nMessage-ID: %b\r\nTo: %b\r\n\r\n" % (ids, ids, b"a@b," * 2000)
+        steps = summarise_steps(header)
+        while next(steps, self) is not self:
+            rendered.append(0)
+        self.assertEqual((sum(rendered), max(rendered)), (2, 1))
+
+    def test_reading_ahead_changes_nothing(self) -> None:
+        self.patch(_address_parser, "_COST_AT_ONCE", 2)
+        for value in (
+            b"a b c <d@e> f, g h i j",
+            b"a@b c d e f",
+            b"> a b <c@d>, > e f <g@h>",
+            b"g: a b c, d e f;",
+        ):
+            ahead = parse_addresses(value), find_addresses(value)
+            with_room = parse_addresses(value + b", x@y" * 3)
+            self.patch(_address_parser, "_COST_AT_ONCE", 500)
+            self.assertEqual((parse_addresses(value), find_addresses(value)), ahead)
+            self.assertEqual(parse_addresses(value + b", x@y" * 3), with_room)
+            self.patch(_address_parser, "_COST_AT_ONCE", 2)
 
 
 class WellFormedTests(AddressTestCase):

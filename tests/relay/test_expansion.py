@@ -114,6 +114,18 @@ class AliasCase(IntakeCase):
         return [line.partition(": ")[2] for line in header.split("\r\n") if line.startswith(f"{name}:")]
 
 
+class TwiceTests(AliasCase):
+    def test_one_copy_however_often_somebody_is_named(self) -> None:
+        named = ("y@other.example", "info@example.org", "Y@Other.example", "out@example.org")
+        self.send(*named, session=SUBMISSION)
+        self.assertEqual(
+            self.mail(), ["y@other.example", "bob@elsewhere.example alice@example.org bob@example.org"]
+        )
+        self.queue.added.clear()
+        self.send("out@example.org", "OUT@example.org", "deep@example.org")
+        self.assertEqual(sorted(" ".join(self.mail()).split()).count("y@other.example"), 1)
+
+
 class SRSTests(AliasCase):
     def test_the_domain_of_the_alias(self) -> None:
         for alias, domain in (("out@example.org", "example.org"), ("out@old.example", "old.example")):

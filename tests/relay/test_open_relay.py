@@ -45,6 +45,17 @@ PATHS = (
     "<victim;alice@example.org>",
     "<|cat@example.org>",
     "</tmp/x@example.org>",
+    "<alice@example.org@remote.example>",
+    '<"alice@example.org"@remote.example>',
+    "<alice%remote.example@example.org>",
+    "<victim@remote.example(example.org)>",
+    "<victim@(example.org)remote.example>",
+    "<<victim@remote.example>>",
+    "<victim@remote.example><alice@example.org>",
+    "<victim@remote\u3002example>",
+    "<victim@remote.example\0@example.org>",
+    "<SRS0=aaaa=AA=remote.example=victim@example.org>",
+    "<SRS1=aaaa=remote.example==HHH=TT=other.example=victim@example.org>",
 )
 SENDERS = (
     "<>",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-from twisted.internet.testing import MemoryReactor
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.service import Reporter
@@ -30,7 +30,7 @@ class CollectorTests(SynchronousTestCase):
         stays, garbage = Loop(), Loop()
         number = id(garbage)
         del garbage
-        ProcessReporter(MemoryReactor()).ready(Path("data"))
+        ProcessReporter(MemoryReactorClock()).ready(Path("data"))
         self.assertGreater(gc.get_freeze_count(), 10_000)
         self.assertGreater(gc.get_threshold(), self.thresholds)
         looked_at = list(map(id, gc.get_objects()))
@@ -45,5 +45,5 @@ class CollectorTests(SynchronousTestCase):
     def test_nothing_is_changed_where_the_collector_is_off(self) -> None:
         gc.disable()
         self.addCleanup(gc.enable)
-        ProcessReporter(MemoryReactor()).ready(Path("data"))
+        ProcessReporter(MemoryReactorClock()).ready(Path("data"))
         self.assertEqual(gc.get_freeze_count(), 0)

@@ -46,6 +46,16 @@ class ConformanceTests(TestCase):
         }
         self.assertLessEqual(parts, set(StoreConformance.__mro__))
 
+    def test_no_part_hides_another(self):
+        names = [
+            name
+            for part in StoreConformance.__mro__
+            for name in vars(part)
+            if not name.startswith("_") and part not in (StoreConformance, object)
+        ]
+        twice = {name for name in names if names.count(name) > 1}
+        self.assertEqual(twice, set())
+
     def test_a_good_store_passes(self):
         self.assertEqual(failures_of(DirectoryConformance, MemoryStore), set())
 

@@ -9,17 +9,29 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
+from mailproto.backends._access_control import AccessControl
 from mailproto.backends._annotations import SERVER, asked_entries, changed_entries
-from mailproto.backends._names import entries
+from mailproto.backends._names import entry_steps
+from mailproto.backends._sharing import Shared
 from mailproto.backends._usage import ROOT
-from mailproto.backends.sqlite import _account_changes, _annotations, _quotas, _reading, _tree
+from mailproto.backends.sqlite import (
+    _access_keys,
+    _account_changes,
+    _acl,
+    _annotations,
+    _quotas,
+    _reading,
+    _tree,
+)
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._long_changes import moving
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import NoPermission, NoSuchAccount, NoSuchMailbox, NoSuchQuotaRoot
 from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota
+from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
+from mailproto.message import Working
 from mailproto.model import (
     DELIMITER,
     INBOX,
@@ -47,8 +59,7 @@ _RENAME = 500
 _NAMES = "SELECT group_concat(name, char(10)) FROM (SELECT name FROM TABLE WHERE account = ? ORDER BY name)"
 
 
-@implementer(IAccount, IAnnotations, IMailboxChanges, IQuota)
-class SQLiteAccount:
+class _OwnMailboxes:
     """An account by its id: a new account under the same name is another one."""
 
     def __init__(self, database: Database, id_: int, name: str) -> None:
@@ -61,7 +72,10 @@ class SQLiteAccount:
         mailboxes, subscribed = self._database.read(_list, self._id)
         if len(mailboxes) > _MANY:
             await self._database.pause()
-        return entries(mailboxes, subscribed)
+        work = Working(entry_steps(mailboxes, subscribed))
+        for _ in work:
+            await self._database.pause()
+        return work.result
 
     async def open(self, name: str) -> SQLiteMailbox:
         """See `IAccount.open`."""
@@ -140,21 +154,23 @@ class SQLiteAccount:
 
     # IAnnotations
 
-    async def annotations(
-        self, mailbox: str, entries: Sequence[str], depth: int | None = 0
+    async def annotations_for(
+        self, viewer: _OwnMailboxes, mailbox: str, entries: Sequence[str], depth: int | None
     ) -> Mapping[str, bytes]:
-        """See `IAnnotations.annotations`."""
-        where = self._annotated(mailbox)
+        """What an account sees: see `IAnnotations.annotations`."""
+        where = self._place(mailbox)
         read = self._database.read
-        return read(_annotations.read_annotations, self._id, where, self._id, asked_entries(entries), depth)
+        return read(_annotations.read_annotations, self._id, where, viewer._id, asked_entries(entries), depth)
 
-    async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
-        """See `IAnnotations.annotate`."""
-        where = self._annotated(mailbox)
+    async def annotate_for(
+        self, viewer: _OwnMailboxes, mailbox: str, values: Mapping[str, bytes | None]
+    ) -> None:
+        """What an account changes: see `IAnnotations.annotate`."""
+        where = self._place(mailbox)
         changed = changed_entries(mailbox, values)
         if changed:
             weight = REQUEST * (1 + len(changed))
-            await self._change(_annotations.annotate, where, self._id, changed, weight=weight)
+            await self._change(_annotations.annotate, where, viewer._id, changed, weight=weight)
 
     # IMailboxChanges
 
@@ -163,11 +179,72 @@ class SQLiteAccount:
         database = self._database
         return await _account_changes.changes_since(database.read, database.pause, self._id, modseq)
 
-    def _annotated(self, mailbox: str) -> int:
+    # IAccessKeys
+
+    async def access_key(self, mailbox: str) -> bytes:
+        """See `IAccessKeys.access_key`."""
+        read = self._database.read
+        id_, _ = read(_find, self._id, canonical_mailbox_name(mailbox))
+        key = read(_access_keys.key_of, id_)
+        if key is None:
+            key = await self._database.writer.run(_access_keys.make_key, id_, share=self._id)
+        return key
+
+    async def reset_access_keys(self, mailbox: str | None = None) -> None:
+        """See `IAccessKeys.reset_access_keys`."""
+        read = self._database.read
+        read(_check_exists, self._id)
+        id_ = None if mailbox is None else read(_find, self._id, canonical_mailbox_name(mailbox))[0]
+        await self._change(_access_keys.forget_keys, id_, weight=_RENAME if id_ is None else REQUEST)
+
+    async def shared_by_url(self, account: str, mailbox: str) -> tuple[bytes, SQLiteMailbox]:
+        """See `IAccessKeys.shared_by_url`."""
+        read, name = self._database.read, canonical_mailbox_name(mailbox)
+        owner, _ = read(_named, account)
+        id_, uid_validity = read(_find, owner, name)
+        key = read(_access_keys.key_of, id_)
+        if key is None:
+            raise NoSuchMailbox
+        return key, SQLiteMailbox(self._database, owner, id_, name, uid_validity)
+
+    def _place(self, mailbox: str) -> int:
         if mailbox != SERVER:
-            return self._database.read(_find, self._id, canonical_mailbox_name(mailbox))[0]
+            return self._database.read(_find, self._id, mailbox)[0]
         self._database.read(_check_exists, self._id)
         return _annotations.SERVER_ID
+
+    # What `AccessControl` needs
+
+    def own_mailbox(self, name: str) -> SQLiteMailbox:
+        """See `Owner.own_mailbox`."""
+        id_, uid_validity = self._database.read(_find, self._id, name)
+        return SQLiteMailbox(self._database, self._id, id_, name, uid_validity)
+
+    def acl_of(self, mailbox_id: str) -> dict[str, str]:
+        """See `Owner.acl_of`."""
+        return self._database.read(_acl.acl_of, int(mailbox_id[1:]))
+
+    async def keep_acl(self, mailbox_id: str, identifier: str, rights: str) -> None:
+        """See `Owner.keep_acl`."""
+        await self._change(_acl.keep_acl, int(mailbox_id[1:]), identifier, rights)
+
+    def find_account(self, name: str) -> SQLiteAccount:
+        """An account of the store.  :raises NoSuchAccount:"""
+        id_, kept = self._database.read(_named, name)
+        return SQLiteAccount(self._database, id_, kept)
+
+    def shared_with(self, identifier: str, after: int) -> Sequence[Shared]:
+        """See `Owner.shared_with`."""
+        return self._database.read(_acl.shared_with, identifier, after)
+
+    async def subscribe_other(self, name: str) -> None:
+        """Subscribe to a mailbox of somebody else, which exists."""
+        await self._change(_tree.subscribe_other, name)
+
+
+@implementer(IAccount, IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota)
+class SQLiteAccount(AccessControl, _OwnMailboxes):
+    """An account whose mailboxes others may use, and that may use theirs."""
 
 
 def _list(connection: sqlite3.Connection, account: int) -> tuple[dict[str, str | None], set[str]]:
@@ -212,6 +289,15 @@ def _statuses(connection: sqlite3.Connection, account: int, names: Sequence[str]
             ).values():
                 found[name] = status
     return found
+
+
+def _named(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
+    row = connection.execute(
+        "SELECT id, name FROM accounts WHERE folded = ?", (account_key(name),)
+    ).fetchone()
+    if row is None:
+        raise NoSuchAccount
+    return row[0], row[1]
 
 
 def _check_exists(connection: sqlite3.Connection, account: int) -> None:

@@ -67,4 +67,17 @@ UPDATE accounts SET listed = modseq;
 CREATE INDEX mailboxes_changed ON mailboxes (account, modseq);
 """
 
-ADD_ONS = _QUOTAS + _SAVE_DATES + _ANNOTATIONS + _MAILBOX_CHANGES
+_ACCESS_KEYS = """
+ALTER TABLE mailboxes ADD COLUMN access_key BLOB;  -- NULL: nobody has asked for it yet
+"""
+
+_ACCESS_CONTROL = """
+-- The rights of others; identifiers as `mailproto.backends._rights` stores them.
+CREATE TABLE acl (
+    mailbox INTEGER NOT NULL, identifier TEXT NOT NULL, rights TEXT NOT NULL,
+    PRIMARY KEY (mailbox, identifier)
+) WITHOUT ROWID;
+CREATE INDEX acl_identifiers ON acl (identifier);
+"""
+
+ADD_ONS = _QUOTAS + _SAVE_DATES + _ANNOTATIONS + _MAILBOX_CHANGES + _ACCESS_KEYS + _ACCESS_CONTROL

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from array import array
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -77,15 +78,19 @@ class ChangesReader:
             waiting = self._waiting[key] = []
             # It is nobody's own work: the others still wait when the first has gone.
             reading = Deferred.fromCoroutine(self._read_pieces(mailbox, modseq, begun))
-            reading.addBoth(self._done, key)
+            reading.addBoth(lambda result: Deferred.fromCoroutine(self._give(result, key)))
         answer: Deferred[Changes] = Deferred()
         waiting.append(answer)
         return await answer
 
-    def _done(self, result: Changes | Failure, key: tuple[int, int, int]) -> None:
-        for answer in self._waiting.pop(key):
-            if not answer.called:
+    async def _give(self, result: Changes | Failure, key: tuple[int, int, int]) -> None:
+        """Give the answer to one who waits after another; each takes some ms to take it in."""
+        waiting = deque(self._waiting.pop(key))
+        while waiting:
+            if not (answer := waiting.popleft()).called:
                 answer.callback(result)  # a Failure becomes an error
+                if waiting:
+                    await self._pause()
 
     async def _read_pieces(self, mailbox: int, modseq: int, begun: _Begun) -> Changes:
         await self._pause()

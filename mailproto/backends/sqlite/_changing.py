@@ -187,6 +187,7 @@ def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
 def discard_mailboxes(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:
     """Delete the mailboxes that match the condition ``which``; `discard_some` removes their messages."""
     remove_annotations(transaction, which, those)
+    transaction.execute(f"DELETE FROM acl WHERE mailbox IN (SELECT id FROM mailboxes WHERE {which})", those)
     transaction.execute(f"INSERT INTO discarded (mailbox) SELECT id FROM mailboxes WHERE {which}", those)
     transaction.execute(f"DELETE FROM mailboxes WHERE {which}", those)
     transaction.leaves_work = True

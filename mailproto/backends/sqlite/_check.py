@@ -158,6 +158,17 @@ def _stray_annotations(connection: sqlite3.Connection) -> Iterator[Fault]:
         )
 
 
+def _stray_rights(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for mailbox, count in connection.execute(
+        "SELECT mailbox, count(*) FROM acl WHERE mailbox NOT IN (SELECT id FROM mailboxes) GROUP BY mailbox"
+    ):
+        yield Fault(
+            "strays",
+            f"{count} identifiers have rights to mailbox {mailbox}, which is not there",
+            ("DELETE FROM acl WHERE mailbox = ?", (mailbox,)),
+        )
+
+
 def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
     for id_, refs, count in connection.execute(
         "SELECT id, refs, coalesce(count, 0) FROM bodies LEFT JOIN"
@@ -297,6 +308,7 @@ _LOOKS: Sequence[Look] = (
     counters,
     _strays,
     _stray_annotations,
+    _stray_rights,
     _threads,
     *QUEUE_COUNTERS,
 )

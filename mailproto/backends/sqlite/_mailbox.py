@@ -7,12 +7,13 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._shared_mailbox import SharedMailbox
 from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
 from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
@@ -20,10 +21,11 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
+from mailproto.backends.sqlite._replacing import replace
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces.add_ons import ISaveDates
+from mailproto.interfaces.add_ons import IReplacing, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
@@ -42,13 +44,15 @@ from mailproto.model import (
 
 __all__ = ["SQLiteMailbox", "arrival"]
 
+T = TypeVar("T")
+
 _SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 
 _OCTETS = 4096
 """So many octets of an appended message have the weight 1 for the writer."""
 
 
-@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent, ISaveDates)
+@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 
@@ -103,10 +107,18 @@ class SQLiteMailbox:
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""
-        database = self._database
-        if any(len(message.content) > LARGE for message in messages):
-            return await database.to_its_end(lambda is_wanted: self._append(messages, is_wanted))
-        return await database.underway(Deferred.fromCoroutine(self._append(messages)))
+        return await self._put(self._id, messages, self._append)
+
+    async def replace(self, uid: int, message: NewMessage, target: IMailbox) -> AppendedMessage:
+        """See `IReplacing.replace`."""
+        if isinstance(target, SharedMailbox):
+            message, target = target.given(message)
+        run, share = self._database.writer.run, self._account
+        return await self._put(
+            self._other(target),
+            [message],
+            lambda append, weight: run(replace, self._id, uid, append, share=share, weight=weight),
+        )
 
     async def store(
         self, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
@@ -125,11 +137,15 @@ class SQLiteMailbox:
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
+        if isinstance(target, SharedMailbox):
+            return await target.take(lambda mailbox: self.copy(uids, mailbox))
         copied = await self._change(_long_changes.copying(self._id, self._other(target)), uids)
         return UidPairs.join(copied)
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
+        if isinstance(target, SharedMailbox):
+            return await target.take(lambda mailbox: self.move(uids, mailbox))
         moved = await self._change(_long_changes.moving(self._id, self._other(target)), uids)
         return UidPairs.join(moved)
 
@@ -163,9 +179,30 @@ class SQLiteMailbox:
         doing = self._database.long_changes.do(change, uids, self._account)
         return await self._database.underway(Deferred.fromCoroutine(doing))
 
-    async def _append(
-        self, messages: Sequence[NewMessage], is_wanted: Callable[[], bool] = lambda: True
-    ) -> Sequence[AppendedMessage]:
+    def _append(self, append: Append, weight: int) -> Deferred[Sequence[AppendedMessage]]:
+        return self._database.writer.submit(append_all, append, share=self._account, weight=weight)
+
+    async def _put(
+        self,
+        mailbox: int,
+        messages: Sequence[NewMessage],
+        put: Callable[[Append, int], Deferred[T]],
+    ) -> T:
+        """Call ``put`` with new messages for a mailbox, and their weight for the writer."""
+        database = self._database
+        if any(len(message.content) > LARGE for message in messages):
+            return await database.to_its_end(
+                lambda is_wanted: self._put_all(mailbox, messages, put, is_wanted)
+            )
+        return await database.underway(Deferred.fromCoroutine(self._put_all(mailbox, messages, put)))
+
+    async def _put_all(
+        self,
+        mailbox: int,
+        messages: Sequence[NewMessage],
+        put: Callable[[Append, int], Deferred[T]],
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> T:
         database, bodies = self._database, self._database.bodies
         arrivals: list[Arrival] = []
         try:
@@ -178,12 +215,8 @@ class SQLiteMailbox:
             if not is_wanted():
                 raise CancelledError
             octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
-            return await database.writer.submit(
-                append_all,
-                Append(self._id, arrivals),
-                share=self._account,
-                weight=REQUEST * len(arrivals) + octets // _OCTETS,
-            )
+            weight = REQUEST * len(arrivals) + octets // _OCTETS
+            return await put(Append(mailbox, arrivals), weight)
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
             raise

@@ -63,8 +63,8 @@ _STATUS = (
     " FROM mailboxes LEFT JOIN claims ON claims.mailbox = mailboxes.id"
 )
 
-_PIECE = 10_000
-"""Messages that are read in one turn of the reactor: some 3 ms."""
+_PIECE = 5000
+"""Messages that are read in one turn of the reactor: some 2 ms."""
 
 NEXT = (
     "SELECT uid, flags, keywords, modseq FROM messages NOT INDEXED"
@@ -176,11 +176,11 @@ async def check_flags(
     """
     checked: set[tuple[int, str]] = set()
     for start in range(0, len(uids), _PIECE):
+        await pause()  # first, or many who ask at once would all be served before anybody else
         found = read(_flag_columns, mailbox, list(uids[start : start + _PIECE]))
         for columns in found - checked:
             check_keywords(change.apply(flags_of[columns]))
         checked |= found
-        await pause()
 
 
 def _flag_columns(connection: sqlite3.Connection, mailbox: int, uids: list[int]) -> set[tuple[int, str]]:
@@ -200,9 +200,9 @@ async def marked_deleted(read: Read, pause: Callable[[], Awaitable[None]], mailb
     uids = array("I")
     last: int | None = 0 if read(_any_deleted, mailbox) else None
     while last is not None:
+        await pause()  # first, or many who ask at once would all be served before anybody else
         found, last = read(_deleted_after, mailbox, last)
         uids.extend(found)
-        await pause()
     return uids
 
 

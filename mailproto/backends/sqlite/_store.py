@@ -28,7 +28,16 @@ from mailproto.backends.sqlite._queue import SQLiteQueue
 from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges, IQuota, IQuotas, ISaveDates
+from mailproto.interfaces.add_ons import (
+    IAccessControl,
+    IAccessKeys,
+    IAnnotations,
+    IMailboxChanges,
+    IQuota,
+    IQuotas,
+    IReplacing,
+    ISaveDates,
+)
 from mailproto.model import (
     AppendedMessage,
     CheckResult,
@@ -52,7 +61,19 @@ class SQLiteStore:
     :ivar path: the path of the database.
     """
 
-    add_ons = frozenset({IAnnotations, IMailboxChanges, IRecent, IObjectIds, IQuota, ISaveDates})
+    add_ons = frozenset(
+        {
+            IAccessControl,
+            IAccessKeys,
+            IAnnotations,
+            IMailboxChanges,
+            IObjectIds,
+            IQuota,
+            IRecent,
+            IReplacing,
+            ISaveDates,
+        }
+    )
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
         path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")

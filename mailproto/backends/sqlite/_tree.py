@@ -16,6 +16,7 @@ from mailproto.backends._names import (
     check_special_use,
     superiors,
 )
+from mailproto.backends.sqlite._acl import forget_viewer, inherit
 from mailproto.backends.sqlite._changing import discard_mailboxes
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
@@ -37,6 +38,7 @@ __all__ = [
     "rename",
     "set_password_hash",
     "subscribe",
+    "subscribe_other",
     "unsubscribe",
 ]
 
@@ -96,6 +98,7 @@ def delete_account(transaction: Transaction, name: str) -> None:
     transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
     transaction.execute("DELETE FROM retired WHERE account = ?", row)
     transaction.execute("DELETE FROM annotations WHERE account = ?", row)
+    forget_viewer(transaction, row[0], name)
     transaction.execute("DELETE FROM names WHERE account = ?", row)
     transaction.execute("DELETE FROM accounts WHERE id = ?", row)
     _next_revision(transaction)
@@ -185,6 +188,11 @@ def subscribe(transaction: Transaction, account: int, name: str) -> None:
     name = canonical_mailbox_name(name)
     if not _exists(transaction, account, name):
         raise NoSuchMailbox
+    subscribe_other(transaction, account, name)
+
+
+def subscribe_other(transaction: Transaction, account: int, name: str) -> None:
+    """Subscribe to a mailbox that may be somebody else's, and exists."""
     if _subscribe(transaction, account, name):
         _check_room(transaction, account, "subscriptions")
         _next_modseq(transaction, account)
@@ -257,6 +265,8 @@ def _insert(transaction: Transaction, account: int, name: str, special_use: str 
         " RETURNING id",
         (account, name, special_use, _next_validity(transaction), _next_modseq(transaction, account)),
     ).fetchone()
+    if above := name.rpartition(DELIMITER)[0]:
+        inherit(transaction, account, row[0], above)
     return int(row[0])
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from mailproto._spool_room import RoomClaim
 from mailproto.accounts import account_key
 from mailproto.awaiting import settle
-from mailproto.content import CHUNK, Content
-from mailproto.errors import MailError, MessageTooLarge, Unavailable
+from mailproto.content import Content
+from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import open_target
@@ -16,6 +16,7 @@ from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session, Sink
 from mailproto.imap.server._spec import CommandSpec
+from mailproto.imap.server._spool import IN_MEMORY, IN_MEMORY_TOGETHER, CommandFile, Spool, no_room_now
 from mailproto.imap.wire import (
     Append,
     ArgumentReader,
@@ -30,130 +31,8 @@ from mailproto.imap.wire import (
 )
 from mailproto.model import NewMessage
 from mailproto.observing import Appended
-from mailproto.spool import SpoolFile
 
-__all__ = ["APPEND", "IN_MEMORY", "IN_MEMORY_TOGETHER", "Spool", "receive_octets", "spooled"]
-
-IN_MEMORY = CHUNK
-"""The most octets of a message in memory; a larger one is kept in a file."""
-
-IN_MEMORY_TOGETHER = 1 << 22
-"""The most octets of all messages of one command in memory; after that, even small ones are kept in files."""
-
-
-class NulOctet(MailError):
-    """A literal cannot hold NUL (RFC 9051 9, CHAR8)."""
-
-    default_text = "Message contains NUL"
-
-
-class Spool:
-    """The message of APPEND while it arrives: in memory while small, in a file when large.
-
-    A bare LF becomes CRLF, because clients send mail from Unix files, and stores keep CRLF only.
-
-    A failure is kept until `finish`, because the rest of the literal must be read anyway.
-
-    :param folder: for the file, which has no name there; None for the system's temporary folder.
-    :param claim: for the octets, until `close`.
-    :param in_memory: the most octets in memory.
-    :param binary: whether NUL is allowed, and line ends stay as they are (RFC 3516).
-    """
-
-    __slots__ = (
-        "_binary",
-        "_claim",
-        "_error",
-        "_file",
-        "_folder",
-        "_in_memory",
-        "_last_cr",
-        "_pieces",
-        "_size",
-    )
-
-    def __init__(
-        self, folder: str | None, claim: RoomClaim, *, in_memory: int = IN_MEMORY, binary: bool = False
-    ) -> None:
-        self._in_memory = in_memory
-        self._binary = binary
-        self._folder = folder
-        self._claim = claim
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._last_cr = False
-        self._file: SpoolFile | None = None
-        self._error: MailError | None = None
-
-    def write(self, data: bytes) -> None:
-        """Add some octets, at least one."""
-        if self._error is not None:
-            return
-        if not self._binary and b"\0" in data:
-            self._fail(NulOctet())
-            return
-        if data.count(b"\n") != data.count(b"\r\n"):
-            ends_line = self._last_cr and data.startswith(b"\n")
-            self._last_cr = data.endswith(b"\r")
-            data = b"\n" + _with_crlf(data[1:]) if ends_line else _with_crlf(data)
-        else:
-            self._last_cr = data.endswith(b"\r")
-        self._size += len(data)
-        if not self._claim.take(len(data)):
-            self._fail(no_room_now())
-            return
-        try:
-            if self._file is not None:
-                self._file.write(data)
-                return
-            self._pieces.append(data)
-            if self._size > self._in_memory:
-                self._file = SpoolFile(self._folder)
-                self._file.write(b"".join(self._pieces))
-                self._pieces.clear()
-        except MailError as error:
-            self._fail(error)
-
-    @property
-    def in_memory(self) -> int:
-        """The octets that it holds in memory."""
-        return 0 if self._file is not None or self._error is not None else self._size
-
-    def finish(self) -> Content:
-        """Return the whole message; its octets are claimed until `close`.
-
-        :raises MailError: something went wrong while the message arrived.
-        """
-        if self._error is not None:
-            raise self._error
-        if self._file is None:
-            return Content(b"".join(self._pieces))
-        file, self._file = self._file, None
-        return file.content()
-
-    def close(self) -> None:
-        """Drop everything, the file included, and what is claimed."""
-        self._claim.release()
-        self._pieces.clear()
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-
-    def _fail(self, error: MailError) -> None:
-        self._error = error
-        self.close()
-
-
-def _with_crlf(data: bytes) -> bytes:
-    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-
-
-def no_room_now() -> MailError:
-    """The error if the messages that are arriving have too many octets together."""
-    return Unavailable(
-        "Too many messages are arriving, try again later",
-        detail="too many octets of unfinished messages: the limit is 'spooled'",
-    )
+__all__ = ["APPEND", "EmptyMessage", "new_spool", "receive_octets", "spooled"]
 
 
 class EmptyMessage(MailError):
@@ -184,12 +63,18 @@ async def receive_octets(server: Session, literal: StreamedLiteral, mailbox: str
     room, account = server.factory.spool_room, account_key(server.signed_in.name)
     if not room.has(literal.size, account):
         raise no_room_now()
-    held = sum(upload.in_memory for upload in server.uploads if isinstance(upload, Spool))
+    return new_spool(server, binary=literal.binary)
+
+
+def new_spool(server: Session, *, binary: bool = False) -> Spool:
+    """What takes one more message, or a part of one, of the command."""
+    last = server.uploads[-1] if server.uploads else None
+    file = last.file if isinstance(last, Spool) else CommandFile(server.factory.spool_folder)
     return Spool(
-        server.factory.spool_folder,
-        RoomClaim(room, account),
-        in_memory=min(IN_MEMORY, max(IN_MEMORY_TOGETHER - held, 0)),
-        binary=literal.binary,
+        file,
+        RoomClaim(server.factory.spool_room, account_key(server.signed_in.name)),
+        in_memory=min(IN_MEMORY, max(IN_MEMORY_TOGETHER - file.in_memory, 0)),
+        binary=binary,
     )
 
 
@@ -209,6 +94,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     finally:
         for upload in uploads:
             upload.close()
+        server.drop_uploads()  # what was made of them
     if server.view is not None:
         server.view.expect_changes(mailbox)
     for content, each in zip(contents, appended, strict=True):

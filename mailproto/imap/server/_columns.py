@@ -5,11 +5,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import compress
 
 from mailproto.imap.server._flag_sets import FlagSets
 from mailproto.imap.server._marks import Marks
 from mailproto.imap.server._runs import Runs
+from mailproto.imap.server._shared_columns import SHARED_FROM, SharedColumns, Sharing
 from mailproto.imap.wire import IMAPWireError, SequenceSet
 from mailproto.model import SEEN, FlagChange, FlagColumns
 
@@ -20,20 +22,29 @@ _AT_ONCE = 2000
 """How many messages are handled before others may have their turn: some 1 ms."""
 
 
+_FEW_RANGES = 100
+"""So many ranges of a set take a tenth of a millisecond to be read, and to be looked for."""
+
+
 class MessageColumns:
     """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
-    messages share.  While the client is not told of removed messages, or of changed flags, there is an octet
-    more for each message.
+    messages share.  Views that know the same share the columns.  While the client is not told of removed
+    messages, or of changed flags, there is an octet more for each message.
 
     :param pause: awaited during long work, so that others have their turn.
+    :param sharing: where equal columns of other views are found; None to share with nobody.
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
     """
 
-    __slots__ = ("_changed", "_gone", "_pause", "_sets", "flags", "uids")
+    __slots__ = ("_changed", "_gone", "_pause", "_sets", "_shared", "_sharing", "flags", "uids")
 
-    def __init__(self, pause: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, pause: Callable[[], Awaitable[None]] | None = None, sharing: Sharing | None = None
+    ) -> None:
         self._pause = pause or _no_pause
+        self._sharing = sharing
+        self._shared: SharedColumns | None = None  # with whom ours are shared
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
         self._sets = FlagSets()
@@ -42,6 +53,9 @@ class MessageColumns:
 
     async def take(self, changed: FlagColumns) -> None:
         """Take in new messages, and the flags of known ones."""
+        if not len(changed) or (not self.uids and await self._find(changed)):
+            return
+        self._own()
         # Usually all messages are new.  The known ones come first, because UIDs ascend.
         known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
         for start in range(0, known, _AT_ONCE):
@@ -53,6 +67,61 @@ class MessageColumns:
             self.flags += self._sets.shared(changed.flags[start : start + _AT_ONCE])
             await self._pause()
         self._resize()
+
+    @asynccontextmanager
+    async def turn(self, changed: int) -> AsyncIterator[None]:
+        """For the time in which our columns may be others than those that we share.
+
+        :param changed: the number of changed messages.
+        """
+        sharing = self._sharing
+        if sharing is None or not changed or len(self.uids) + changed < SHARED_FROM:
+            yield
+            return
+        await sharing.begin()
+        try:
+            yield
+        finally:
+            sharing.end()
+
+    async def _find(self, columns: FlagColumns) -> bool:
+        """Share the columns of another view, if they are the same as these."""
+        if self._sharing is None or len(columns) < SHARED_FROM:
+            return False
+        shared = self._sharing.latest
+        if shared is None or not await shared.equal(columns.uids, columns.flags, self._pause):
+            return False
+        self._join(shared)
+        for start in range(0, len(self.flags), _AT_ONCE):
+            self._sets.shared(self.flags[start : start + _AT_ONCE])
+            await self._pause()
+        self._resize()
+        return True
+
+    def _join(self, shared: SharedColumns) -> None:
+        self._shared, self.uids, self.flags = shared, shared.uids, shared.flags
+
+    def _own(self) -> None:
+        """Make the columns our own, before they are changed."""
+        shared, self._shared = self._shared, None
+        if shared is not None and not shared.leave():
+            self.uids, self.flags = self.uids[:], self.flags[:]
+
+    def _leave(self) -> None:
+        """The columns will be changed by nobody through us."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.leave()
+
+    async def share(self) -> None:
+        """Share the columns with views that have the same, or will have."""
+        if self._sharing is None or self._shared is not None or len(self.uids) < SHARED_FROM:
+            return
+        shared = self._sharing.latest
+        if shared is not None and await shared.equal(self.uids, self.flags, self._pause):
+            self._join(shared)
+        else:
+            self._shared = self._sharing.offer(self.uids, self.flags)
 
     def _resize(self) -> None:
         self._gone.resize(len(self.uids))
@@ -74,6 +143,7 @@ class MessageColumns:
 
         UIDs of no message in the view are left out.
         """
+        self._own()
         now = self._sets.shared(flags)
         first = bisect_left(self.uids, uids[0])
         stop = first + len(uids)
@@ -153,8 +223,10 @@ class MessageColumns:
                 expunged += len(removed)
             else:
                 await self._pause()
+        self._leave()
         self.uids, self.flags = uids, flags
         self._resize()
+        await self.share()
 
     # -- flags
 
@@ -201,20 +273,27 @@ class MessageColumns:
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else None
 
-    def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
+    async def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
         """The indexes of the messages in a set, in ascending order.
 
         :param uid: whether it is a set of UIDs; unknown UIDs are left out.
         :raises IMAPWireError: for a sequence number of no message.
         """
+        if len(sequence.ranges) > _FEW_RANGES:
+            await self._pause()  # the wire has just read them
         uids = self.uids
         if uid:
             if not uids:
                 return ()
-            ranges = [
-                range(bisect_left(uids, low), bisect_right(uids, high))
-                for low, high in sequence.merged(uids[-1])
-            ]
+            merged = sequence.merged(uids[-1])
+            ranges: list[range] = []
+            for start in range(0, len(merged), _AT_ONCE):
+                if start:
+                    await self._pause()
+                ranges += [
+                    range(bisect_left(uids, low), bisect_right(uids, high))
+                    for low, high in merged[start : start + _AT_ONCE]
+                ]
         else:
             merged = sequence.merged(len(uids))
             if merged[0][0] < 1 or merged[-1][1] > len(uids):

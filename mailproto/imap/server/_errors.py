@@ -9,6 +9,7 @@ __all__ = [
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
+    "RefusedWithCode",
     "SessionOver",
     "TryCreate",
 ]
@@ -35,6 +36,17 @@ class ExpungeIssued(MailError):
 
     imap = "EXPUNGEISSUED"
     default_text = "Some of the messages no longer exist"
+
+
+class RefusedWithCode(MailError):
+    """Answered with NO, and a response code that is not the same each time, such as ``BADURL "..."``.
+
+    :ivar response_code: without its brackets; "" for none.
+    """
+
+    def __init__(self, response_code: str, text: str) -> None:
+        super().__init__(text)
+        self.response_code = response_code
 
 
 class ContentUnreadable(Unavailable):

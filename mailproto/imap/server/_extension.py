@@ -20,6 +20,7 @@ from mailproto.imap.server._options import (
     StatusItem,
     StoreModifier,
 )
+from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
 from mailproto.imap.server._rows import FetchColumn
 from mailproto.imap.server._sections import FetchPiece
 from mailproto.imap.server._session import Session
@@ -44,6 +45,12 @@ class Extension:
     :ivar guard: called before each command; raises to refuse it.
     :ivar enables: what ENABLE takes, and what is done then, once.
     :ivar on_select: called when a mailbox is selected and described, to tell more.
+    :ivar on_create: called when a mailbox of that name was created; gives a response code, such as
+        ``b"MAILBOXID (F1)"``, or None.  Only one of them is told.
+    :ivar on_fetch: called before FETCH answers; it may change the request.
+    :ivar on_store: called before STORE stores; it may change the request.
+    :ivar on_search: called with what was looked for and found; gives what the answer says in addition, with a
+        space before it.
     :ivar fetch_columns: items of FETCH that are one word, with values for many messages at a time.
     :ivar fetch_pieces: kinds of items that are made for each message.
     :ivar fetch_names: words for items of these kinds.
@@ -65,6 +72,10 @@ class Extension:
     guard: Callable[[Session, CommandSpec[Any]], None] | None = None
     enables: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
     on_select: Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]] | None = None
+    on_create: Callable[[Session, str], Awaitable[bytes | None]] | None = None
+    on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None
+    on_store: Callable[[Session, StoreRequest], Awaitable[None]] | None = None
+    on_search: Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]] | None = None
     select_parameters: Sequence[SelectParameter[Any]] = ()
     create_parameters: Sequence[CreateParameter[Any]] = ()
     status_items: Sequence[StatusItem] = ()

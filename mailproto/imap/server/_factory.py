@@ -21,10 +21,10 @@ from mailproto.imap.server._extensions import STANDARD
 from mailproto.imap.server._fetch_room import FetchRoom
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import with_own
-from mailproto.imap.server._places import Places
+from mailproto.imap.server._places import MESSAGES, Places
 from mailproto.imap.server._registry import Tables, set_tables
-from mailproto.imap.server._search_places import SearchPlaces
 from mailproto.imap.server._server import IMAPResources, IMAPServer
+from mailproto.imap.server._shared_columns import Shared
 from mailproto.observing import ObserverOrMore
 from mailproto.typing import ReactorTime, ServerTLSContext
 
@@ -101,9 +101,10 @@ class IMAPServerFactory(IMAPResources):
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
         self.spool_room = SpoolRoom(limits.spooled)
-        self.places = Places(self.clock)
+        self.shared = Shared(self.clock)
+        self.message_places = Places(self.clock, MESSAGES, MESSAGES)
         self.fetch_room = FetchRoom()
-        self.search_places = SearchPlaces(limits.searches)
+        self.search_places = Places(self.clock, limits.searches)
         self.spool_folder = folder_of("spool_folder", spool_folder)
         self.wire_limits = replace(limits.wire, append=max_message_size)
 

@@ -15,9 +15,9 @@ from mailproto.imap.server._errors import (
 )
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._fetch_room import FetchClaim
-from mailproto.imap.server._reading import FEW, MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._registry import tables_of
-from mailproto.imap.server._requests import FetchRequest
+from mailproto.imap.server._requests import FetchRequest, one_by_one
 from mailproto.imap.server._rows import COLUMNS, Batch, RowPlan, compile_items
 from mailproto.imap.server._sections import BODY, SECTIONS, STREAMED, SectionLost, sections_of
 from mailproto.imap.server._session import Session
@@ -31,7 +31,7 @@ __all__ = ["FETCH"]
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
 
-async def fetch(server: Session, command: Command[Fetch]) -> None:
+async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     """Answer in batches, one write for each.
 
     Messages that another session has removed are left out.  The answer is NO if the client could
@@ -42,20 +42,24 @@ async def fetch(server: Session, command: Command[Fetch]) -> None:
     # The client is told of changes first, so that the flags in the answer are the current ones.
     await server.catch_up(expunges=command.uid)
     view = server.selected
-    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(arguments.sequence, uid=command.uid)
     request = FetchRequest(arguments.items, indexes, command.uid)
     for name, value in arguments.modifiers.items():
         await tables.fetch_modifiers[name].apply(server, request, value)
+    for prepare in tables.on_fetch:
+        await prepare(server, request)
+    indexes = one_by_one(request.indexes)
     plan = compile_items(request.items, tables.fetch_columns, tables.fetch_pieces, uid=command.uid)
     response = _Response(server, view, plan)
     try:
-        await response.answer(request.indexes)
+        await response.answer(indexes)
     finally:
         response.claim.release()
     if response.failed:
         raise ContentUnreadable
-    if response.sent < len(request.indexes) and not command.uid:
+    if response.sent < len(indexes) and not command.uid:
         raise ExpungeIssued
+    return None if request.finish is None else await request.finish()
 
 
 class _Response:
@@ -76,8 +80,7 @@ class _Response:
 
     async def answer(self, indexes: Sequence[int]) -> None:
         """Answer for these messages, a batch at a time; the last batch is sent with the tagged OK."""
-        if self.plan.parts and len(indexes) > FEW:
-            await self.server.wait_turn()  # or many who ask at once would all be served before a NOOP
+        await self.server.wait_turn_for(len(indexes))
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             some = indexes[start : start + MESSAGES_AT_ONCE]
             if self.plan.parts:
@@ -92,6 +95,9 @@ class _Response:
         async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts, self.claim.renew):
             known = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             await self._answer(Batch(self.view, known, infos))
+            del infos  # what is sent is enough to be kept for a slow client
+            if 2 * self._held >= self._most:
+                await self._flush()
 
     async def _answer(self, batch: Batch) -> None:
         if self.sent:
@@ -140,10 +146,15 @@ class _Response:
 
     async def _respond(self, octets: bytes) -> None:
         """Add to what is sent next; before, what is there is sent if it is much."""
-        if self._held >= (self.claim.octets or OCTETS_AT_ONCE):
+        if self._held >= self._most:
             await self._flush()
         self._held += len(octets)
         self.server.respond(octets)
+
+    @property
+    def _most(self) -> int:
+        """Octets that are sent together."""
+        return self.claim.octets or OCTETS_AT_ONCE
 
     async def _flush(self) -> None:
         self._held = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from mailproto.imap.wire import IMAPWireLimits
 __all__ = ["IMAPLimits"]
 
 _BEFORE_LOGIN = IMAPWireLimits(line=16_384, literal_total=8192, literals=4, swallowed=1 << 16)
+_SESSIONS_FROM_ELSEWHERE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class IMAPLimits(Limits):
         in files, until they are stored; beyond it, a message gets NO [UNAVAILABLE].  One account may hold
         only as much as is left for all others, which is half if it is alone.  At least twice the largest
         message; 0 for no limit.
+    :ivar sessions_per_account: simultaneous connections that have signed in to one account; one more gets NO
+        [LIMIT].  None for 50, and without limit for clients on this machine and over transports in memory.
     :ivar searches: how many searches of one account read messages at a time; others wait.
     :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
         browser or a scanner.
@@ -41,6 +45,14 @@ class IMAPLimits(Limits):
     wire: IMAPWireLimits = field(default_factory=IMAPWireLimits)
     before_login: IMAPWireLimits = _BEFORE_LOGIN
     spooled: int = 1 << 30
+    sessions_per_account: int | None = None
     searches: int = 2
     bad_commands: int = 20
     failed_logins: int = 5
+
+    def sessions_of_account(self, *, is_near: bool) -> float:
+        """See `Limits.sessions_of_account`."""
+        number = self.sessions_per_account
+        if number is None:
+            return math.inf if is_near else _SESSIONS_FROM_ELSEWHERE
+        return number

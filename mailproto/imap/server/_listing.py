@@ -119,7 +119,8 @@ class _Listing:
         holders = _Above(mailboxes)
         child_info = b' ("CHILDINFO" (%b))' % b" ".join(
             b'"%b"' % option.encode("ascii")
-            for option in sorted(arguments.selection - {"RECURSIVEMATCH", "REMOTE"})
+            for option in sorted(arguments.selection)
+            if tables_of(server).list_selection[option].chooses is not None
         )
         show_subscribed = "SUBSCRIBED" in arguments.selection
         returns = self._returns

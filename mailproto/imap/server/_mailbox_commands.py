@@ -36,6 +36,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
     """SELECT and EXAMINE.  The previous mailbox is closed, even if the command fails."""
     arguments = command.arguments
     tables = tables_of(server)
+    await server.wait_turn()  # the mailbox may be large
     if server.view is not None:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
@@ -44,6 +45,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
         mailbox,
         read_only=command.name == "EXAMINE",
         pause=server.yield_turn,
+        sharing=server.factory.shared.of(server.signed_in.name, mailbox.name, mailbox.uid_validity),
         failed=lambda error: server.tell_failed(command.name, error),
     )
     writer = ViewWriter(view)
@@ -69,19 +71,24 @@ async def select(server: Session, command: Command[Select]) -> bytes:
 async def close(server: Session, command: Command[NoArguments]) -> None:
     """Expunge without EXPUNGE responses, unless the mailbox was opened by EXAMINE (RFC 9051 6.4.1)."""
     view = server.selected
+    await server.wait_turn_for(len(view.uids))
     server.deselect()
     if not view.read_only:
         await settle(view.mailbox.expunge())
 
 
-async def create(server: Session, command: Command[Create]) -> None:
+async def create(server: Session, command: Command[Create]) -> bytes | None:
     """CREATE.  A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
     arguments = command.arguments
     name = arguments.mailbox.removesuffix(DELIMITER)
+    tables = tables_of(server)
     for parameter, value in arguments.parameters.items():
-        await tables_of(server).create_parameters[parameter].create(server, name, value)
-        return
-    await settle(server.signed_in.create(name))
+        await tables.create_parameters[parameter].create(server, name, value)
+        break
+    else:
+        await settle(server.signed_in.create(name))
+    codes = [await tell(server, name) for tell in tables.on_create]
+    return b"".join([b"[%b] " % code for code in codes if code][:1]) + b"CREATE completed"
 
 
 async def delete(server: Session, command: Command[MailboxName]) -> None:
@@ -125,12 +132,14 @@ async def status(server: Session, command: Command[Status]) -> None:
 def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
     """Render a STATUS response."""
     known = tables_of(server).status_items
-    values = b" ".join([b"%b %b" % (item.encode("ascii"), known[item].value(status)) for item in items])
+    values = b" ".join(
+        [b"%b %b" % (item.encode("ascii"), known[item].value(server, status)) for item in items]
+    )
     return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values)
 
 
 def _number(name: str, value: Callable[[MailboxStatus], int]) -> StatusItem:
-    return StatusItem(name, lambda status: b"%d" % value(status))
+    return StatusItem(name, lambda session, status: b"%d" % value(status))
 
 
 _SELECTED = State.SELECTED

@@ -11,16 +11,17 @@ from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, TryCreate
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._registry import tables_of
-from mailproto.imap.server._requests import StoreRequest
+from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
-from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set, grammars
+from mailproto.imap.wire import Command, Copy, NoArguments, Store, format_set, grammars
 from mailproto.interfaces import IMailbox
 from mailproto.model import FlagColumns, StoreResult
 
-__all__ = ["MESSAGES", "expunge_uids", "move", "open_target"]
+__all__ = ["AT_ONCE", "MESSAGES", "copyuid", "named_messages", "open_target"]
 
-_BATCH = 1000
+AT_ONCE = 1000
+"""How many messages are told of before others may have their turn."""
 
 
 async def store(server: Session, command: Command[Store]) -> bytes | None:
@@ -34,11 +35,14 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     view = writer.view
     if view.read_only:
         raise ReadOnly
-    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(arguments.sequence, uid=command.uid)
     request = StoreRequest(indexes, command.uid, arguments.change, arguments.silent)
     for name, value in arguments.modifiers.items():
         await tables_of(server).store_modifiers[name].apply(server, request, value)
-    indexes = request.indexes
+    for prepare in tables_of(server).on_store:
+        await prepare(server, request)
+    indexes = one_by_one(request.indexes)
+    await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
     result = StoreResult(FlagColumns(), ())
@@ -48,8 +52,8 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     answered = await view.apply(arguments.change, stored, silent=arguments.silent)
     if keywords := writer.keywords():
         server.respond(keywords)
-    for start in range(0, len(answered), _BATCH):
-        server.respond(writer.fetch_flags(answered[start : start + _BATCH], uid=command.uid))
+    for start in range(0, len(answered), AT_ONCE):
+        server.respond(writer.fetch_flags(answered[start : start + AT_ONCE], uid=command.uid))
         await server.flush()
     # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
     if len(stored) + len(result.refused) != len(indexes) and not command.uid and not arguments.silent:
@@ -74,48 +78,33 @@ async def open_target(server: Session, name: str) -> IMailbox:
 
 async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
-    uids = _messages(server, command)
-    await server.yield_turn()
+    uids = await named_messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     server.selected.expect_changes(target)
-    return b"[%b] COPY completed" % await _copyuid(server, target, copied) if copied else None
+    return b"[%b] COPY completed" % await copyuid(server, target, copied) if copied else None
 
 
-async def move(server: Session, command: Command[Copy]) -> None:
-    """MOVE: an untagged COPYUID comes first, then the EXPUNGEs and other updates (RFC 6851 4.3)."""
-    view = server.selected
-    if view.read_only:
-        raise ReadOnly
-    uids = _messages(server, command)
-    await server.yield_turn()
-    target = await open_target(server, command.arguments.mailbox)
-    moved = await settle(view.mailbox.move(uids, target)) if uids else ()
-    if moved:
-        server.respond(b"* OK [%b] Moved\r\n" % await _copyuid(server, target, moved))
-        for start in range(0, len(moved), _BATCH):
-            await view.vanish([uid for uid, _ in moved[start : start + _BATCH]])
-    view.expect_changes(target)
-
-
-def _messages(server: Session, command: Command[Copy]) -> Sequence[int]:
+async def named_messages(server: Session, command: Command[Copy]) -> Sequence[int]:
     """The UIDs of the messages that the client named.
 
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
-    indexes = view.indexes(command.arguments.sequence, uid=command.uid)
+    indexes = await view.indexes(command.arguments.sequence, uid=command.uid)
+    await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
+    await server.yield_turn()
     if len(uids) != len(indexes) and not command.uid:
         raise ExpungeIssued
     return uids
 
 
-async def _copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
+async def copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
     """The response code of RFC 4315 3."""
     sources, targets = array("I"), array("I")
-    for start in range(0, len(pairs), _BATCH):
-        some = pairs[start : start + _BATCH]
+    for start in range(0, len(pairs), AT_ONCE):
+        some = pairs[start : start + AT_ONCE]
         sources.extend([source for source, _ in some])
         targets.extend([there for _, there in some])
         await server.yield_turn()
@@ -128,8 +117,8 @@ async def _set(server: Session, numbers: array[int]) -> bytes:
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         return format_set(numbers)
     sets = []
-    for start in range(0, len(numbers), _BATCH):
-        sets.append(format_set(numbers[start : start + _BATCH]))
+    for start in range(0, len(numbers), AT_ONCE):
+        sets.append(format_set(numbers[start : start + AT_ONCE]))
         await server.yield_turn()
     return b",".join(sets)
 
@@ -139,17 +128,8 @@ async def expunge(server: Session, command: Command[NoArguments]) -> None:
     view = server.selected
     if view.read_only:
         raise ReadOnly
+    await server.wait_turn_for(len(view.uids))
     await settle(view.vanish(await settle(view.mailbox.expunge())))
-
-
-async def expunge_uids(server: Session, command: Command[UidExpunge]) -> None:
-    """UID EXPUNGE (RFC 4315 2.1)."""
-    view = server.selected
-    if view.read_only:
-        raise ReadOnly
-    uids = view.present(view.indexes(command.arguments.sequence, uid=True))
-    await server.yield_turn()
-    await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
 
 
 MESSAGES = Extension(

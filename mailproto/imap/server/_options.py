@@ -93,7 +93,7 @@ class StatusItem:
     """
 
     name: str
-    value: Callable[[MailboxStatus], bytes]
+    value: Callable[[Session, MailboxStatus], bytes]
 
 
 @dataclass(frozen=True, slots=True)

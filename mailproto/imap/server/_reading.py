@@ -13,7 +13,10 @@ from mailproto.model import MessageInfo, Part
 __all__ = ["FEW", "MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
 
 MESSAGES_AT_ONCE = 1000
-"""How many messages are read together."""
+"""How many messages are looked at together."""
+
+_READ_AT_ONCE = 500
+"""How many messages are read together: some 1 ms, if they are small and the disk has not to be waited for."""
 
 OCTETS_AT_ONCE = 1 << 20
 """How many octets of messages and their summaries are read, or rendered, together; one message may have
@@ -42,13 +45,13 @@ async def read_in_batches(
         yield await settle(mailbox.read(uids, parts))
         return
     bounded = mailbox if parts & _LONG and IBoundedReading.providedBy(mailbox) else None
-    for start in range(0, len(uids), MESSAGES_AT_ONCE):
-        batch = uids[start : start + MESSAGES_AT_ONCE]
+    for start in range(0, len(uids), _READ_AT_ONCE):
+        batch = uids[start : start + _READ_AT_ONCE]
         if bounded is not None:
-            while batch and (found := await settle(bounded.read_some(batch, parts, limit))):
-                yield found
+            while batch and (found := [await settle(bounded.read_some(batch, parts, limit))])[0]:
+                batch = batch[bisect_right(batch, found[0][-1].uid) :]
+                yield found.pop()  # who gets it may forget it while the client is slow
                 limit = octets()
-                batch = batch[bisect_right(batch, found[-1].uid) :]
         elif Part.CONTENT not in parts:
             yield await settle(mailbox.read(batch, parts))
         else:

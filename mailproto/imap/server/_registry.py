@@ -24,13 +24,14 @@ from mailproto.imap.server._options import (
     StatusItem,
     StoreModifier,
 )
+from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._rows import FetchColumn
 from mailproto.imap.server._sections import FetchPiece
 from mailproto.imap.server._session import PerServer, Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view_writer import ViewWriter
-from mailproto.imap.wire import CommandSyntax, FetchAttribute, FetchItem, Syntax
+from mailproto.imap.wire import CommandSyntax, FetchAttribute, FetchItem, SearchKey, Syntax
 from mailproto.model import MailboxStatus
 
 __all__ = ["Tables", "set_tables", "tables_of"]
@@ -56,6 +57,10 @@ class Tables:
     guards: Sequence[Callable[[Session, CommandSpec[Any]], None]]
     enables: Mapping[str, Callable[[Session], None]]
     on_select: Sequence[Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]]]
+    on_create: Sequence[Callable[[Session, str], Awaitable[bytes | None]]]
+    on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]
+    on_store: Sequence[Callable[[Session, StoreRequest], Awaitable[None]]]
+    on_search: Sequence[Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]]]
     select_parameters: Mapping[str, SelectParameter[Any]]
     create_parameters: Mapping[str, CreateParameter[Any]]
     status_items: Mapping[str, StatusItem]
@@ -138,6 +143,10 @@ class Tables:
             guards=[each.guard for each in used if each.guard is not None],
             enables=enables,
             on_select=[each.on_select for each in used if each.on_select is not None],
+            on_create=[each.on_create for each in used if each.on_create is not None],
+            on_fetch=[each.on_fetch for each in used if each.on_fetch is not None],
+            on_store=[each.on_store for each in used if each.on_store is not None],
+            on_search=[each.on_search for each in used if each.on_search is not None],
             select_parameters=select_parameters,
             create_parameters=create_parameters,
             status_items=status_items,

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from mailproto.imap.wire import FetchItem
 from mailproto.model import FlagChange, StoreResult
 
-__all__ = ["FetchRequest", "SearchFound", "StoreRequest"]
+__all__ = ["FetchRequest", "SearchFound", "StoreRequest", "one_by_one"]
+
+
+def one_by_one(indexes: Sequence[int]) -> Sequence[int]:
+    """The same indexes; the view takes a range to be of neighbours."""
+    return list(indexes) if isinstance(indexes, range) and indexes.step != 1 else indexes
 
 
 @dataclass(slots=True)
@@ -19,11 +24,13 @@ class FetchRequest:
     :ivar items: what is told of each message.
     :ivar indexes: which messages, by their indexes in the view, in ascending order.
     :ivar uid: whether it is UID FETCH.
+    :ivar finish: gives the text of the tagged OK, or None, when all was answered.
     """
 
     items: tuple[FetchItem, ...]
     indexes: Sequence[int]
     uid: bool
+    finish: Callable[[], Awaitable[bytes | None]] | None = None
 
 
 @dataclass(slots=True)
@@ -52,8 +59,10 @@ class SearchFound:
 
     :ivar numbers: sequence numbers or UIDs, in ascending order.
     :ivar uid: whether they are UIDs.
+    :ivar extended: whether the answer is ESEARCH.
     """
 
     numbers: array[int]
     uid: bool
     tag: str
+    extended: bool

@@ -13,7 +13,7 @@ from mailproto.connection import ServerFactory
 from mailproto.imap.server._fetch_room import FetchRoom
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._places import Places
-from mailproto.imap.server._search_places import SearchPlaces
+from mailproto.imap.server._shared_columns import Shared
 from mailproto.imap.wire import IMAPWireLimits
 
 __all__ = ["Resources"]
@@ -30,7 +30,8 @@ class Resources(ServerFactory):
     wire_limits: IMAPWireLimits
     spool_room: SpoolRoom
     spool_folder: str | None
-    places: Places
+    shared: Shared
+    message_places: Places
     fetch_room: FetchRoom
-    search_places: SearchPlaces
+    search_places: Places
     kept: dict[object, Any]

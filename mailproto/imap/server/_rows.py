@@ -184,6 +184,8 @@ def compile_items(
         parts |= column.parts
     for item, piece in others:
         parts |= piece.parts(item)
+    if others and not parts:
+        parts = Part.SIZE  # something, to find out which messages there are
     return RowPlan(
         parts=parts,
         pieces=tuple(others),

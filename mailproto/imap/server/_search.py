@@ -27,6 +27,7 @@ async def search(server: Session, command: Command[Search]) -> None:
     arguments = command.arguments
     await server.catch_up(expunges=command.uid)
     tables = tables_of(server)
+    await server.wait_turn_for(len(server.selected.uids))
     compiling = Working(compiled(arguments.key, server.selected, tables.search_conditions))
     for _ in compiling:
         await server.yield_turn()
@@ -36,23 +37,28 @@ async def search(server: Session, command: Command[Search]) -> None:
             numbers = await find(server, compiled_search, uid=command.uid)
     else:
         numbers = await find(server, compiled_search, uid=command.uid)
+    found = SearchFound(numbers, command.uid, command.tag, extended=arguments.returns is not None)
+    more = b"".join([await tell(server, arguments.key, found) for tell in tables.on_search])
     if arguments.returns is None:
-        await _answer(server, numbers)
+        await _answer(server, numbers, more)
     else:
-        await answer_extended(server, SearchFound(numbers, command.uid, command.tag), arguments.returns)
+        await answer_extended(server, found, arguments.returns, more)
 
 
-async def _answer(server: Session, numbers: array[int]) -> None:
+async def _answer(server: Session, numbers: array[int], more: bytes) -> None:
     """Send SEARCH (RFC 9051 E)."""
     server.respond(b"* SEARCH")
     for start in range(0, len(numbers), _AT_ONCE):
         server.respond(b"".join([b" %d" % number for number in numbers[start : start + _AT_ONCE]]))
         await _send_if_many(server, numbers)
-    server.respond(b"\r\n")
+    server.respond(more + b"\r\n")
 
 
-async def answer_extended(server: Session, found: SearchFound, returns: Options) -> None:
-    """Send ESEARCH (RFC 4731 3.1), with what each option tells."""
+async def answer_extended(server: Session, found: SearchFound, returns: Options, more: bytes = b"") -> None:
+    """Send ESEARCH (RFC 4731 3.1), with what each option tells.
+
+    :param more: what it says in addition, with a space before it.
+    """
     known = tables_of(server).search_returns
     chosen = [option for name, option in known.items() if name in returns]
     is_told = not all(option.is_silent for option in chosen)
@@ -63,7 +69,7 @@ async def answer_extended(server: Session, found: SearchFound, returns: Options)
     for option in chosen:
         await option.answer(server, found, returns[option.name])
     if is_told:
-        server.respond(b"\r\n")
+        server.respond(more + b"\r\n")
 
 
 async def respond_with_set(server: Session, numbers: array[int]) -> None:

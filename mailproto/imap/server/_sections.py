@@ -178,14 +178,14 @@ class FetchedMessage:
         self._sections = None
         if self._has_place:
             self._has_place = False
-            self.session.factory.places.give_back()
+            self.session.factory.message_places.give_back(self.session)
 
     async def index(self) -> Index:
         """Where its parts are."""
         server, stored = self.session, self.info.offsets or b""
         if len(stored) < _SMALL_INDEX and len(self.content) < _SMALL_MESSAGE:
             return Index.load(stored)
-        await server.factory.places.take(server.signed_in.name)
+        await server.factory.message_places.take(server)
         self._has_place = True
         await server.yield_turn()
         return await self.in_turns(Index.load_steps(stored))

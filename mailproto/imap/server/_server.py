@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, WireError
-from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._errors import BadCommand, RefusedWithCode, SessionOver
 from mailproto.imap.server._registry import Tables
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._session import Reply, Session
@@ -95,11 +95,14 @@ class IMAPServer(Session):
         return self._receive(cast(StreamedLiteral, event))
 
     async def _command(self, command: Command[Any]) -> None:
+        self._has_answered = False
         spec = self._spec(command.full_name)
         try:
             reply = await spec.handler(self, command)
         except IMAPWireError as error:  # a sequence number of no message, which the wire could not know
             raise BadCommand(error.text) from None
+        if self.uploads:  # the handler has not taken them
+            self.drop_uploads()
         if self._waiting_command is None:
             await self._complete(command, spec, reply)
 
@@ -163,7 +166,8 @@ class IMAPServer(Session):
             event = self._last_line_command
         tag = getattr(event, "tag", "")
         bad = isinstance(error, BadCommand)
-        code = f"[{error.imap}] " if error.imap else ""
+        code = error.response_code if isinstance(error, RefusedWithCode) else error.imap
+        code = f"[{code}] " if code else ""
         text = " ".join(error.text.splitlines())  # SMTP's replies may have several lines
         self._refused(tag, f"{'BAD' if bad else 'NO'} {code}{text}".encode("ascii", "replace"), bad=bad)
 

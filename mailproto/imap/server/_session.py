@@ -24,6 +24,9 @@ __all__ = ["PerServer", "PerSession", "Reply", "Session", "Sink"]
 
 T = TypeVar("T")
 
+_FEW = 4
+"""Work on so many messages never takes milliseconds before it pauses."""
+
 Reply: TypeAlias = bytes | None
 """What a handler returns: the text of its tagged OK, response code included; None for "NAME completed"."""
 
@@ -69,6 +72,7 @@ class Session(ServerConnection[Event]):
         self.uploads: list[Sink] = []
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
+        self._has_answered = False  # whether anything was sent in answer to the running command
         # The command that waits for a line from the client, and the function that takes the line.
         self._waiting_command: Command[Any] | None = None
         self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
@@ -138,6 +142,14 @@ class Session(ServerConnection[Event]):
         except ConnectionOver:
             raise SessionOver from None
 
+    async def wait_turn_for(self, messages: int) -> None:
+        """Before work on some messages: if they are many, let others go first (`wait_turn`).
+
+        Otherwise many who ask for that at once would all be served before somebody's NOOP.
+        """
+        if messages > _FEW:
+            await self.wait_turn()
+
     def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
         """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""
         responses = b"".join(self._responses)
@@ -146,8 +158,14 @@ class Session(ServerConnection[Event]):
         self.end(b"%b* BYE Logging out\r\n%b" % (responses, reply), "quit")
         raise SessionOver
 
+    def is_still_there(self) -> None:
+        """See `EventConnection.is_still_there`; in the midst of a response, that is what is sent."""
+        if not self._has_answered:
+            self.write(b"* OK Still working\r\n")
+
     def _send(self) -> None:
         if self._responses:
+            self._has_answered = True
             data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
             self._responses.clear()
             self.write(data)
@@ -247,10 +265,10 @@ class PerSession(Generic[T]):
 
     def of(self, session: Session) -> T:
         """The session's own."""
-        kept = session.kept
-        if self not in kept:
-            kept[self] = self._make()
-        found: T = kept[self]
+        try:
+            found: T = session.kept[self]
+        except KeyError:
+            found = session.kept[self] = self._make()
         return found
 
 
@@ -266,7 +284,8 @@ class PerServer(Generic[T]):
     def of(self, session: Session) -> T:
         """The one of the session's server."""
         kept = session.factory.kept
-        if self not in kept:
-            kept[self] = self._make(session.factory)
-        found: T = kept[self]
+        try:
+            found: T = kept[self]
+        except KeyError:
+            found = kept[self] = self._make(session.factory)
         return found

@@ -94,6 +94,11 @@ async def authenticate(server: Session, command: Command[Authenticate]) -> bytes
 
 
 def _signed_in(server: Session, login: signing_in.Login) -> bytes:
+    try:
+        server.factory.admit_account(server, login.name)
+    except BaseException:
+        login.logout()
+        raise
     server.sign_in(login.account, login.logout)
     return b"[CAPABILITY %b] Logged in" % tables_of(server).capabilities(server)
 

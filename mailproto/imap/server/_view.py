@@ -20,6 +20,7 @@ from mailproto.errors import MailError
 from mailproto.imap.server._columns import MessageColumns
 from mailproto.imap.server._errors import FLAG_NOT_KEPT
 from mailproto.imap.server._recent import RecentRanges
+from mailproto.imap.server._shared_columns import Sharing
 from mailproto.imap.wire import flag_list
 from mailproto.interfaces import IMailbox, IRecent
 from mailproto.model import MailboxStatus
@@ -34,6 +35,7 @@ class MailboxView(MessageColumns):
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, and nothing is changed.
     :param pause: awaited during long work, so that others have their turn.
+    :param sharing: where equal columns of other views are found; None to share with nobody.
     :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
     """
 
@@ -55,9 +57,10 @@ class MailboxView(MessageColumns):
         *,
         read_only: bool = False,
         pause: Callable[[], Awaitable[None]] | None = None,
+        sharing: Sharing | None = None,
         failed: Callable[[MailError], None] | None = None,
     ) -> None:
-        super().__init__(pause)
+        super().__init__(pause, sharing)
         self.mailbox = mailbox
         self._failed = failed or _ignore
         self.read_only = read_only or not mailbox.writable
@@ -92,6 +95,7 @@ class MailboxView(MessageColumns):
         unwatch, self._unwatch = self._unwatch, _nothing
         unwatch()
         self._on_hint = None
+        self._leave()
 
     def _hint(self, modseq: int) -> None:
         if modseq > self._modseq:
@@ -134,8 +138,10 @@ class MailboxView(MessageColumns):
 
     async def _look(self) -> None:
         changes = await settle(self.mailbox.changes_since(self._modseq))
-        await self.take(changes.changed)
-        await self.vanish(changes.vanished)
+        async with self.turn(len(changes.changed)):
+            await self.take(changes.changed)
+            await self.vanish(changes.vanished)
+            await self.share()
         self._modseq = changes.modseq
 
     async def _claim_recent(self, mailbox: IRecent, status: MailboxStatus) -> None:

@@ -102,6 +102,7 @@ from mailproto.imap.wire._search_keys import (
     Uids,
 )
 from mailproto.imap.wire._sequence_set import SequenceSet, set_pieces
+from mailproto.imap.wire._urls import MessageURL, bad_url, message_url
 
 __all__ = [
     "NO_ARGUMENTS",
@@ -143,6 +144,7 @@ __all__ = [
     "Login",
     "Lsub",
     "MailboxName",
+    "MessageURL",
     "New",
     "NoArguments",
     "Not",
@@ -169,10 +171,12 @@ __all__ = [
     "UidExpunge",
     "Uids",
     "Upload",
+    "bad_url",
     "encode_mailbox",
     "flag_list",
     "format_set",
     "internal_date",
+    "message_url",
     "no_value",
     "own_arguments",
     "quoted_or_literal",

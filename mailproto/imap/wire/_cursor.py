@@ -28,7 +28,6 @@ _BINARY = re.compile(rb"~\{[0-9]+\+?+\}\r\n")
 _ANNOUNCED = re.compile(rb"(~?+)\{([0-9]+)\+?+\}\r\n")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 _NUMBER = re.compile(rb"[0-9]{1,19}+(?![0-9])")
-_ESCAPE = re.compile(rb'\\(["\\])')
 _NIL = re.compile(rb"NIL(?=[ )]|\Z)", re.IGNORECASE)
 _TRAILING_SPACE = re.compile(rb" *+\Z")
 
@@ -152,7 +151,10 @@ class Cursor:
             return match[2]
         if kind == 1:
             data = match[1]
-            return _ESCAPE.sub(rb"\1", data) if b"\\" in data else data
+            if b"\\" not in data:
+                return data
+            # Only a quotation mark or another backslash follows a backslash.
+            return b"\\".join([piece.replace(b"\\", b"") for piece in data.split(b"\\\\")])
         return self._literal()
 
     def binary_here(self) -> bytes:

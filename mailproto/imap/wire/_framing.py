@@ -146,6 +146,9 @@ class IMAPServerWire:
         announced = self._lines.announced
         text = line if announced is not None else line[:-2]
         if begun.steps is not None:
+            begun.octets += len(text)  # what was read of it is kept
+            if begun.octets > self._limits.literal_total:
+                self._refuse(IMAPWireError("Arguments too long", code="TOOBIG"))
             begun.arguments.octets += text
             self._room(len(begun.arguments.octets))
             return self._step(begun, begun.steps, announced)
@@ -264,7 +267,7 @@ class _Begun:
 
     :ivar steps: the grammar under way, if it asks for its literals.
     :ivar text: otherwise, the lines so far.
-    :ivar octets: those of its literals.
+    :ivar octets: those of its literals, and of the lines between streamed ones.
     """
 
     __slots__ = (

@@ -16,7 +16,8 @@ class IMAPWireLimits:
 
     :ivar line: octets of a command without its literals.  RFC 7162 4 asks for 8,192; clients with
         large mailboxes send longer sequence sets.
-    :ivar literal_total: octets of all literals of a command, without the messages of APPEND.
+    :ivar literal_total: octets of all literals of a command, without the messages of APPEND, but with the
+        lines between these.
     :ivar literals: how many literals a command may have, without the messages of APPEND.
     :ivar append: octets of a message of APPEND.
     :ivar mailbox: octets of one mailbox name or pattern.

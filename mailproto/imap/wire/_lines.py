@@ -59,6 +59,9 @@ class _Mode(enum.Enum):
     """After a fatal error: nothing more is read."""
 
 
+_LINE: Final = _Mode.LINE  # which is looked at for each line
+
+
 class LineReader:
     """Reads lines, and the literals that they announce.
 
@@ -171,7 +174,7 @@ class LineReader:
         :raises ReadError: the octets are no line.
         """
         self._waits = False
-        while (mode := self._mode) is not _Mode.LINE:
+        while (mode := self._mode) is not _LINE:
             if mode is _Mode.PIECES:
                 return self._some()
             if mode is _Mode.WHOLE:

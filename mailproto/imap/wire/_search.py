@@ -111,11 +111,13 @@ class KeyReader:
     :ivar arguments: where they are read; after a key's name, its arguments.
     """
 
-    __slots__ = ("_codec", "_depth", "_left", "_longest", "arguments")
+    __slots__ = ("_codec", "_depth", "_left", "_longest", "_names", "_readers", "arguments")
 
     def __init__(self, arguments: ArgumentReader, codec: str) -> None:
         self.arguments = arguments
         self._codec = codec
+        self._names: Mapping[bytes, SearchKey] = arguments.syntax.search_names
+        self._readers: Mapping[bytes, Callable[[KeyReader], SearchKey]] = arguments.syntax.search_readers
         self._depth = arguments.limits.nesting  # how many more levels they may have
         self._left = arguments.limits.search_keys
         self._longest = arguments.limits.search_text
@@ -124,8 +126,9 @@ class KeyReader:
         """``key *(SP key)``, all of which must match."""
         keys = [self.key_here()]
         arguments = self.arguments
-        while not arguments.at_end() and not arguments.follows(b")"):
-            arguments.space()
+        # A space at the end may be followed by nothing (see `at_end`).
+        while arguments.follows(b" ") and not arguments.at_end():
+            arguments.position += 1
             keys.append(self.key_here())
         return keys[0] if len(keys) == 1 else And(tuple(keys))
 
@@ -140,10 +143,10 @@ class KeyReader:
         match = arguments.match(_KEY)
         if match is not None:
             name = match[0].upper()
-            constant: SearchKey | None = arguments.syntax.search_names.get(name)
+            constant = self._names.get(name)
             if constant is not None:
                 return constant
-            read: Callable[[KeyReader], SearchKey] | None = arguments.syntax.search_readers.get(name)
+            read = self._readers.get(name)
             if read is None:
                 raise IMAPWireError("Unknown search key")
             return read(self)

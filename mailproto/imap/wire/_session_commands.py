@@ -18,6 +18,9 @@ _ID_FIELDS = 30
 _ID_NAME = 30
 _ID_VALUE = 1024
 
+_ENABLED = 100
+"""The most names of ENABLE."""
+
 
 def no_arguments(arguments: ArgumentReader) -> NoArguments:
     """A command without arguments."""
@@ -49,6 +52,8 @@ def enable(arguments: ArgumentReader) -> Enable:
     arguments.space()
     names = [arguments.atom_here()]
     while arguments.take(b" "):
+        if len(names) == _ENABLED:
+            raise IMAPWireError("Too many names")
         names.append(arguments.atom_here())
     return Enable(tuple(names))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from mailproto.connection.limits import Limits
@@ -14,6 +15,7 @@ READ_AHEAD_OCTETS = 1 << 18
 
 READ_AHEAD_MESSAGES = 64
 """The most messages that are read at once."""
+_SESSIONS_FROM_ELSEWHERE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class POP3Limits(Limits):
 
     :ivar idle: at least 600 (RFC 1939 3).
     :ivar wire: lengths of lines.
+    :ivar sessions_per_account: simultaneous connections that have signed in to one account; one more gets
+        -ERR [SYS/TEMP].  None for 20, and without limit for clients on this machine and over transports in
+        memory.
     :ivar bad_commands: how many unknown or misplaced commands in a row close the connection.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
         ways counts once.
@@ -29,5 +34,13 @@ class POP3Limits(Limits):
 
     idle: float = 600
     wire: POP3WireLimits = field(default_factory=POP3WireLimits)
+    sessions_per_account: int | None = None
     bad_commands: int = 20
     failed_logins: int = 5
+
+    def sessions_of_account(self, *, is_near: bool) -> float:
+        """See `Limits.sessions_of_account`."""
+        number = self.sessions_per_account
+        if number is None:
+            return math.inf if is_near else _SESSIONS_FROM_ELSEWHERE
+        return number

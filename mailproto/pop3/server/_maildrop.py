@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import compress
+from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from mailproto.awaiting import settle
 from mailproto.connection import ConnectionOver
@@ -13,7 +15,7 @@ from mailproto.errors import MailError, ReadOnly, Unavailable
 from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 
-__all__ = ["Maildrop"]
+__all__ = ["Maildrop", "Others"]
 
 _BATCH = 1000
 """How many messages' sizes are asked for, and how many messages are removed, at once."""
@@ -24,6 +26,23 @@ _COLUMNS = 2000
 _INVERTED = bytes([1, 0]) + bytes(254)
 
 _DELETE = FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))
+
+
+Others: TypeAlias = "WeakValueDictionary[tuple[str, str], array[int]]"
+"""The latest UIDs and sizes of each account that somebody has, by its name and by "uids" or "sizes"."""
+
+
+def _shared(
+    others: Others, account: str, uids: array[int], sizes: array[int]
+) -> tuple[array[int], array[int]]:
+    """Each column that another session has, too, is its: they are compared, so that names do not matter."""
+    found = []
+    for kind, column in (("uids", uids), ("sizes", sizes)):
+        other = others.get((account, kind))
+        if other is None or other != column:
+            other = others[account, kind] = column
+        found.append(other)
+    return found[0], found[1]
 
 
 class Maildrop:
@@ -45,10 +64,13 @@ class Maildrop:
         self.octets = self._all_octets = sum(sizes)
 
     @classmethod
-    async def open(cls, account: IAccount, breathe: Callable[[], Awaitable[None]]) -> Maildrop:
+    async def open(
+        cls, account: IAccount, breathe: Callable[[], Awaitable[None]], others: Others | None = None
+    ) -> Maildrop:
         """The INBOX as it is now.
 
         :param breathe: awaited often, so that others are served in between.
+        :param others: where other sessions' numbers are found: if they are the same, they are shared.
         """
         mailbox = await settle(account.open(INBOX))
         known = (await settle(mailbox.changes_since(0))).changed.uids
@@ -65,6 +87,8 @@ class Maildrop:
                 uids.extend([info.uid for info in infos])
                 sizes.extend([info.size or 0 for info in infos])
                 await breathe()
+        if others is not None:
+            uids, sizes = _shared(others, account.name, uids, sizes)
         return cls(mailbox, uids, sizes)
 
     def __len__(self) -> int:

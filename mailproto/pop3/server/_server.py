@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import ClassVar
+from weakref import WeakValueDictionary
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
@@ -20,7 +21,7 @@ from mailproto.observing import ObserverOrMore
 from mailproto.pop3.server._authorization import Authorization
 from mailproto.pop3.server._errors import BAD_COMMANDS, BadCommand
 from mailproto.pop3.server._limits import POP3Limits
-from mailproto.pop3.server._maildrop import Maildrop
+from mailproto.pop3.server._maildrop import Maildrop, Others
 from mailproto.pop3.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, is_allowed, own_command
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
@@ -88,8 +89,10 @@ class POP3Server(ServerConnection[Command | Response]):
     async def sign_in(self, login: Login) -> None:
         """Enter the TRANSACTION state with a snapshot of the account's INBOX."""
         try:
-            maildrop = await Maildrop.open(login.account, self.breathe)
+            self.factory.admit_account(self, login.name)
+            maildrop = await Maildrop.open(login.account, self.breathe, self.factory.columns)
         except BaseException:
+            self.factory.forget_account(self)
             login.logout()
             raise
         if not self.is_open:
@@ -222,6 +225,7 @@ class POP3ServerFactory(ServerFactory):
         )
         self.commands = COMMANDS.check(commands)
         self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
+        self.columns: Others = WeakValueDictionary()
         self.portal = checked_portal(portal, accounts="POP3")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
 

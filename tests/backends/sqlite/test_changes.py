@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore, _keywords
-from mailproto.backends.sqlite import _changes, _changing
+from mailproto.backends.sqlite import _changes, _changing, _long_changes, _reading
 from mailproto.errors import NoSuchMailbox, OverQuota
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Placement
 
@@ -16,6 +16,13 @@ reactor: Any = installed
 ALICE = "alice@example.org"
 COUNT = 20
 ALL = list(range(1, COUNT + 1))
+
+
+async def turn_of_reactor():
+    """Wait for the reactor's next turn."""
+    turn: Deferred[None] = Deferred()
+    reactor.callFromThread(turn.callback, None)
+    await turn
 
 
 def adding(*flags):
@@ -90,6 +97,40 @@ class SharingTests(ChangesTestCase):
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.assertEqual(len((await second).changed), COUNT)
+
+    async def test_those_who_wait_are_answered_in_turns(self):
+        """Each of them then takes milliseconds to take the answer in."""
+        answered = []
+        for number in range(9):
+            self.ask().addCallback(lambda _, number=number: answered.append(number))
+        most = 0
+        while len(answered) < 9:
+            before = len(answered)
+            await turn_of_reactor()
+            most = max(most, len(answered) - before)
+        self.assertEqual((answered, most), (list(range(9)), 1))
+
+    async def test_who_goes_while_others_are_answered(self):
+        asked = [self.ask() for _ in range(5)]
+        asked[1].addCallback(lambda _: [one.cancel() for one in (asked[2], asked[4])])
+        for gone in (asked[2], asked[4]):
+            gone.addErrback(lambda failure: failure.trap(CancelledError))
+        await gatherResults(asked)
+        self.assertEqual(self.inbox._database.changes._waiting, {})
+
+    async def test_what_is_read_at_first_lets_others_go_before(self):
+        """Fifty sessions that STORE or EXPUNGE at once would else be served before somebody's NOOP."""
+        self.patch(_long_changes, "FIRST", 2)
+        reads = []
+        read = self.inbox._database.read
+        self.inbox._database.read = lambda work, *arguments: (reads.append(work), read(work, *arguments))[1]
+        await self.inbox.store(ALL, adding("\\Deleted"))
+        for act in (lambda: self.inbox.store(ALL, adding("x")), lambda: self.inbox.expunge()):
+            reads.clear()
+            done = Deferred.fromCoroutine(act())
+            self.assertFalse({_reading._flag_columns, _reading._deleted_after} & {*reads})
+            await done
+            self.assertTrue({_reading._flag_columns, _reading._deleted_after} & {*reads})
 
     async def test_an_error_is_everybodys(self):
         def gone(*arguments):

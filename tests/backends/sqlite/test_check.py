@@ -69,6 +69,10 @@ MENDED = (
         "1 annotations belong to mailbox 98 of account 1, which is not there",
     ),
     (
+        "INSERT INTO acl VALUES (98, 'anyone', 'lr')",
+        "1 identifiers have rights to mailbox 98, which is not there",
+    ),
+    (
         "UPDATE names SET octets = 5 WHERE kind = 'annotations'",
         "the number of annotations is wrong by 0, and their octets by ",
     ),

@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _hints
 from mailproto.backends.sqlite._peers import Peers, Turns
-from mailproto.model import NewMessage, Placement
+from mailproto.errors import NoSuchMailbox, OverQuota
+from mailproto.model import NewMessage, Placement, QuotaLimits
 from mailproto.testing._fixture import StoreFixture
 
 reactor: Any = installed
@@ -82,6 +83,8 @@ class HintTests(TestCase):
         for change in (
             lambda: other.deliver(SMALL, [TO_ALICE]),
             lambda: in_mailbox("Sent"),
+            lambda: there.annotate("Sent", {"/shared/color": b"red"}),
+            lambda: there.set_acl("Sent", "anyone", "lr"),
             lambda: there.create("new"),
             lambda: there.rename("new", "newer"),
             lambda: there.subscribe("newer"),
@@ -92,6 +95,30 @@ class HintTests(TestCase):
             last = max(told, default=0)
             await change()
             await self.eventually(lambda last=last: max(told, default=0) > last)
+
+    async def test_what_another_process_changed_is_told(self):
+        """Limits, rights and annotations are the store's, not a process's."""
+        other = await self.started()
+        await self.store.directory.add("bob@example.org", "hash")
+        here = await self.store.account(ALICE)
+        before = (await here.mailbox_changes(0)).modseq
+        there = await other.account(ALICE)
+        await there.annotate("Sent", {"/shared/color": b"red"})
+        await other.deliver(SMALL, [TO_ALICE])
+        changes = await here.mailbox_changes(before)
+        self.assertEqual(
+            (set(changes.statuses), changes.annotations), ({"INBOX"}, {"Sent": ["/shared/color"]})
+        )
+        await other.set_default_limits(QuotaLimits(messages=1))
+        [outcome] = await self.store.deliver(SMALL, [TO_ALICE])
+        self.assertIsInstance(outcome, OverQuota)
+        bob = await self.store.account("bob@example.org")
+        await there.set_acl("INBOX", "bob@example.org", "lr")
+        shared = await bob.open(f"user/{ALICE}/INBOX")
+        self.assertEqual((await shared.status()).messages, 1)
+        await there.set_acl("INBOX", "bob@example.org", "")
+        with self.assertRaises(NoSuchMailbox):
+            await shared.status()
 
     async def test_what_another_process_deletes_is_hinted_at(self):
         self.patch(_hints, "LOOK_INTERVAL", 60)

@@ -12,12 +12,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore, SQLiteStore
 from mailproto.errors import MailError
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
+from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement, QuotaLimits
 
+BOTH = ["/private", "/shared"]
 ALICE, BOB = "alice@example.org", "bob@example.org"
 
 names = st.sampled_from(["INBOX", "inbox/a", "a", "a/b", "a/b/c", "b", "b/c", "Sent", "a//b", "%"])
 places = st.sampled_from(["INBOX", "Sent", "a", "a/b"])
+entries = st.sampled_from(["/private/a", "/shared/a", "/Shared/A/b", "/shared//", "x"])
 some_flags = ["\\Seen", "\\Deleted", "\\FLAGGED", "Label", "label", "$X"]
 flags = st.frozensets(st.sampled_from(some_flags), max_size=4)
 contents = [
@@ -156,6 +158,27 @@ class Stores(RuleBasedStateMachine):
 
         self.same(ask)
 
+    @rule(place=places, there=places, uid=st.integers(1, 6), message=new)
+    def replace(self, place, there, uid, message):
+        async def ask(account):
+            return await (await account.open(place)).replace(uid, message, await account.open(there))
+
+        self.same(ask)
+
+    @rule(
+        place=places | st.just(""),
+        values=st.dictionaries(entries, st.none() | st.sampled_from([b"", b"x"]), max_size=3),
+    )
+    def annotate(self, place, values):
+        self.same(lambda account: account.annotate(place, values))
+
+    @rule(
+        limits=st.sampled_from([QuotaLimits(), QuotaLimits(), QuotaLimits(messages=8), QuotaLimits(100_000)])
+    )
+    def limit(self, limits):
+        for store in self.stores:
+            self.turns.wait(store.set_limits(ALICE, limits))  # type: ignore[attr-defined]
+
     @rule(place=places)
     def claim_recent(self, place):
         async def ask(account):
@@ -169,6 +192,31 @@ class Stores(RuleBasedStateMachine):
             return list(await account.list())
 
         self.same(ask)
+
+    @invariant()
+    def quotas_are_the_same(self):
+        self.same(lambda account: account.quota(""))
+
+    @invariant()
+    def changes_of_mailboxes_are_the_same(self):
+        """From the beginning, and since the last time."""
+
+        async def ask(account):
+            seen = []
+            for since in (0, self.since):
+                changes = await account.mailbox_changes(since)
+                names = {
+                    name: status._replace(uid_validity=0, mailbox_id=None)
+                    for name, status in changes.statuses.items()
+                }
+                entries = {name: sorted(found) for name, found in changes.annotations.items()}
+                values = {name: await account.annotations(name, BOTH, None) for name in entries}
+                seen.append((names, changes.list_changed, entries, values, changes.modseq))
+            return seen
+
+        memory, sqlite = (self.turns.wait(ask(account)) for account in self.accounts)
+        assert memory == sqlite
+        self.since = memory[0][-1]
 
     @invariant()
     def mailboxes_are_the_same(self):
@@ -203,10 +251,13 @@ async def all_of(mailbox, aliases):
     for since in (0, 1, max(status.modseq - 3, 1), status.modseq):
         changes = await mailbox.changes_since(since)
         seen.append((spelled(changes.changed), list(changes.vanished), changes.modseq))
-    read = await mailbox.read(range(1, status.uid_next + 1), ~Part(0))
+    read = await mailbox.read(range(1, status.uid_next + 1), ~Part.SAVE_DATE)
     return seen, [
         info._replace(
-            content=bytes(info.content), email_id=aliases[info.email_id], thread_id=aliases[info.thread_id]
+            content=bytes(info.content),
+            email_id=aliases[info.email_id],
+            thread_id=aliases[info.thread_id],
+            save_date=None,  # which tells the time
         )
         for info in read
     ]

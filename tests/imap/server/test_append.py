@@ -10,7 +10,7 @@ from mailproto._spool_room import RoomClaim, SpoolRoom
 from mailproto.content import Content
 from mailproto.errors import MailError, OverQuota
 from mailproto.imap.limits import IMAPLimits
-from mailproto.imap.server._append import IN_MEMORY, Spool
+from mailproto.imap.server._spool import IN_MEMORY, CommandFile, Spool
 from mailproto.model import AppendedMessage, Part
 from tests.imap.server.dialogue import Client, DialogueTestCase, message, run
 
@@ -164,7 +164,7 @@ class AppendTests(DialogueTestCase):
         [spool] = client.session.uploads
         client.transport.drop()
         self.assertEqual(client.session.uploads, [])
-        self.assertIsNone(spool._file)
+        self.assertIsNone(spool.file._file)
 
     def test_a_disk_that_is_full(self) -> None:
         os.rmdir(self.factory.spool_folder)
@@ -251,7 +251,7 @@ class SpooledTests(DialogueTestCase):
 
 
 def new_spool() -> Spool:
-    return Spool(None, RoomClaim(SpoolRoom(0), None))
+    return Spool(CommandFile(None), RoomClaim(SpoolRoom(0), None))
 
 
 class SpoolTests(DialogueTestCase):

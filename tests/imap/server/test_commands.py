@@ -38,7 +38,7 @@ SHELF = Extension(
     "XSHELF",
     capabilities=("XSHELF",),
     commands=(CommandSpec("XSHELF", grammars.no_arguments, shelve, updates=Updates.NO_EXPUNGES, uid=True),),
-    status_items=(StatusItem("XSHELVES", lambda status: b"1"),),
+    status_items=(StatusItem("XSHELVES", lambda session, status: b"1"),),
     fetch_columns=(FetchColumn("XSHELF", b"XSHELF %d", lambda batch: [1] * len(batch.indexes)),),
 )
 

@@ -35,6 +35,28 @@ class LimitTests(DialogueTestCase):
         client.send(b"a LOGIN alice wrong\r\n")
         self.assertTrue(client.received().endswith(b"* BYE Too many failed logins\r\n"))
 
+    def test_sessions_of_an_account(self) -> None:
+        self.connect_with(sessions_per_account=2)
+        for name in "ab":
+            self.connect(name).send(b"a LOGIN alice secret\r\n")
+        third = self.connect("c")
+        third.send(b"a LOGIN alice secret\r\n")
+        self.assertEqual(third.received(), b"a NO [LIMIT] Too many connections of this account\r\n")
+        third.send(b"b LOGIN bob secret\r\nc NOOP\r\n")
+        self.assertIn(b"b NO", third.received())  # he has no account here
+        self.clients["a"].transport.drop()
+        third.send(b"d LOGIN alice secret\r\n")
+        self.assertIn(b"d OK", third.received())
+        for name in "bc":
+            self.clients[name].transport.drop()
+        self.assertEqual(self.factory._accounts, {})
+
+    def test_by_default_only_from_elsewhere(self) -> None:
+        limits = IMAPLimits()
+        self.assertEqual(limits.sessions_of_account(is_near=False), 50)
+        self.assertEqual(limits.sessions_of_account(is_near=True), float("inf"))
+        self.assertEqual(IMAPLimits(sessions_per_account=3).sessions_of_account(is_near=True), 3)
+
     def test_before_login_and_after_it(self) -> None:
         client = self.connect_with(
             before_login=IMAPWireLimits(line=60, swallowed=1000), wire=IMAPWireLimits(line=100)

@@ -8,17 +8,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection._line import TURN
-from mailproto.imap.limits import IMAPLimits
 from mailproto.imap.server import _search_run
 from mailproto.imap.server._conditions import Batch, Column, Content
-from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._search_columns import in_ranges
-from mailproto.imap.server._search_places import SearchPlaces
 from mailproto.imap.wire import SequenceSet
 from mailproto.message import Searchable, _searched_texts
 from mailproto.message._long_text import KEPT
@@ -186,6 +181,7 @@ class SetTests(SynchronousTestCase):
 class TurnTests(DialogueTestCase):
     def turns(self, keys: bytes) -> int:
         """How often others have their turn during a search, if the time of a turn passes at every look."""
+        self.clock.advance(1)  # what was before has nothing to do with it
         client = self.sign_in(select="INBOX")
         clock = self.clock.seconds, self.clock.callLater
         turns = self.slow_clock(TURN)
@@ -241,101 +237,3 @@ class TurnTests(DialogueTestCase):
         original = Content.decide
         self.patch(Content, "decide", lambda *given: decided.append(given) or original(*given))
         return decided
-
-
-class Session:
-    """What `SearchPlaces` needs of a session, and its search."""
-
-    def __init__(self, clock: Clock, places: SearchPlaces, account_name: str = "alice") -> None:
-        self.clock = clock
-        self.account_name = account_name
-        self.is_open = True
-        self.searches = False
-        self.end: Deferred[None] = Deferred()
-        self.done = ensureDeferred(self.search(places))
-
-    async def search(self, places: SearchPlaces) -> None:
-        async with places.place(self):  # type: ignore[arg-type]
-            self.searches = True
-            try:
-                await self.end
-            finally:
-                self.searches = False
-
-
-class PlaceTests(SynchronousTestCase):
-    """Two searches of an account read messages at a time; others wait."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.places = SearchPlaces(2)
-        self.sessions = [Session(self.clock, self.places) for _ in range(5)]
-
-    def who(self) -> list[int]:
-        self.clock.advance(0)
-        return [at for at, session in enumerate(self.sessions) if session.searches]
-
-    def test_one_after_another(self) -> None:
-        other = Session(self.clock, self.places, "bob")
-        self.assertTrue(other.searches)
-        for ends, search in ((0, [1, 2]), (2, [1, 3]), (1, [3, 4]), (4, [3]), (3, [])):
-            self.sessions[ends].end.callback(None)
-            self.assertEqual(self.who(), search)
-        other.end.callback(None)
-        self.assertEqual(vars(self.places), vars(SearchPlaces(2)))
-
-    def test_a_search_that_fails(self) -> None:
-        self.sessions[0].end.errback(SessionOver())
-        self.failureResultOf(self.sessions[0].done, SessionOver)
-        self.assertEqual(self.who(), [1, 2])
-
-    def test_clients_that_are_gone(self) -> None:
-        for session in self.sessions[2:4]:
-            session.is_open = False
-        late = Session(self.clock, self.places)
-        self.clock.advance(0)
-        for session in self.sessions[2:4]:
-            self.failureResultOf(session.done, SessionOver)  # nothing waits for them
-        self.sessions[4].is_open = False
-        self.sessions[0].end.callback(None)
-        self.clock.advance(0)
-        self.failureResultOf(self.sessions[4].done, SessionOver)
-        self.assertEqual((self.who(), late.searches), ([1], True))
-
-    def test_a_client_that_goes_when_it_is_called(self) -> None:
-        self.sessions[0].end.callback(None)
-        self.sessions[2].is_open = False
-        self.clock.advance(0)
-        self.failureResultOf(self.sessions[2].done, SessionOver)
-        self.assertEqual(self.who(), [1, 3])
-
-    def test_very_many(self) -> None:
-        many = [Session(self.clock, self.places) for _ in range(3000)]
-        for session in (*self.sessions, *many):
-            session.end.callback(None)
-        while any(not session.done.called for session in many):
-            self.clock.advance(0)
-        self.assertEqual(vars(self.places), vars(SearchPlaces(2)))
-
-
-class PlacesOfServerTests(DialogueTestCase):
-    def test_only_searches_of_content_need_a_place(self) -> None:
-        self.fill(3)
-        self.factory.search_places._searching["alice"] = 2
-        self.sign_in(select="INBOX")
-        self.talk(
-            """
-            C: a SEARCH UNSEEN LARGER 1
-            S: * SEARCH 1 2 3
-            S: a OK SEARCH completed
-            """
-        )
-        self.clients[""].send(b"b SEARCH BODY bob\r\n")
-        self.assertEqual(self.clients[""].received(), b"")
-        del self.factory.search_places._searching["alice"]
-        self.factory.search_places._call_next("alice")
-        self.clock.advance(0)
-        self.assertEqual(self.clients[""].received(), b"* SEARCH 1 2 3\r\nb OK SEARCH completed\r\n")
-
-    def test_there_is_one(self) -> None:
-        self.assertRaises(ValueError, IMAPLimits, searches=0)

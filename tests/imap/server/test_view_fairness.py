@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from bisect import bisect_left
 from typing import Any
 
 from mailproto.backends import SimpleMailbox
 from mailproto.backends import _keywords as _keywords_module
 from mailproto.connection._line import line_of
-from mailproto.imap.server import _flag_sets
+from mailproto.imap.server import _columns, _flag_sets
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
-from mailproto.model import FlagChange, FlagOperation
+from mailproto.imap.wire import SequenceSet
+from mailproto.model import FlagChange, FlagColumns, FlagOperation
 from tests.imap.server.dialogue import DialogueTestCase, run
 
 MANY = 10_000
@@ -62,11 +64,51 @@ class TurnTests(DialogueTestCase):
         ):
             self.assertGreaterEqual(self.turns_of(command, client), PAUSES, command)
 
+    def test_sets_of_many_ranges(self) -> None:
+        """Each range is looked for, and the set has just been read."""
+        looked = [0]
+
+        async def pause() -> None:
+            looked.append(0)
+
+        def counted(uids: Any, uid: int) -> int:
+            looked[-1] += 1
+            return bisect_left(uids, uid)
+
+        self.patch(_columns, "bisect_left", counted)
+        columns = _columns.MessageColumns(pause)
+        uids = range(1, 2 * MANY)
+        run(columns.take(FlagColumns(uids, [frozenset()] * len(uids), uids)))
+        looked[:] = [0]
+        for is_uid, number in ((True, MANY), (False, 0)):
+            odd = SequenceSet(tuple((uid, uid) for uid in uids[::2]))
+            self.assertEqual(list(run(columns.indexes(odd, uid=is_uid))), list(range(0, 2 * MANY, 2)))
+            self.assertEqual((looked[0], sum(looked)), (0, number))
+            self.assertLessEqual(max(looked), 2000)
+            looked[:] = [0]
+        self.assertEqual(list(run(columns.indexes(SequenceSet(((1, 2),)), uid=True))), [0, 1])
+        self.assertEqual(looked, [1])
+
     def test_what_reads_much_lets_others_go_first(self) -> None:
         """Many clients who ask at once would else all be served before somebody's NOOP."""
         for number in range(20):
             run(run(self.store.account("alice")).create(f"Mailbox {number}"))
-        for command in (b"FETCH 1:50 ENVELOPE", b"UID FETCH 1:50 BODY.PEEK[]", b'LIST "" *', b'LSUB "" *'):
+        for command in (
+            b"FETCH 1:50 ENVELOPE",
+            b"UID FETCH 1:50 BODY.PEEK[]",
+            b'LIST "" *',
+            b'LSUB "" *',
+            b"SELECT INBOX",
+            b"EXAMINE INBOX",
+            b"SEARCH SINCE 1-Jan-2020",
+            b"STORE 1:50 +FLAGS.SILENT (a)",
+            b"UID STORE 1:50 +FLAGS (b)",
+            b"COPY 1:50 Sent",
+            b"UID MOVE 1:50 Sent",
+            b"UID EXPUNGE 1:50",
+            b"EXPUNGE",
+            b"CLOSE",
+        ):
             client = self.sign_in(select="INBOX")
             line_of(self.clock).input_waits = True
             client.send(b"a %b\r\n" % command)

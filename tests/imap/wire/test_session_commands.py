@@ -1,5 +1,8 @@
 """Commands about the session: LOGIN, AUTHENTICATE, ID, ENABLE, and those without arguments."""
 
+import re
+from itertools import product
+
 from mailproto.imap.wire import NO_ARGUMENTS, Authenticate, Command, Enable, Id, Login
 from tests.imap.wire.feed import WireTestCase, Wrong, feed
 
@@ -118,6 +121,18 @@ class EnableTests(WireTestCase):
 
     def test_there_must_be_one(self) -> None:
         self.assert_bad([b"ENABLE", b"ENABLE (CONDSTORE)"])
+
+    def test_there_may_be_some(self) -> None:
+        self.assertEqual(len(self.parse(b"ENABLE" + b" X" * 100).arguments.names), 100)
+        self.assert_bad([b"ENABLE" + b" X" * 101])
+
+
+class QuotedTests(WireTestCase):
+    def test_a_backslash_before_a_quotation_mark_or_a_backslash(self) -> None:
+        for quoted in product((b"a", rb"\"", rb"\\"), repeat=4):
+            value = b"".join(quoted)
+            login = self.parse(b'LOGIN "%b" b' % value).arguments
+            self.assertEqual(login.user, re.sub(rb"\\(.)", rb"\1", value))
 
 
 class IdTests(WireTestCase):

@@ -64,19 +64,22 @@ def plain_zone(name: str, text: str) -> dns.zone.Zone:
     return dns.zone.from_text(head + text, origin=name)
 
 
-def unbound(zones: Mapping[str, dns.zone.Zone], anchors: Sequence[str]) -> Daemon:
+def unbound(
+    zones: Mapping[str, dns.zone.Zone], anchors: Sequence[str] = (), *, address: str = HOST, port: int = 0
+) -> Daemon:
     """A resolver that knows only these zones.
 
     :param zones: by their names, which end with a dot.
     :param anchors: DS records.
+    :param port: 0 for any.
     """
     need("unbound", "unbound")
-    folder, port = new_folder(), unused_port()
-    config = _CONFIG.format(host=HOST, port=port, folder=folder)
+    folder, port = new_folder(), port or unused_port()
+    config = _CONFIG.format(host=address, port=port, folder=folder)
     config += "".join(f'    trust-anchor: "{anchor}"\n' for anchor in anchors)
     for name, zone in zones.items():
         zone.to_file(str(folder / f"{name}zone"), relativize=False)
         config += _ZONE.format(name=name, folder=folder)
     (folder / "config").write_text(config)
-    program = shutil.which("unbound") or "unbound"
-    return Daemon(folder, port, folder / "log", [program, "-d", "-p", "-c", folder / "config"], greeting=b"")
+    command = [shutil.which("unbound") or "unbound", "-d", "-p", "-c", str(folder / "config")]
+    return Daemon(folder, port, folder / "log", command, greeting=b"", address=address)

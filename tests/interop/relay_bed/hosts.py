@@ -77,7 +77,7 @@ class Host(LineReceiver):
     transport: Any
     MAX_LENGTH = 4096
     name = "plain"
-    offers: Sequence[str] = ("PIPELINING", "8BITMIME")
+    offers: Sequence[str] = ("PIPELINING", "8BITMIME", "DELIVERBY")
 
     def __init__(self, record: Record, reactor: Any, tls: Any = None) -> None:
         self.record = record

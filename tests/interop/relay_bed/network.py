@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,10 @@ smtpd_hard_error_limit = 1
 """A Postfix that takes nothing without TLS, and only a few connections at a time."""
 
 
+_BLOCK = 1 + os.getpid() % 254
+"""Beds of other processes have other addresses, because the ports of HTTPS are the same."""
+
+
 @dataclass
 class Network:
     """Listens on addresses in 127.0.0.0/8, all on one port.
@@ -127,7 +132,7 @@ class Network:
 
     @staticmethod
     def _address(number: int) -> str:
-        return f"127.66.0.{number}"
+        return f"127.66.{_BLOCK}.{number}"
 
     def _listen(self, factory: Any, number: int) -> str:
         address = self._address(number + 10)

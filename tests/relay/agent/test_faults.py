@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from twisted.internet.defer import ensureDeferred
+from twisted.logger import capturedLogs, formatEvent
 
 from mailproto.content import Content
 from mailproto.errors import StorageFull
@@ -101,6 +102,21 @@ class QueueTests(World):
         self.run_for(60)
         self.assertEqual([state for state, _ in self.states("bob@there.example")], [SENT])
         self.assertEqual(self.arrived, ["bob@there.example"])
+
+    def test_a_full_disk_does_not_fill_the_log(self) -> None:
+        """It may be on the same disk."""
+        for number in range(50):
+            self.send(f"user{number}@there.example", id=f"N{number}")
+        self.queue.failures = [StorageFull()] * 300
+        self.agent.start()
+        with capturedLogs() as events:
+            self.run_for(100)
+        lines = [formatEvent(event) or "" for event in events]
+        lines = [line for line in lines if "cannot be noted now" in line]
+        self.assertEqual(len(self.queue.done), 50)
+        self.assertLess(len(lines), 5)
+        self.assertIn(": Insufficient system storage", lines[0])
+        self.assertIn(" more attempts to note results failed", lines[-1])
 
     def test_also_after_a_fault(self) -> None:
         self.queue.failures = [ZeroDivisionError()]

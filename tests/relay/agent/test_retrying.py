@@ -73,6 +73,22 @@ class ScheduleTests(World):
         self.run_for(5 * 86400)
         self.assertIs(self.states("bob@there.example")[-1][0], FAILED)
 
+    def test_what_an_operator_can_mend_is_tried_again(self) -> None:
+        """530: this server has to use TLS, or to sign in."""
+        self.agent.start()
+        for stage in ("MAIL", "RCPT", "DATA"):
+            self.network.taken.clear()
+            self.lines.clear()
+            self.servers["10.0.0.1"] = serving(**{stage: "530 5.7.0 Must issue a STARTTLS command first"})
+            self.send("bob@there.example")
+            self.run_for(10)
+            reply = 'reply="451 4.7.0 530 5.7.0 Must issue a STARTTLS command first"'
+            self.assertRegex(self.lines[0], f"^(delayed|unreached) .*{reply}")
+            self.servers.clear()
+            self.run_for(4000)
+            self.assertEqual(self.arrived, ["bob@there.example"])
+        self.assertEqual(self.reports(), [])
+
     def test_a_refusal_is_final(self) -> None:
         self.servers["10.0.0.1"] = serving(RCPT=["250 OK", "550 5.1.1 No such user"])
         self.agent.start()

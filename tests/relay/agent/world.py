@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
 from mailproto.delivery.reports import Report
+from mailproto.dkim import KeyFolder
 from mailproto.errors import MailError
 from mailproto.model import (
     Address,
@@ -59,6 +60,7 @@ class Witness(Observer):
 class World(SynchronousTestCase):
     """A test's world.
 
+    :ivar ahead: by how many seconds the system's clock has been set, forward or back; the reactor's goes on.
     :ivar domains: the addresses of a domain's servers (``mx.shared.example=10.0.0.1`` with a name), or the
         error of finding them; by default each domain has one server, ``10.0.0.1``.
     :ivar servers: what the server at an address does (`serving`); by default it takes everything.
@@ -66,8 +68,10 @@ class World(SynchronousTestCase):
 
     schedule = Schedule(retry=60, longest_wait=3600, lifetime=5 * 86400, delay_notice=4 * 3600)
     limits = RelayLimits()
+    signing_keys: KeyFolder | None = None
 
     def setUp(self) -> None:
+        self.ahead = 0.0
         self.domains: dict[str, Sequence[str] | MailError] = {"home.example": [HOME]}
         self.servers: dict[str, Mapping[str, Any]] = {}
         self.network = Network(lambda host, _: self.servers.get(host, serving()), {})
@@ -102,11 +106,16 @@ class World(SynchronousTestCase):
             schedule=self.schedule,
             limits=self.limits,
             observer=self.witness,
-            now=network.seconds,
+            signing_keys=self.signing_keys,
+            now=self.now,
             random=NO_JITTER,
         )
 
     # -- what the agent is given
+
+    def now(self) -> float:
+        """The seconds since the epoch, as far as the system knows."""
+        return self.network.seconds() + self.ahead
 
     async def find(
         self, next_hop: NextHop, domain: str, *, require_tls: bool | None = None
@@ -119,7 +128,7 @@ class World(SynchronousTestCase):
         return [Exchange(host, (address,), tls=TLSDemand("none")) for host, address in named]
 
     async def prepare_report(self, report: Report) -> NewQueued:
-        arrived = self.network.seconds()
+        arrived = self.now()
         envelope = Envelope(
             f"report{len(self.queue.reports)}",
             report.sender,
@@ -149,7 +158,7 @@ class World(SynchronousTestCase):
         envelope = Envelope(
             id, Address.parse(sender), taken, Session("ESMTP", "relay.example"), parameters or {}
         )
-        now = self.network.seconds()
+        now = self.now()
         new = NewQueued(
             content,
             envelope,
@@ -182,7 +191,7 @@ class World(SynchronousTestCase):
 
     def counts(self) -> QueueCounts:
         """How much is in the queue."""
-        return self.successResultOf(ensureDeferred(self.queue.counts(self.network.seconds())))
+        return self.successResultOf(ensureDeferred(self.queue.counts(self.now())))
 
     @property
     def arrived(self) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
+    catenate,
     children,
     enable,
     esearch,
@@ -42,6 +43,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 
 STANDARD: Sequence[Extension] = (
     *CORE,
+    catenate.EXTENSION,
     children.EXTENSION,
     enable.EXTENSION,
     esearch.EXTENSION,

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from mailproto.awaiting import settle
 from mailproto.connection.commands import State
+from mailproto.errors import ReadOnly
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._message_commands import move
+from mailproto.imap.server._message_commands import AT_ONCE, copyuid, named_messages, open_target
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import grammars
+from mailproto.imap.wire import Command, Copy, grammars
 
 __all__ = ["EXTENSION"]
+
+
+async def move(session: Session, command: Command[Copy]) -> None:
+    """MOVE: an untagged COPYUID comes first, then the EXPUNGEs and other updates (RFC 6851 4.3)."""
+    view = session.selected
+    if view.read_only:
+        raise ReadOnly
+    uids = await named_messages(session, command)
+    target = await open_target(session, command.arguments.mailbox)
+    moved = await settle(view.mailbox.move(uids, target)) if uids else ()
+    if moved:
+        session.respond(b"* OK [%b] Moved\r\n" % await copyuid(session, target, moved))
+        for start in range(0, len(moved), AT_ONCE):
+            await view.vanish([uid for uid, _ in moved[start : start + AT_ONCE]])
+    view.expect_changes(target)
+
 
 EXTENSION = Extension(
     "MOVE",

@@ -10,5 +10,5 @@ __all__ = ["EXTENSION"]
 EXTENSION = Extension(
     "STATUS=SIZE",
     capabilities=("STATUS=SIZE",),
-    status_items=(StatusItem("SIZE", lambda status: b"%d" % status.size),),
+    status_items=(StatusItem("SIZE", lambda session, status: b"%d" % status.size),),
 )

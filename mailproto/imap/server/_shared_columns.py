@@ -1,0 +1,127 @@
+"""Sessions that know the same of a mailbox share its columns: they would take 12 octets for each message.
+
+Columns are shared because they are equal, whatever the mailboxes are: a mailbox's name, and who asks, only
+say where to look for equal ones.  So it does not matter whether two accounts have the same name.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from weakref import ReferenceType, WeakValueDictionary, ref
+
+from twisted.internet.defer import Deferred
+
+from mailproto.typing import ReactorTime
+
+__all__ = ["SHARED_FROM", "Shared", "SharedColumns", "Sharing"]
+
+SHARED_FROM: Final = 1000
+"""The fewest messages of a mailbox whose columns are shared."""
+
+_AT_ONCE: Final = 5000
+"""How many messages are compared before others may have their turn: some 0.1 ms."""
+
+
+class SharedColumns:
+    """Columns that several views may have; nobody changes them.
+
+    :ivar views: how many have them.
+    """
+
+    __slots__ = ("__weakref__", "flags", "uids", "views")
+
+    def __init__(self, uids: array[int], flags: list[frozenset[str]]) -> None:
+        self.uids = uids
+        self.flags = flags
+        self.views = 1
+
+    def leave(self) -> bool:
+        """One view has them no more.
+
+        :returns: whether nobody else has them: then the view may change them, because nobody will find them.
+        """
+        self.views -= 1
+        if self.views:
+            return False
+        self.uids, self.flags = array("I"), []
+        return True
+
+    async def equal(
+        self, uids: Sequence[int], flags: Sequence[frozenset[str]], pause: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Whether they are equal to others; if so, one view more has them."""
+        if len(self.uids) != len(uids):
+            return False
+        self.views += 1  # meanwhile they stay as they are
+        is_equal = False
+        try:
+            for start in range(0, len(uids), _AT_ONCE):
+                some = slice(start, start + _AT_ONCE)
+                if self.uids[some] != array("I", uids[some]) or self.flags[some] != list(flags[some]):
+                    return False
+                await pause()
+            is_equal = True
+        finally:
+            if not is_equal:
+                self.leave()
+        return True
+
+
+class Sharing:
+    """The latest columns of one mailbox; one view at a time changes its own.
+
+    While views wait for their turn, they have none of their own, or those that they share.
+    """
+
+    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_waiting")
+
+    def __init__(self, clock: ReactorTime) -> None:
+        self._clock = clock
+        self._latest: ReferenceType[SharedColumns] | None = None
+        self._is_busy = False
+        self._waiting: deque[Deferred[None]] = deque()
+
+    @property
+    def latest(self) -> SharedColumns | None:
+        """What some view has; None if there is nothing."""
+        return None if self._latest is None else self._latest()
+
+    def offer(self, uids: array[int], flags: list[frozenset[str]]) -> SharedColumns:
+        """Let other views have these columns, too, from now on."""
+        columns = SharedColumns(uids, flags)
+        self._latest = ref(columns)
+        return columns
+
+    async def begin(self) -> None:
+        """Wait for one's turn; `end` must follow."""
+        if self._is_busy:
+            turn: Deferred[None] = Deferred()
+            self._waiting.append(turn)
+            await turn
+        self._is_busy = True
+
+    def end(self) -> None:
+        """It is the next one's turn."""
+        if self._waiting:
+            self._clock.callLater(0, self._waiting.popleft().callback, None)
+        else:
+            self._is_busy = False
+
+
+class Shared:
+    """The columns of all mailboxes that sessions of a factory have selected."""
+
+    def __init__(self, clock: ReactorTime) -> None:
+        self._clock = clock
+        self._sharing: WeakValueDictionary[tuple[str, str, int], Sharing] = WeakValueDictionary()
+
+    def of(self, account: str, mailbox: str, uid_validity: int) -> Sharing:
+        """Those of one mailbox."""
+        key = account, mailbox, uid_validity
+        sharing = self._sharing.get(key)
+        if sharing is None:
+            sharing = self._sharing[key] = Sharing(self._clock)
+        return sharing

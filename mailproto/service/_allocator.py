@@ -1,0 +1,93 @@
+"""Lets the C library's allocator give memory back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorTime
+
+__all__ = ["EVERY", "LARGE", "WORTHWHILE", "give_memory_back"]
+
+LARGE: Final = 3 << 17
+"""Octets of a block that is given back as soon as it is free: more than the pieces of messages that come and
+go all the time, and less than a hash of a password needs, or a column of a large mailbox."""
+
+EVERY: Final = 60.0
+"""Seconds after which it is looked whether there is memory to be given back."""
+
+WORTHWHILE: Final = 1 << 24
+"""Octets of the heap that must be free, and by which the process must have grown since the last time."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""The parameters of mallopt(3)."""
+
+
+class _Information(ctypes.Structure):
+    """The result of mallinfo2(3); ``fordblks`` are the octets of the heap that are free."""
+
+    _fields_ = [
+        *((f"unused{number}", ctypes.c_size_t) for number in range(8)),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    ]
+
+
+def give_memory_back(reactor: IReactorTime) -> None:
+    """Give memory back to the system from now on.
+
+    Blocks of at least `LARGE` octets live outside the heap.  glibc does that at first; but when a larger
+    block is freed, it takes blocks of up to that size from the heap from then on.  So one hash of 19 MiB, or
+    one large array, would make it keep the memory of all later ones.
+
+    The heap itself keeps what is free between blocks that are in use.  After an attack, or a busy hour, that
+    can be most of the process's memory.  To give it back holds the reactor for a third of a millisecond for
+    each megabyte: this is done once in `EVERY` seconds at most, if it is `WORTHWHILE`.
+
+    Only a server with a process of its own calls this.  If ``MALLOC_MMAP_THRESHOLD_`` or
+    ``MALLOC_TRIM_THRESHOLD_`` is in the environment, nothing is done: then the operator has decided.  Nor is
+    anything done with other C libraries.
+    """
+    if "MALLOC_MMAP_THRESHOLD_" in os.environ or "MALLOC_TRIM_THRESHOLD_" in os.environ:
+        return
+    with suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallinfo2.restype = _Information
+        library.mallopt(_MMAP_THRESHOLD, LARGE)
+        library.mallopt(_TRIM_THRESHOLD, LARGE)
+        _Heap(reactor, library.mallinfo2, library.malloc_trim).begin()
+
+
+class _Heap:
+    """Trims the heap."""
+
+    def __init__(self, reactor: IReactorTime, look: Callable[[], Any], trim: Callable[[int], object]) -> None:
+        self._reactor = reactor
+        self._look = look
+        self._trim = trim
+        self._size = resident()
+
+    def begin(self) -> None:
+        """Look again and again."""
+        self._reactor.callLater(EVERY, self._again)
+
+    def _again(self) -> None:
+        # What is given back still counts as free: so the size of the process is looked at, too.
+        if resident() - self._size > WORTHWHILE and self._look().fordblks > WORTHWHILE:
+            self._trim(0)
+            self._size = resident()
+        else:
+            self._size = min(self._size, resident())
+        self.begin()
+
+
+def resident() -> int:
+    """How many octets of memory the process has; 0 if the system does not tell."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

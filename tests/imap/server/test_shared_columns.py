@@ -1,0 +1,174 @@
+"""Sessions that know the same of a mailbox share what they keep of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.imap.server import _columns, _shared_columns
+from mailproto.imap.server._columns import MessageColumns
+from mailproto.imap.server._shared_columns import Shared, Sharing
+from mailproto.imap.server._view import MailboxView
+from mailproto.model import FlagColumns
+from tests.imap.server.dialogue import DialogueTestCase, run
+from tests.imap.server.test_view import STEPS, Believing
+
+SEEN, FLAGGED = frozenset({"\\Seen"}), frozenset({"\\Flagged"})
+
+
+def columns(uids: Sequence[int], *flags: frozenset[str]) -> FlagColumns:
+    """With the flags of the first messages; the others have none."""
+    return FlagColumns(array("I", uids), [*flags, *[frozenset[str]()] * len(uids)][: len(uids)], uids)
+
+
+class ColumnsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.patch(_columns, "SHARED_FROM", 1)
+        self.patch(_shared_columns, "_AT_ONCE", 2)
+        self.sharing = Sharing(Clock())
+
+    def view(self, uids: Sequence[int] = range(1, 6), *flags: frozenset[str]) -> MessageColumns:
+        view = MessageColumns(sharing=self.sharing)
+        self.take(view, uids, *flags)
+        return view
+
+    def take(self, view: MessageColumns, uids: Sequence[int], *flags: frozenset[str]) -> None:
+        run(view.take(columns(uids, *flags)))
+        run(view.share())
+
+    def assert_shared(self, *views: MessageColumns) -> None:
+        self.assertEqual({id(view.uids) for view in views}, {id(views[0].uids)})
+        self.assertEqual({id(view.flags) for view in views}, {id(views[0].flags)})
+
+    def test_equal_ones(self) -> None:
+        first, second = self.view(), self.view()
+        self.assert_shared(first, second)
+        self.assertEqual(list(second.uids), [1, 2, 3, 4, 5])
+
+    def test_not_others(self) -> None:
+        first = self.view()
+        for uids, flags in (((1, 2, 3, 4), ()), ((1, 2, 3, 4, 6), ()), ((1, 2, 3, 4, 5), (SEEN,))):
+            other = self.view(uids, *flags)
+            self.assertEqual((tuple(other.uids), other.flags[0]), (uids, flags[0] if flags else frozenset()))
+            self.assertEqual((list(first.uids), first.flags[0]), ([1, 2, 3, 4, 5], frozenset()))
+
+    def test_what_one_learns_others_do_not_know(self) -> None:
+        first, second = self.view(), self.view()
+        self.take(first, [1, 6], SEEN)
+        self.assertEqual((list(first.uids), first.flags[0]), ([1, 2, 3, 4, 5, 6], SEEN))
+        self.assertEqual((list(second.uids), second.flags[0]), ([1, 2, 3, 4, 5], frozenset()))
+
+    def test_they_are_shared_again_when_both_know(self) -> None:
+        first, second = self.view(), self.view()
+        self.take(first, [1, 6], SEEN)
+        self.take(second, [1, 6], SEEN)
+        self.assert_shared(first, second)
+        self.assertEqual(list(map(list, second.take_changed())), [[0]], "it is still to be told")
+
+    def test_expunged_ones(self) -> None:
+        first, second = self.view(), self.view()
+        for view in (first, second):
+            run(view.vanish([2]))
+
+            async def expunge(view: MessageColumns = view) -> list[list[int]]:
+                return [numbers async for numbers in view.expunge()]
+
+            self.assertEqual(run(expunge()), [[2]])
+        self.assert_shared(first, second)
+        self.assertEqual(list(first.uids), [1, 3, 4, 5])
+
+    def test_one_that_is_alone_copies_nothing(self) -> None:
+        view = self.view()
+        uids, flags = view.uids, view.flags
+        self.take(view, [6])
+        self.assertIs(view.uids, uids)
+        self.assertIs(view.flags, flags)
+        self.assertEqual(list(self.view(range(1, 7)).uids), [1, 2, 3, 4, 5, 6])
+
+    def test_small_mailboxes_are_not_looked_at(self) -> None:
+        self.patch(_columns, "SHARED_FROM", 6)
+        self.assertIsNot(self.view().uids, self.view().uids)
+
+    def test_keywords_are_known(self) -> None:
+        self.view([1, 2], frozenset({"$Work"}))
+        self.assertEqual(list(self.view([1, 2], frozenset({"$Work"})).keywords), ["$Work"])
+
+    def test_others_may_change_theirs_while_they_are_compared(self) -> None:
+        first = self.view()
+        second = MessageColumns(self.pause, self.sharing)
+        self.paused = lambda: self.take(first, [1], SEEN)
+        self.take(second, range(1, 6))
+        self.assertEqual((first.flags[0], second.flags[0]), (SEEN, frozenset()))
+
+    async def pause(self) -> None:
+        paused, self.paused = self.paused, lambda: None
+        paused()
+
+
+class SharedTests(SynchronousTestCase):
+    def test_each_mailbox_has_its_own_as_long_as_somebody_has_it(self) -> None:
+        shared = Shared(Clock())
+        one = shared.of("alice", "INBOX", 1)
+        self.assertIs(shared.of("alice", "INBOX", 1), one)
+        for other in (("bob", "INBOX", 1), ("alice", "Sent", 1), ("alice", "INBOX", 2)):
+            self.assertIsNot(shared.of(*other), one)
+        del one
+        self.assertEqual(len(shared._sharing), 0)
+
+    def test_one_view_at_a_time_changes_its_own(self) -> None:
+        clock = Clock()
+        sharing = Sharing(clock)
+        begun = [Deferred.fromCoroutine(sharing.begin()) for _ in range(3)]
+        for number in (1, 2, 3):
+            self.assertEqual(sum(one.called for one in begun), number)
+            sharing.end()
+            clock.advance(0)
+        self.assertTrue(Deferred.fromCoroutine(sharing.begin()).called)
+
+
+class ConsistencyTests(Believing):
+    """Two views of one mailbox that share: each client knows what it was told."""
+
+    def setUp(self) -> None:
+        self.patch(_columns, "SHARED_FROM", 1)
+        self.patch(_shared_columns, "_AT_ONCE", 2)
+
+    def viewed(self, mailbox: SimpleMailbox) -> MailboxView:
+        sharing = Sharing(Clock())
+        view, self.other = (MailboxView(mailbox, sharing=sharing) for _ in range(2))
+        run(view.load())
+        run(self.other.load())
+        return view
+
+    async def told(self, view: MailboxView, *, expunges: bool) -> bytes:
+        answer = await super().told(view, expunges=expunges)
+        await super().told(self.other, expunges=True)
+        return answer
+
+    @settings(max_examples=100, deadline=None)
+    @given(STEPS)
+    def test_a_client_that_believes_what_it_is_told(self, steps: list) -> None:
+        self.believe(steps)
+
+
+class SessionTests(DialogueTestCase):
+    def test_sessions_share_a_large_mailbox(self) -> None:
+        self.patch(_columns, "SHARED_FROM", 2)
+        self.fill(3)
+        views = [self.sign_in(name, "INBOX").session.view for name in "abc"]
+        self.assertEqual({id(view.uids) for view in views}, {id(views[0].uids)})
+        self.clients["a"].send(b"x STORE 2 +FLAGS.SILENT (\\Flagged)\r\ny NOOP\r\n")
+        for name in "bc":
+            self.clients[name].send(b"x NOOP\r\n")
+            self.clock.advance(0)
+            self.assertIn(b"* 2 FETCH (UID 2 FLAGS (\\Flagged", self.clients[name].received())
+        self.assertEqual({id(view.flags) for view in views}, {id(views[0].flags)})
+        self.clients["a"].transport.drop()
+        self.clients["b"].transport.drop()
+        self.assertEqual(views[2]._shared.views, 1)

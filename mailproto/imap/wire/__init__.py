@@ -76,6 +76,7 @@ from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._lines import Announcement, LineReader, ReadError
 from mailproto.imap.wire._responses import (
+    astring,
     encode_mailbox,
     flag_list,
     format_set,
@@ -173,6 +174,7 @@ __all__ = [
     "UidExpunge",
     "Uids",
     "Upload",
+    "astring",
     "bad_url",
     "encode_mailbox",
     "flag_list",

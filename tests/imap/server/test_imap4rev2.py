@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mailproto.imap.extensions import STANDARD, Extension, FetchPiece, SearchReturn
 from mailproto.imap.server._extensions import imap4rev2
 from mailproto.imap.server._registry import Tables
+from mailproto.model import Part
 from tests.imap.server.dialogue import DialogueTestCase, run
 
 
@@ -270,7 +273,7 @@ class AnnouncedTests(Case):
     def test_only_with_all_that_belongs_to_it(self) -> None:
         """IMAP4rev2 has the FETCH side of BINARY, and SEARCHRES (E 2)."""
 
-        async def none(*arguments: object) -> bytes:
+        async def none(*arguments: Any) -> Any:
             return b""
 
         more = Extension(
@@ -279,7 +282,7 @@ class AnnouncedTests(Case):
             fetch_pieces=[
                 FetchPiece(
                     object,
-                    none,
+                    lambda item: Part(0),
                     none,
                     readers=dict.fromkeys((b"BINARY[", b"BINARY.PEEK[", b"BINARY.SIZE["), none),
                 )

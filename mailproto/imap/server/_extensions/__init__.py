@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
+    acl,
     catenate,
     children,
     condstore,
@@ -16,6 +17,7 @@ from mailproto.imap.server._extensions import (
     idle,
     imap4rev2,
     list_extended,
+    list_myrights,
     list_status,
     literal_minus,
     literal_plus,
@@ -23,6 +25,7 @@ from mailproto.imap.server._extensions import (
     multiappend,
     namespace,
     qresync,
+    quota,
     sasl_ir,
     special_use,
     status_size,
@@ -46,6 +49,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 
 STANDARD: Sequence[Extension] = (
     *CORE,
+    acl.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
     condstore.EXTENSION,
@@ -55,12 +59,14 @@ STANDARD: Sequence[Extension] = (
     idle.EXTENSION,
     imap4rev2.EXTENSION,
     list_extended.EXTENSION,
+    list_myrights.EXTENSION,
     list_status.EXTENSION,
     literal_plus.EXTENSION,
     move.EXTENSION,
     multiappend.EXTENSION,
     namespace.EXTENSION,
     qresync.EXTENSION,
+    quota.EXTENSION,
     sasl_ir.EXTENSION,
     special_use.EXTENSION,
     status_size.EXTENSION,

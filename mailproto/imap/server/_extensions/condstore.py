@@ -183,7 +183,9 @@ EXTENSION = Extension(
     on_fetch=_on_fetch,
     on_search=_on_search,
     select_parameters=(SelectParameter("CONDSTORE", no_value, _parameter, _prepare),),
-    status_items=(StatusItem("HIGHESTMODSEQ", lambda session, status: b"%d" % status.modseq, become_aware),),
+    status_items=(
+        StatusItem("HIGHESTMODSEQ", lambda session, status: b"%d" % status.modseq, prepare=become_aware),
+    ),
     fetch_columns=(FetchColumn("MODSEQ", b"MODSEQ (%d)", _modseqs),),
     fetch_modifiers=(CHANGED_SINCE,),
     store_modifiers=(StoreModifier("UNCHANGEDSINCE", ArgumentReader.number, _unchanged_since),),

@@ -17,7 +17,7 @@ from mailproto.imap.server._session import Session
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.interfaces.add_ons import IFinding
 from mailproto.message import Working
-from mailproto.model import Metadata, Part
+from mailproto.model import MessageInfo, Metadata, Part
 
 __all__ = ["find"]
 
@@ -48,6 +48,10 @@ class _Finder:
         columns = search.columns
         self._known = [column for column in columns if column.cost < Cost.METADATA]
         self._metadata = [column for column in columns if column.cost is Cost.METADATA]
+        self._reads_metadata = any(not column.parts for column in self._metadata)
+        self._parts = Part(0)
+        for column in self._metadata:
+            self._parts |= column.parts
         mailbox = search.view.mailbox
         self._finding = mailbox if search.contents and IFinding.providedBy(mailbox) else None
 
@@ -77,7 +81,10 @@ class _Finder:
             here = int.from_bytes(there, "little")
         surely, is_open = await self._learn(batch, self._known, here)
         if is_open and self._metadata:
-            is_open &= await self._read_metadata(batch, is_open)
+            if self._reads_metadata:
+                is_open &= await self._read_metadata(batch, is_open)
+            if self._parts:
+                is_open &= await self._read_parts(batch, is_open)
             surely, is_open = await self._learn(batch, self._metadata, surely | is_open)
         if is_open and self._finding is not None:
             surely, is_open = await self._find_content(self._finding, batch, surely, is_open)
@@ -140,6 +147,19 @@ class _Finder:
             at = bisect_left(batch.uids, uid)
             sizes[at], dates[at], exist[at] = size, date, 1
         batch.sizes, batch.dates = sizes, dates
+        return int.from_bytes(exist, "little")
+
+    async def _read_parts(self, batch: Batch, chosen: Mask) -> Mask:
+        """Read what else columns need; returns which of the ``chosen`` messages still exist."""
+        found: list[MessageInfo | None] = [None] * batch.size
+        exist = bytearray(batch.size)
+        uids = list(compress(batch.uids, batch.chosen(chosen)))
+        async for infos in read_in_batches(self._view.mailbox, uids, self._parts):
+            for info in infos:
+                at = bisect_left(batch.uids, info.uid)
+                found[at], exist[at] = info, 1
+            await self._server.yield_turn()
+        batch.infos = found
         return int.from_bytes(exist, "little")
 
     async def _read_content(self, batch: Batch, chosen: Mask) -> Mask:

@@ -35,6 +35,7 @@ class SelectTests(Case):
             S: * 2 EXISTS
             S: * OK [UIDVALIDITY ...
             S: * OK [UIDNEXT 3] Predicted next UID
+            S: * OK [MAILBOXID ...
             S: * LIST (\\HasNoChildren \\Subscribed) "/" INBOX
             S: a OK [READ-WRITE] SELECT completed
             C: b FETCH 1 (FLAGS)
@@ -63,6 +64,7 @@ class SelectTests(Case):
                 S: * 0 EXISTS
                 S: * OK [UIDVALIDITY ...
                 S: * OK [UIDNEXT ...
+                S: * OK [MAILBOXID ...
                 S: * LIST ({attributes}) "/" {name}
                 S: a OK [READ-ONLY] EXAMINE completed
                 """
@@ -194,9 +196,9 @@ class NameTests(Case):
         self.talk(
             """
             C: a CREATE "Entw\u00fcrfe"
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b CREATE "R&D"
-            S: b OK CREATE completed
+            S: b OK [MAILBOXID ...] CREATE completed
             C: c LIST "" ("E*" "R*")
             S: * LIST (\\HasNoChildren) "/" "Entw\u00fcrfe"
             S: * LIST (\\HasNoChildren) "/" R&D
@@ -230,7 +232,7 @@ class NameTests(Case):
             """
             C: a CREATE "A\u030a"
             S: * LIST (\\HasNoChildren) "/" "\u00c5" ("OLDNAME" ("A\u030a"))
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b RENAME "A\u030a" Work/Now
             S: * LIST (\\HasNoChildren) "/" Work/Now ("OLDNAME" ("A\u030a"))
             S: b OK RENAME completed
@@ -248,7 +250,7 @@ class NameTests(Case):
         self.talk(
             """
             C: a CREATE A&Awo-
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b RENAME &AMU- Work
             S: b OK RENAME completed
             """

@@ -179,6 +179,7 @@ class ResynchronizeTests(Case):
             S: * OK [UIDVALIDITY {self.validity}] UIDs are valid
             S: * OK [UIDNEXT 10] Predicted next UID
             S: * OK [HIGHESTMODSEQ {self.modseq()}] Highest
+            S: * OK [MAILBOXID ...
             {told}
             S: a OK [READ-...] {command} completed
             """

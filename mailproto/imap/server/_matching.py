@@ -29,6 +29,7 @@ class Search:
 
     :ivar condition: what a message must meet.
     :ivar columns: the columns that may be tested, the cheapest first.
+    :ivar contents: the tests of content that may be made, the cheapest first.
     :ivar texts: the keys of BODY and TEXT, mapped.
     """
 
@@ -36,6 +37,7 @@ class Search:
         self.view = view
         self.condition: Condition = All(())
         self.columns: list[Column] = []
+        self.contents: list[Content] = []
         self.texts: dict[str, None] = {}
         self._made: dict[object, Anything] = {}
         self._spellings = columns.Spellings()
@@ -53,6 +55,7 @@ class Search:
         test: Content | None = self._made.get(what)
         if test is None:
             self._made[what] = test = make()
+            self.contents.append(test)
         return test
 
     def sequence(self, sequence: wire.SequenceSet, *, uid: bool) -> Column:
@@ -138,6 +141,7 @@ def compiled(key: SearchKey, view: MailboxView, conditions: Conditions) -> Steps
     search = Search(view)
     search.condition = yield from _compiled(key, search, conditions)
     search.columns.sort(key=lambda column: column.cost)
+    search.contents.sort(key=lambda test: test.cost)
     return search
 
 

@@ -15,6 +15,7 @@ from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._search_message import Message
 from mailproto.imap.server._session import Session
 from mailproto.interfaces import IMailbox, IMetadata
+from mailproto.interfaces.add_ons import IFinding
 from mailproto.message import Working
 from mailproto.model import Metadata, Part
 
@@ -22,6 +23,9 @@ __all__ = ["find"]
 
 _METADATA = Part.INTERNAL_DATE | Part.SIZE
 _CONTENT = Part.CONTENT | Part.OFFSETS
+
+_FOUND_AT_ONCE = 10_000
+"""Messages among which a mailbox that is `IFinding` finds some at a time: a column takes 1 ms for them."""
 
 _FEW = 16
 """After so many columns, the search looks whether the others are needed; then after twice as many."""
@@ -42,12 +46,15 @@ class _Finder:
         columns = search.columns
         self._known = [column for column in columns if column.cost < Cost.METADATA]
         self._metadata = [column for column in columns if column.cost is Cost.METADATA]
+        mailbox = search.view.mailbox
+        self._finding = mailbox if search.contents and IFinding.providedBy(mailbox) else None
 
     async def find(self, *, uid: bool) -> array[int]:
         found = array("I")
         view = self._view
-        for start in range(0, len(view.uids), MESSAGES_AT_ONCE):
-            stop = start + MESSAGES_AT_ONCE
+        size = MESSAGES_AT_ONCE if self._finding is None else _FOUND_AT_ONCE
+        for start in range(0, len(view.uids), size):
+            stop = start + size
             batch = Batch(start, view.uids[start:stop], view.flags[start:stop])
             matching = await self._matching(batch)
             if matching:
@@ -70,9 +77,37 @@ class _Finder:
         if is_open and self._metadata:
             is_open &= await self._read_metadata(batch, is_open)
             surely, is_open = await self._learn(batch, self._metadata, surely | is_open)
+        if is_open and self._finding is not None:
+            surely, is_open = await self._find_content(self._finding, batch, surely, is_open)
         if is_open:
             surely |= await self._read_content(batch, is_open)
         return surely
+
+    async def _find_content(
+        self, finding: IFinding, batch: Batch, surely: Mask, is_open: Mask
+    ) -> tuple[Mask, Mask]:
+        """Let the mailbox find messages: by all tests of headers at once, and then by more and more texts.
+
+        :returns: those that match, and those of which it is still open.
+        """
+        condition, contents = self._search.condition, self._search.contents
+        headers = [test for test in contents if test.cost is Cost.HEADER]
+        texts = contents[len(headers) :]
+        rounds = [headers] if headers else []
+        # The first texts often show that the others do not matter.
+        rounds += [texts[(1 << at) - 1 : (2 << at) - 1] for at in range((len(texts) + 1).bit_length())]
+        for tests in filter(None, rounds):
+            uids = list(compress(batch.uids, batch.chosen(is_open)))
+            answers = await settle(finding.find(uids, [test.test for test in tests]))
+            for test, found in zip(tests, answers, strict=True):
+                test.learn(batch, is_open, found)
+                await self._server.yield_turn()
+            now_surely, possibly = condition.bounds(batch)
+            surely |= now_surely & is_open
+            is_open &= now_surely ^ possibly
+            if not is_open:
+                break
+        return surely, is_open
 
     async def _learn(self, batch: Batch, columns: Sequence[Column], here: Mask) -> tuple[Mask, Mask]:
         """Test columns, as far as needed.

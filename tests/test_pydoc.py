@@ -48,7 +48,7 @@ LONGEST = {
     "mailproto.auth": 600,
     "mailproto.backends": 600,
     "mailproto.client": 600,
-    "mailproto.connection": 1050,
+    "mailproto.connection": 1100,
     "mailproto.delivery": 500,
     "mailproto.imap": 400,
     "mailproto.interfaces": 700,

@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox, SingleStore, _simple_state
 from mailproto.errors import InvalidMailboxName, MailError, NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
+from mailproto.interfaces.add_ons import ISaveDates
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 MESSAGES = [b"Subject: One\r\n\r\n1\r\n", b"Subject: Two\r\n\r\n2\r\n"]
@@ -191,7 +192,7 @@ class SingleStoreTests(SynchronousTestCase):
         mailbox.writable = True
         [outcome] = self.result(store.deliver(b"", [Placement("alice@example.org")]))
         self.assertIsInstance(outcome, AppendedMessage)
-        self.assertEqual(store.add_ons, {IRecent})
+        self.assertEqual(store.add_ons, {IRecent, ISaveDates})
 
     def test_a_store_of_ones_own_accounts(self):
         class Store(MemoryStore):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
+    acl,
     catenate,
     children,
     enable,
@@ -14,6 +15,7 @@ from mailproto.imap.server._extensions import (
     identify,
     idle,
     list_extended,
+    list_myrights,
     list_status,
     literal_minus,
     literal_plus,
@@ -21,6 +23,7 @@ from mailproto.imap.server._extensions import (
     multiappend,
     namespace,
     partial,
+    quota,
     sasl_ir,
     searchres,
     sort,
@@ -48,6 +51,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 
 STANDARD: Sequence[Extension] = (
     *CORE,
+    acl.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
     enable.EXTENSION,
@@ -55,12 +59,14 @@ STANDARD: Sequence[Extension] = (
     identify.EXTENSION,
     idle.EXTENSION,
     list_extended.EXTENSION,
+    list_myrights.EXTENSION,
     list_status.EXTENSION,
     literal_plus.EXTENSION,
     move.EXTENSION,
     multiappend.EXTENSION,
     namespace.EXTENSION,
     partial.EXTENSION,
+    quota.EXTENSION,
     sasl_ir.EXTENSION,
     searchres.EXTENSION,
     sort.EXTENSION,

@@ -22,12 +22,17 @@ from mailproto.imap.server._extensions import (
     move,
     multiappend,
     namespace,
+    partial,
     quota,
     sasl_ir,
+    searchres,
+    sort,
     special_use,
     status_size,
+    thread,
     uidplus,
     unselect,
+    within,
 )
 from mailproto.imap.server._fetch import FETCH
 from mailproto.imap.server._listing import LISTING
@@ -60,11 +65,17 @@ STANDARD: Sequence[Extension] = (
     move.EXTENSION,
     multiappend.EXTENSION,
     namespace.EXTENSION,
+    partial.EXTENSION,
     quota.EXTENSION,
     sasl_ir.EXTENSION,
+    searchres.EXTENSION,
+    sort.EXTENSION,
+    sort.DISPLAY,
     special_use.EXTENSION,
     status_size.EXTENSION,
+    thread.EXTENSION,
     uidplus.EXTENSION,
     unselect.EXTENSION,
+    within.EXTENSION,
 )
 """What servers offer by default."""

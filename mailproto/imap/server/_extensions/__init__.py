@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
+    binary,
     catenate,
     children,
     enable,
@@ -43,6 +44,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 
 STANDARD: Sequence[Extension] = (
     *CORE,
+    binary.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
     enable.EXTENSION,

@@ -106,7 +106,7 @@ PUBLIC_NAMES = {
         LiteralRequest Login Lsub MailboxName NO_ARGUMENTS MessageURL NO_OPTIONS New NoArguments Not
         Numbers Old Option Options Or ReadError Recent Rename Search SearchKey Select
         SequenceSet Size Status Steps Store Streamed StreamedLiteral Syntax Text UidExpunge Uids
-        Upload bad_url encode_mailbox flag_list format_set internal_date message_url no_value
+        Upload astring bad_url encode_mailbox flag_list format_set internal_date message_url no_value
         own_arguments quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """

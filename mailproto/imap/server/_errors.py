@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.errors import MailError, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
+from mailproto.errors import MailError, NoPermission, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 
 __all__ = [
     "FLAG_NOT_KEPT",
@@ -14,7 +14,7 @@ __all__ = [
     "TryCreate",
 ]
 
-FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly)
+FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly, NoPermission)
 """Errors that are ignored for flags that the client did not ask to set: reading goes on without them."""
 
 

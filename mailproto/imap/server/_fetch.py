@@ -181,7 +181,7 @@ class _Response:
     async def _mark_seen(self, batch: Batch) -> frozenset[int]:
         """Set ``\\Seen`` where it is missing, in one transaction; return the UIDs whose flags changed."""
         view = self.view
-        if view.read_only:
+        if view.read_only or SEEN not in view.mailbox.permanent_flags:
             return frozenset()
         unseen = [view.uids[at] for at in batch.indexes if SEEN not in view.flags[at]]
         if not unseen:

@@ -90,10 +90,12 @@ class StatusItem:
 
     :ivar name: in upper case.
     :ivar value: renders its value.
+    :ivar look_up: finds what is no part of a status, by the mailbox's name, and is used instead of ``value``.
     """
 
     name: str
-    value: Callable[[Session, MailboxStatus], bytes]
+    value: Callable[[Session, MailboxStatus], bytes] | None = None
+    look_up: Callable[[Session, str], Awaitable[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class ListReturn(Option[V]):
     """A return option of LIST (RFC 5258 3.2).
 
     :ivar attributes: gives attributes that a name's LIST response has in addition.
-    :ivar responses: gives responses that follow the LIST responses of some names.
+    :ivar responses: gives responses that follow the LIST responses of some names.  Names that are only
+        listed because of their inferiors (RECURSIVEMATCH) are left out.
     """
 
     attributes: Callable[[MailboxEntry], Iterable[str]] | None = None

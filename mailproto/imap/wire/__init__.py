@@ -75,6 +75,7 @@ from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._lines import Announcement, LineReader, ReadError
 from mailproto.imap.wire._responses import (
+    astring,
     encode_mailbox,
     flag_list,
     format_set,
@@ -171,6 +172,7 @@ __all__ = [
     "UidExpunge",
     "Uids",
     "Upload",
+    "astring",
     "bad_url",
     "encode_mailbox",
     "flag_list",

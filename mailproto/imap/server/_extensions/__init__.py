@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
+    acl,
     binary,
     catenate,
     children,
@@ -15,12 +16,14 @@ from mailproto.imap.server._extensions import (
     identify,
     idle,
     list_extended,
+    list_myrights,
     list_status,
     literal_minus,
     literal_plus,
     move,
     multiappend,
     namespace,
+    quota,
     replace,
     sasl_ir,
     special_use,
@@ -45,6 +48,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 
 STANDARD: Sequence[Extension] = (
     *CORE,
+    acl.EXTENSION,
     binary.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
@@ -53,11 +57,13 @@ STANDARD: Sequence[Extension] = (
     identify.EXTENSION,
     idle.EXTENSION,
     list_extended.EXTENSION,
+    list_myrights.EXTENSION,
     list_status.EXTENSION,
     literal_plus.EXTENSION,
     move.EXTENSION,
     multiappend.EXTENSION,
     namespace.EXTENSION,
+    quota.EXTENSION,
     replace.EXTENSION,
     sasl_ir.EXTENSION,
     special_use.EXTENSION,

@@ -188,10 +188,10 @@ class Turn:
     def _ready(self) -> list[tuple[int, int]]:
         """Descriptors and what they are ready for, in the order in which they are served.
 
-        Those for which there was no time come first, the shortest input before longer ones, because a NOOP need
-        not wait for all of fifty large commands that came at the same moment.  But in every other turn, the one
-        that has waited longest is the first.  What has become ready since comes in between, if it has not been
-        slow.
+        Those for which there was no time come first, the shortest input before longer ones, because a NOOP
+        need not wait for all of fifty large commands that came at the same moment.  But in every other turn,
+        the one that has waited longest is the first.  What has become ready since comes in between, if it has
+        not been slow.
         """
         # One of these may have been closed or paused; if the number is another connection's now, reading
         # finds nothing.

@@ -318,9 +318,9 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(len({*self.factory.heard}), 1 + len(costly))
 
     def long_and_short(self, *short: int) -> list[socket.socket]:
-        """Twenty clients: these have sent a NOOP, and the others commands that take a turn, because they are long.
+        """Twenty clients: these have sent a NOOP, and the others long commands, each of which takes a turn.
 
-        What is heard are the numbers of the long ones.
+        Of the long ones, their numbers are heard.
         """
 
         def handle(connection: Echo, event: bytes) -> None:

@@ -6,6 +6,7 @@ from mailproto.errors import MailError, NoPermission, NoSuchMailbox, OverQuota, 
 
 __all__ = [
     "FLAG_NOT_KEPT",
+    "BadCharset",
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
@@ -68,6 +69,13 @@ class HasChildren(MailError):
 
     imap = "HASCHILDREN"
     default_text = "The name has children, and is no mailbox itself"
+
+
+class BadCharset(MailError):
+    """The keys of SEARCH are in a charset that is not supported (RFC 9051 6.4.4)."""
+
+    imap = "BADCHARSET (US-ASCII UTF-8)"
+    default_text = "Charset not supported"
 
 
 class ContentUnreadable(Unavailable):

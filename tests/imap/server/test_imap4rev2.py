@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mailproto.imap.extensions import STANDARD, Extension, FetchPiece, SearchReturn
-from mailproto.imap.server._extensions import imap4rev2
+from mailproto.imap.extensions import STANDARD
 from mailproto.imap.server._registry import Tables
-from mailproto.model import Part
 from tests.imap.server.dialogue import DialogueTestCase, run
 
 
@@ -274,28 +270,12 @@ class NameTests(Case):
 class AnnouncedTests(Case):
     def test_only_with_all_that_belongs_to_it(self) -> None:
         """IMAP4rev2 has the FETCH side of BINARY, and SEARCHRES (E 2)."""
+        self.assertIn(b"IMAP4rev2", Tables.build(STANDARD).announced.split())
+        for missing in ("BINARY", "SEARCHRES", "MOVE"):
+            tables = Tables.build(each for each in STANDARD if each.name != missing)
+            self.assertNotIn(b"IMAP4rev2", tables.announced.split(), missing)
+            self.assertNotIn("IMAP4REV2", tables.enables)
 
-        async def none(*arguments: Any) -> Any:
-            return b""
-
-        more = Extension(
-            "more",
-            search_returns=[SearchReturn("SAVE", lambda arguments: None, none)],
-            fetch_pieces=[
-                FetchPiece(
-                    object,
-                    lambda item: Part(0),
-                    none,
-                    readers=dict.fromkeys((b"BINARY[", b"BINARY.PEEK[", b"BINARY.SIZE["), none),
-                )
-            ],
-        )
-        session = self.sign_in().session
-        here = {extension.name for extension in STANDARD}
-        for extra, expected in (([], here >= {"BINARY", "SEARCHRES"}), ([more], True)):
-            if extra and expected and here >= {"BINARY", "SEARCHRES"}:
-                continue  # they are there already
-            tables = Tables.build([*STANDARD, *extra], self.factory.add_ons)
-            with_them = self.patch(imap4rev2, "tables_of", lambda session, tables=tables: tables)
-            self.assertEqual(b"IMAP4rev2" in tables.capabilities(session), expected)
-            with_them.restore()
+    def test_what_needs_an_extension_that_is_left_out(self) -> None:
+        tables = Tables.build(each for each in STANDARD if each.name != "ENABLE")
+        self.assertFalse({b"QRESYNC", b"IMAP4rev2"} & {*tables.announced.split()})

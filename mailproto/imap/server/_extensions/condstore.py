@@ -142,8 +142,12 @@ def _read_key(keys: KeyReader) -> SearchKey:
 
 def _condition(search: Search, key: Modseq) -> Condition:
     view, least = search.view, key.modseq
-    if become_aware not in search.before:
-        search.before.append(become_aware)
+
+    async def prepare(session: Session) -> None:
+        await become_aware(session)
+        await view.keep_modseqs()  # it may be of another mailbox
+
+    search.before.append(prepare)
 
     def answer(batch: Batch) -> bytes:
         some = (view.modseqs or ())[batch.start : batch.start + batch.size]
@@ -160,7 +164,7 @@ async def _on_search(session: Session, key: SearchKey, found: SearchFound) -> by
     returned = found.returns.keys() - {"SAVE"}
     if returned and returned <= {"MIN", "MAX"}:
         numbers = [(min if name == "MIN" else max)(numbers) for name in returned]
-    highest = await _highest(session, session.selected, numbers, uid=found.uid)
+    highest = await _highest(session, found.asked.view, numbers, uid=found.uid)
     return b" MODSEQ %d" % highest if found.extended else b" (MODSEQ %d)" % highest
 
 

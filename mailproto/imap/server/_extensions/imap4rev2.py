@@ -5,30 +5,16 @@ Most of what is new in it are extensions of IMAP4rev1, and has files of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session
 
 __all__ = ["EXTENSION"]
 
-_COMMANDS = frozenset({"ENABLE", "IDLE", "MOVE", "NAMESPACE", "UID EXPUNGE", "UNSELECT"})
-_SEARCH_RETURNS = frozenset({"ALL", "COUNT", "MAX", "MIN", "SAVE"})
-_FETCH_READERS = frozenset({b"BINARY.PEEK[", b"BINARY.SIZE[", b"BINARY["})
-
-
-def _announce(session: Session) -> Iterable[str]:
-    """Only a server that has all of the extensions that have become a part of it."""
-    tables = tables_of(session)
-    is_whole = (
-        tables.commands.keys() >= _COMMANDS
-        and tables.search_returns.keys() >= _SEARCH_RETURNS
-        and tables.syntax.fetch_readers.keys() >= _FETCH_READERS
-        and tables.list_returns.keys() >= {"STATUS", "SUBSCRIBED"}
-        and tables.status_items.keys() >= {"SIZE"}
-    )
-    return ("IMAP4rev2",) if is_whole else ()
+_PARTS = frozenset(
+    {"BINARY", "ENABLE", "ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "MOVE", "NAMESPACE", "SASL-IR"}
+    | {"SEARCHRES", "SPECIAL-USE", "STATUS=SIZE", "UIDPLUS", "UNSELECT"}
+)
+"""Extensions of IMAP4rev1 that have become a part of it (RFC 9051 E, 2 and 3)."""
 
 
 async def _enable(session: Session) -> None:
@@ -39,4 +25,6 @@ async def _enable(session: Session) -> None:
         session.view.forget_recent()
 
 
-EXTENSION = Extension("IMAP4rev2", announce=_announce, enables={"IMAP4REV2": _enable})
+EXTENSION = Extension(
+    "IMAP4rev2", capabilities=("IMAP4rev2",), needs_extensions=_PARTS, enables={"IMAP4REV2": _enable}
+)

@@ -173,6 +173,7 @@ async def _vanished(session: Session, request: FetchRequest, value: None) -> Non
 EXTENSION = Extension(
     "QRESYNC",
     capabilities=("QRESYNC",),
+    needs_extensions=frozenset({"CONDSTORE", "ENABLE"}),
     enables={"QRESYNC": _enable},
     select_parameters=(SelectParameter("QRESYNC", _read_known, _resynchronize, _prepare),),
     fetch_modifiers=(FetchModifier("VANISHED", no_value, _vanished),),

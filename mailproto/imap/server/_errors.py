@@ -15,6 +15,7 @@ __all__ = [
     "SessionOver",
     "SomeGone",
     "TryCreate",
+    "UIDRequired",
 ]
 
 FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly, NoPermission)
@@ -26,6 +27,13 @@ class BadCommand(MailError):
 
     code, enhanced = 500, "5.5.1"
     default_text = "Not valid in this state"
+
+
+class UIDRequired(BadCommand):
+    """A message's number from a client that wants UIDs only (RFC 9586)."""
+
+    imap = "UIDREQUIRED"
+    default_text = "Messages have no numbers, only UIDs"
 
 
 class TryCreate(NoSuchMailbox):

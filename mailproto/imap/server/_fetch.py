@@ -57,7 +57,13 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     for prepare in tables.on_fetch:
         await prepare(server, request)
     indexes = one_by_one(request.indexes)
-    plan = compile_items(request.items, tables.fetch_columns, tables.fetch_pieces, uid=command.uid)
+    plan = compile_items(
+        request.items,
+        tables.fetch_columns,
+        tables.fetch_pieces,
+        uid=command.uid,
+        uids_only=server.manner.uids_only,
+    )
     response = _Response(server, view, plan)
     try:
         await response.answer(indexes)

@@ -136,16 +136,16 @@ SEARCH_KEYS: Sequence[SearchKeys[Anything]] = (
 """The kinds of RFC 3501; their words are in `mailproto.imap.wire.grammars`."""
 
 
-def mentions(key: SearchKey, kind: type[SearchKey]) -> bool:
-    """Whether some key is of this kind, or a key in it."""
+def mentions(key: SearchKey, test: Callable[[SearchKey], bool]) -> bool:
+    """Whether the test is true of the key, or of a key in it."""
     match key:
         case And(keys):
-            return any(mentions(each, kind) for each in keys)
+            return any(mentions(each, test) for each in keys)
         case Or(left, right):
-            return mentions(left, kind) or mentions(right, kind)
+            return mentions(left, test) or mentions(right, test)
         case Not(inner):
-            return mentions(inner, kind)
-    return isinstance(key, kind)
+            return mentions(inner, test)
+    return test(key)
 
 
 Conditions: TypeAlias = Mapping[type[SearchKey], Callable[[Search, Anything], Condition]]

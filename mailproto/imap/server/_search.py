@@ -87,7 +87,7 @@ async def carry_out(
                 option.check(server, asked)
         # A UID command may tell of expunges; but then its numbers would mean other messages
         # (RFC 7162 3.2.10.2).
-        server.holds_expunges = mentions(key, Numbers)
+        server.holds_expunges = mentions(key, lambda each: isinstance(each, Numbers))
         await server.catch_up(expunges=command.uid)
         numbers = await look_for(server, asked)
         found = SearchFound(asked, numbers, extended=is_extended)

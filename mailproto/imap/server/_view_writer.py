@@ -124,7 +124,7 @@ class ViewWriter:
         [flags] = self.view.flags_at([at])
         parts = [b"FLAGS %b" % flags]
         if self.manner.modseqs and self.view.modseqs is not None:
-            if "UID" not in told:
+            if "UID" not in told and not self.manner.uids_only:
                 parts.append(b"UID %d" % self.view.uids[at])
             if "MODSEQ" not in told:
                 parts.append(b"MODSEQ (%d)" % self.view.modseqs[at])

@@ -236,6 +236,7 @@ class ResynchronizeTests(Case):
             f"QRESYNC ({self.validity})",
             f"QRESYNC ({self.validity} 0)",
             f"QRESYNC ({known} 1:*)",
+            f"QRESYNC ({known} $)",
             f"QRESYNC ({known} 1:8 (1:3 1:2))",
             f"QRESYNC ({known} 1:8 (1:3 1:4))",
             f"QRESYNC ({known} 1:8 (2,1 1,2))",
@@ -279,6 +280,19 @@ class ResynchronizeTests(Case):
             S: c BAD VANISHED is for UID FETCH with CHANGEDSINCE
             C: d UID FETCH 1:* (UID) (VANISHED)
             S: d BAD VANISHED is for UID FETCH with CHANGEDSINCE
+            """
+        )
+
+    def test_fetch_vanished_among_saved_results(self) -> None:
+        """What is expunged is no saved result any more (RFC 5182 2.1)."""
+        self.enable()
+        self.talk(
+            f"""
+            C: a SEARCH RETURN (SAVE) UID 6:8
+            S: a OK SEARCH completed
+            C: b UID FETCH $ (UID) (CHANGEDSINCE {self.away} VANISHED)
+            S: * 4 FETCH (UID 6 MODSEQ ({self.flagged}))
+            S: b OK UID FETCH completed
             """
         )
 

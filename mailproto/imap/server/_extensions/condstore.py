@@ -159,7 +159,7 @@ def _condition(search: Search, key: Modseq) -> Condition:
 async def _on_search(session: Session, key: SearchKey, found: SearchFound) -> bytes:
     """The greatest modseq of what is returned (RFC 7162 3.1.6, RFC 4731 3.2)."""
     numbers: Sequence[int] = found.numbers
-    if not numbers or not mentions(key, Modseq):
+    if not numbers or not mentions(key, lambda each: isinstance(each, Modseq)):
         return b""
     returned = found.returns.keys() - {"SAVE"}
     if returned and returned <= {"MIN", "MAX"}:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailproto.awaiting import settle
-from mailproto.imap.server._errors import BadCommand
+from mailproto.imap.server._errors import BadCommand, UIDRequired
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.condstore import CHANGED_SINCE, become_aware, modseq
 from mailproto.imap.server._options import FetchModifier, SelectParameter
@@ -73,8 +73,8 @@ def _read_known(arguments: ArgumentReader) -> Known:
 
 def _plain_set(arguments: ArgumentReader) -> SequenceSet:
     found = arguments.sequence_set()
-    if any(high is None for _, high in found.ranges):
-        raise IMAPWireError("* is not allowed here")
+    if not found.ranges or any(high is None for _, high in found.ranges):
+        raise IMAPWireError("* and $ are not allowed here")
     return found
 
 
@@ -108,6 +108,8 @@ def _ascending(numbers: SequenceSet) -> Iterator[range]:
 
 async def _prepare(session: Session, known: Known) -> None:
     _check_enabled(session)
+    if known.numbers and session.manner.uids_only:
+        raise UIDRequired
 
 
 async def _resynchronize(session: Session, writer: ViewWriter, status: MailboxStatus, known: Known) -> None:
@@ -167,7 +169,9 @@ async def _vanished(session: Session, request: FetchRequest, value: None) -> Non
     since = request.asked.modifiers.of(CHANGED_SINCE)
     if since is None or not request.uid:
         raise BadCommand("VANISHED is for UID FETCH with CHANGEDSINCE")
-    await _tell_vanished(session, since, request.asked.sequence.merged(_GREATEST_UID))
+    sequence = request.asked.sequence
+    if sequence.ranges:  # what is gone is no saved result any more (RFC 5182 2.1)
+        await _tell_vanished(session, since, sequence.merged(_GREATEST_UID))
 
 
 EXTENSION = Extension(

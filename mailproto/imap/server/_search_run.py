@@ -11,6 +11,7 @@ from mailproto.awaiting import settle
 from mailproto.errors import Unavailable
 from mailproto.imap.server._conditions import Batch, Column, Cost, Mask
 from mailproto.imap.server._matching import Search
+from mailproto.imap.server._progress import Progress
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._search_message import Message
 from mailproto.imap.server._session import Session
@@ -64,6 +65,7 @@ class _Finder:
         found = array("I")
         view = self._view
         size = MESSAGES_AT_ONCE if self._finding is None else _FOUND_AT_ONCE
+        self._progress = Progress(self._server, len(view.uids))
         for start, here in _batches(len(view.uids), size, within):
             stop = start + size
             batch = Batch(start, view.uids[start:stop], view.flags[start:stop])
@@ -74,6 +76,7 @@ class _Finder:
                     numbers = array("I", compress(numbers, batch.chosen(matching)))
                 found.extend(numbers)
             await self._server.yield_turn()
+            await self._progress.reached(stop)
         return found
 
     async def _matching(self, batch: Batch, here: Mask) -> Mask:
@@ -174,6 +177,7 @@ class _Finder:
         async for infos in read_in_batches(self._view.mailbox, uids, _CONTENT):
             for info in infos:
                 at = bisect_left(batch.uids, info.uid)
+                await self._progress.reached(batch.start + at)
                 matching[at] = await self._matches(at, Message(info, columns, self._search.texts))
                 await self._server.yield_turn()
         return int.from_bytes(matching, "little")

@@ -96,6 +96,7 @@ class IMAPServer(Session):
 
     async def _command(self, command: Command[Any]) -> None:
         self._has_answered = False
+        self.tag = command.tag
         spec = self._spec(command.full_name)
         try:
             reply = await spec.handler(self, command)

@@ -49,6 +49,7 @@ class Session(ServerConnection[Event]):
     :ivar account: the account that signed in, or None.
     :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
     :ivar manner: how the client wants to be told of it.
+    :ivar tag: of the command under way; "" if there is none.
     :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
     :ivar uploads: the streamed literals of the command that is being read.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
@@ -71,6 +72,7 @@ class Session(ServerConnection[Event]):
         self.account: IAccount | None = None
         self.writer: ViewWriter | None = None
         self.manner = Manner()
+        self.tag = ""
         self.holds_expunges = False
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
@@ -184,6 +186,7 @@ class Session(ServerConnection[Event]):
 
         :param response: what follows the tag and a space.
         """
+        self.tag = ""
         self.holds_expunges = False
         if self.writer is not None:
             self._responses.append(self.writer.before_completion())

@@ -104,10 +104,10 @@ PUBLIC_NAMES = {
         FetchAttribute FetchItem FetchSection Flagged Grammar Header IMAPServerWire
         IMAPWireError IMAPWireLimits Id KeyReader LineReader List Literal LiteralChunk
         LiteralRequest Login Lsub MailboxName NO_ARGUMENTS MessageURL NO_OPTIONS New NoArguments Not
-        Numbers Old Option Options Or ReadError Recent Rename Search SearchKey Select
+        Numbers Old Option Options Or ReadError Recent Rename SAVED Search SearchKey Select
         SequenceSet Size Status Steps Store Streamed StreamedLiteral Syntax Text UidExpunge Uids
-        Upload bad_url encode_mailbox flag_list format_set internal_date message_url no_value
-        own_arguments quoted_or_literal set_pieces
+        Upload astring bad_url encode_mailbox flag_list format_set internal_date message_url no_value
+        ordered_set_pieces own_arguments quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
@@ -116,7 +116,8 @@ PUBLIC_NAMES = {
         IVerifier
     """,
     "mailproto.interfaces.add_ons": """
-        IAccessControl IAccessKeys IAnnotations IMailboxChanges IQuota IQuotas IReplacing ISaveDates
+        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IQuota IQuotas
+        IReplacing ISaveDates
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -124,25 +125,27 @@ PUBLIC_NAMES = {
     """,
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK ENVELOPE_LIMIT
-        FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index
-        Mailbox Message NESTING_LIMIT NamedAddress NotConvertible PARTS_LIMIT PREVIEW_LENGTH Part
-        RENDER_VERSION Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT
-        Searchable Section Sections Slices Steps Summary TEXT_LIMIT UnknownEncoding Working base_subject
-        binary binary_size binary_size_steps body body_steps casemap comment_end date_text decode_header
-        decode_text display_name encode_header finish fold header_fields header_section html_text
-        is_mbox_line is_reply may_be_header message_id message_ids parameter_text parse_addresses
-        parse_date preview received references relations scan scan_steps search_key section sent_date
-        seven_bit_form_steps sort_mailbox summarise summarise_steps supported_charset top top_steps
-        unquote utf8_form
+        FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT FINDING_VERSION Field Forest HEADER_LIMIT HeaderSection
+        HeaderValues IDS_LIMIT INDEXED_LIMIT Index Mailbox Message NESTING_LIMIT NamedAddress
+        NotConvertible PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations SHOWN_TEXT_LIMIT
+        STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT SearchTexts Searchable Section Sections Slices
+        Steps Summary TEXT_LIMIT ThreadMessage UnknownEncoding Working base_subject binary binary_size
+        binary_size_steps body body_steps casemap comment_end date_text decode_header decode_text
+        display_name encode_header finish fold forest_pieces forest_steps header_fields header_section
+        header_values header_values_steps html_text is_indexed_key is_mbox_line is_reply may_be_header
+        message_id message_ids parameter_text parse_addresses parse_date preview received references
+        relations scan scan_steps search_key search_texts_steps section sent_date seven_bit_form_steps
+        sort_mailbox summarise summarise_steps supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED AccountChanges Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT
-        DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry
-        MailboxStatus MessageFlags MessageInfo Metadata NO_LIMIT NO_PARAMETERS NO_SERVICE_EXTENSIONS
-        NULL_PATH NewMessage NewQueued Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange
-        QueueCounts QueueFilter QueueState QueuedMessage QueuedRecipient Quota QuotaLimits QuotaUse Recipient
-        RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
-        canonical_mailbox_name
+        ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER
+        DRAFT DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation Found INBOX
+        InAddresses InField InText IndexState Lease MailboxEntry MailboxStatus MessageFlags MessageInfo
+        Metadata NO_LIMIT NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued Outcome
+        PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
+        QueuedMessage QueuedRecipient Quota QuotaLimits QuotaUse Recipient RecipientResult SEEN
+        SYSTEM_FLAGS SentOn ServiceExtensions Session SortKey SortOrder StoreResult TLSInfo
+        ThreadAlgorithm Threads VerifiedName canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver

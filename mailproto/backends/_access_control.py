@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailproto.backends._names import entries
+from mailproto.awaiting import turn
+from mailproto.backends._names import entry_steps
 from mailproto.backends._rights import OTHER_USERS, name_of, require, split
 from mailproto.backends._sharing import Sharing
 from mailproto.errors import NoPermission, NoSuchMailbox
+from mailproto.message import Working
 from mailproto.model import FlagOperation, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ else:
     Own = object
 
 __all__ = ["AccessControl"]
+
+_AT_ONCE = 500
+"""Entries that are looked at in less than a millisecond."""
 
 
 class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not known here
@@ -39,10 +44,19 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
         if not visible:
             return own
         mailboxes: dict[str, str | None] = dict.fromkeys(visible)
-        for entry in own:
-            if entry.selectable:
-                mailboxes[entry.name] = next(iter(entry.special_use), None)
-        return entries(mailboxes, {entry.name for entry in own if entry.subscribed})
+        subscribed: set[str] = set()
+        for start in range(0, len(own), _AT_ONCE):
+            for entry in own[start : start + _AT_ONCE]:
+                if entry.selectable:
+                    mailboxes[entry.name] = next(iter(entry.special_use), None)
+                if entry.subscribed:
+                    subscribed.add(entry.name)
+            await turn()
+        closed = frozenset(name for name, is_readable in visible.items() if not is_readable)
+        work = Working(entry_steps(mailboxes, subscribed, closed))
+        for _ in work:
+            await turn()
+        return work.result
 
     async def open(self, name: str) -> Any:
         """See `IAccount.open`."""
@@ -100,11 +114,10 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
-        try:
-            found: Sequence[str] = await super().quota_roots(mailbox)
-        except NoSuchMailbox:
-            self._existing(mailbox, "l")
+        name = canonical_mailbox_name(mailbox)
+        if split(name) is not None and not self._owns(name):
             return ()
+        found: Sequence[str] = await super().quota_roots(mailbox)
         return found
 
     async def deleted_storage(self, mailbox: str) -> int:

@@ -195,7 +195,7 @@ class _OwnMailboxes:
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
-        self.own_mailbox(canonical_mailbox_name(mailbox))
+        self._there()
         return (ROOT,)
 
     async def quota(self, root: str) -> Quota:

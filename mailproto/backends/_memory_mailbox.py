@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from mailproto.awaiting import turn
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._memory_finding import Values, find, sorted_uids, threads
 from mailproto.backends._shared_mailbox import SharedMailbox
 from mailproto.backends._simple import AT_ONCE, SimpleMailbox
 from mailproto.backends._simple_state import Message, State
@@ -20,9 +21,19 @@ from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, NoSuchMessage
 from mailproto.interfaces import IMailbox, IObjectIds
-from mailproto.interfaces.add_ons import IReplacing
-from mailproto.message import relations
-from mailproto.model import AppendedMessage, MailboxStatus, MessageInfo, NewMessage
+from mailproto.interfaces.add_ons import IFinding, IReplacing
+from mailproto.message import HeaderValues, relations
+from mailproto.model import (
+    AppendedMessage,
+    ContentTest,
+    Found,
+    MailboxStatus,
+    MessageInfo,
+    NewMessage,
+    SortOrder,
+    ThreadAlgorithm,
+    Threads,
+)
 
 __all__ = ["Delivered", "MemoryMailbox", "Numbers"]
 
@@ -58,7 +69,7 @@ class Delivered:
         return self._email
 
 
-@implementer(IObjectIds, IReplacing)
+@implementer(IFinding, IObjectIds, IReplacing)
 class MemoryMailbox(SimpleMailbox):
     """A mailbox of an account of a `MemoryStore`."""
 
@@ -71,11 +82,31 @@ class MemoryMailbox(SimpleMailbox):
         self._numbers = numbers
         self._threads = threads
         self._delivered: Delivered | None = None
+        self._values = Values()
         self.mailbox_id = f"F{numbers.next_id()}"
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
         return (await super().status())._replace(mailbox_id=self.mailbox_id)
+
+    async def find(self, uids: Sequence[int], tests: Sequence[ContentTest]) -> Sequence[Found]:
+        """See `IFinding.find`."""
+        messages, values = await self._with_values(uids)
+        return find(uids, messages, values, tests)
+
+    async def sort(self, uids: Sequence[int], orders: Sequence[SortOrder]) -> Sequence[int]:
+        """See `IFinding.sort`."""
+        return sorted_uids(*await self._with_values(uids), orders)
+
+    async def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Threads:
+        """See `IFinding.thread`."""
+        return await threads(*await self._with_values(uids), algorithm)
+
+    async def _with_values(self, uids: Sequence[int]) -> tuple[list[Message], list[HeaderValues]]:
+        messages = self._there().of(uids)
+        values = await self._values.of(messages)
+        self._there()
+        return messages, values
 
     def deliver(self, message: NewMessage, delivered: Delivered) -> AppendedMessage:
         """Append a message that may also be delivered to other mailboxes; there is room for it."""
@@ -164,6 +195,8 @@ class MemoryMailbox(SimpleMailbox):
         return replace(message, info=message.info._replace(thread_id=f"T{thread}"))
 
     def _left(self, messages: Iterable[Message]) -> None:
+        messages = list(messages)
+        self._values.forget(message.info.uid for message in messages)
         for message in messages:
             self._threads.count(int((message.info.thread_id or "T0")[1:]), -1)
 

@@ -192,14 +192,16 @@ def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> Sequen
     return finish(entry_steps(mailboxes, subscribed))
 
 
-def entry_steps(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> Steps[Sequence[MailboxEntry]]:
+def entry_steps(
+    mailboxes: Mapping[str, str | None], subscribed: Set[str], closed: Set[str] = frozenset()
+) -> Steps[Sequence[MailboxEntry]]:
     """The result of `IAccount.list`, in steps.
 
-    :param mailboxes: the selectable mailboxes, each with its special use or None; it is fastest if they are
-        sorted.
+    :param mailboxes: the mailboxes, each with its special use or None; it is fastest if they are sorted.
     :param subscribed: the subscribed names; their mailboxes need not exist.
+    :param closed: mailboxes that cannot be selected, although they exist.
     """
-    found = _Entries(mailboxes, subscribed)
+    found = _Entries(mailboxes, subscribed, closed)
     yield from found.put_in_order()
     return found
 
@@ -211,8 +213,9 @@ class _Entries(Sequence[MailboxEntry]):
     names could have thirty times as many octets as the mailboxes.
     """
 
-    def __init__(self, mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> None:
+    def __init__(self, mailboxes: Mapping[str, str | None], subscribed: Set[str], closed: Set[str]) -> None:
         self._mailboxes = mailboxes
+        self._closed = closed
         self._subscribed = frozenset(subscribed)  # later changes do not count
         self._existing = sorted(mailboxes)
         self._names = sorted({*mailboxes, *subscribed})
@@ -277,7 +280,7 @@ class _Entries(Sequence[MailboxEntry]):
         use = self._mailboxes[name] if is_mailbox else None
         return MailboxEntry(
             name,
-            selectable=is_mailbox,
+            selectable=is_mailbox and name not in self._closed,
             subscribed=name in self._subscribed,
             exists=is_mailbox or self._holds(name),
             special_use=frozenset({use}) if use else frozenset(),

@@ -12,27 +12,32 @@ from mailproto.backends._flags import kept_flags
 from mailproto.backends._rights import allowed, require
 from mailproto.errors import NoPermission
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces.add_ons import IReplacing, ISaveDates
+from mailproto.interfaces.add_ons import IFinding, IReplacing, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
     Changes,
+    ContentTest,
     FlagChange,
     FlagColumns,
     FlagOperation,
+    Found,
     MailboxStatus,
     MessageFlags,
     MessageInfo,
     Metadata,
     NewMessage,
     Part,
+    SortOrder,
     StoreResult,
+    ThreadAlgorithm,
+    Threads,
 )
 
 __all__ = ["SharedMailbox"]
 
 
-@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
+@implementer(IMailbox, IBoundedReading, IFinding, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
 class SharedMailbox:
     """Passes on what is allowed; rights are looked at for each call, because they may be taken away.
 
@@ -77,6 +82,21 @@ class SharedMailbox:
         """See `IMetadata.metadata`."""
         self._need("r")
         return await self._mailbox.metadata(uids)  # type: ignore[no-any-return]
+
+    async def find(self, uids: Sequence[int], tests: Sequence[ContentTest]) -> Sequence[Found]:
+        """See `IFinding.find`."""
+        self._need("r")
+        return await self._mailbox.find(uids, tests)  # type: ignore[no-any-return]
+
+    async def sort(self, uids: Sequence[int], orders: Sequence[SortOrder]) -> Sequence[int]:
+        """See `IFinding.sort`."""
+        self._need("r")
+        return await self._mailbox.sort(uids, orders)  # type: ignore[no-any-return]
+
+    async def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Threads:
+        """See `IFinding.thread`."""
+        self._need("r")
+        return await self._mailbox.thread(uids, algorithm)  # type: ignore[no-any-return]
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""

@@ -72,21 +72,20 @@ class Sharing:
         self._shared_with = shared_with
         self._key = account_key(viewer.name)
 
-    async def visible(self) -> Sequence[str]:
-        """The names of others' mailboxes that the account sees."""
-        found: set[str] = set()
+    async def visible(self) -> Mapping[str, bool]:
+        """The names of others' mailboxes that the account sees, and whether it may read them."""
+        found: dict[str, bool] = {}
         for identifier in (self._key, ANYONE):
             last = 0
             while some := self._shared_with(identifier, last):
                 if last:
                     await turn()
-                found.update(
-                    name_of(each.owner, each.name)
-                    for each in some
-                    if "l" in effective(each.acl, self._key) and account_key(each.owner) != self._key
-                )
+                for each in some:
+                    rights = effective(each.acl, self._key)
+                    if "l" in rights and account_key(each.owner) != self._key:
+                        found[name_of(each.owner, each.name)] = "r" in rights
                 last = some[-1].number
-        return sorted(found)
+        return found
 
     def resolve(self, name: str) -> tuple[Owner, Any, str, str] | None:
         """The account, the mailbox, its name there, and the rights, for a name.
@@ -115,7 +114,7 @@ class Sharing:
         if resolved is None:
             raise NoSuchMailbox
         account, found, mailbox, rights = resolved
-        require(rights, "r")
+        require(rights, "i" if "i" in rights else "r")  # who may only put messages there opens it, too
         return SharedMailbox(
             found, name_of(account.name, mailbox), lambda: self._rights(account, found.mailbox_id)
         )

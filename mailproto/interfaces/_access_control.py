@@ -23,9 +23,10 @@ class IAccessControl(Contract, metaclass=ContractClass):
     The mailboxes of others are called `other_users`, then their account's name, ``/`` and their name
     there, such as ``user/bob@example.org/INBOX``. `IAccount.list` has those with the right ``l``, and all
     methods take such names; without a right that they need, they raise `NoPermission`, or `NoSuchMailbox`
-    if this account must not know that there is such a mailbox. Of the flags that a message gets, those
-    stay for which there is a right (``s``, ``t``, ``w``). What is stored there counts for the quota of
-    the mailbox's account.
+    if this account must not know that there is such a mailbox.  `IAccount.open` needs ``r`` or ``i``; a
+    mailbox without ``r`` is listed as not selectable, and takes messages only. Of the flags
+    that a message gets, those stay for which there is a right (``s``, ``t``, ``w``). What is stored there
+    counts for the quota of the mailbox's account.
     """
 
     @property

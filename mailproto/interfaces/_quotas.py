@@ -26,7 +26,7 @@ class IQuota(Contract, metaclass=ContractClass):
 
         None, for a mailbox of somebody else.
 
-        :raises NoSuchMailbox: there is no such mailbox.
+        :param mailbox: it need not exist: who makes one may ask before.
         """
 
     def quota(self, root: str) -> Result[Quota]:

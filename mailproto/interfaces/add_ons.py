@@ -8,6 +8,7 @@ CAPABILITY says is true before anybody signs in.  Where a method takes a mailbox
 from mailproto.interfaces._access_control import IAccessControl
 from mailproto.interfaces._access_keys import IAccessKeys
 from mailproto.interfaces._annotations import IAnnotations
+from mailproto.interfaces._finding import IFinding, IIndexed
 from mailproto.interfaces._mailbox_changes import IMailboxChanges
 from mailproto.interfaces._quotas import IQuota, IQuotas
 from mailproto.interfaces._replacing import IReplacing
@@ -17,6 +18,8 @@ __all__ = [
     "IAccessControl",
     "IAccessKeys",
     "IAnnotations",
+    "IFinding",
+    "IIndexed",
     "IMailboxChanges",
     "IQuota",
     "IQuotas",

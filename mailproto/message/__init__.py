@@ -4,7 +4,7 @@ No function raises because of a message's octets, with two exceptions: `UnknownE
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `FIELDS_LIMIT`, `STRUCTURED_LIMIT`,
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`, `FIELD_LIMIT`,
-`FILE_NAME_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`.
+`FILE_NAME_LIMIT`, `INDEXED_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`.
 
 What may take longer than some milliseconds within these limits also exists in steps, for a server that
 must serve others in between: ``scan_steps``, ``Index.load_steps``, ``Sections.find_steps``,
@@ -63,6 +63,13 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
     parse_addresses(value, strict=False) -> list[Mailbox(name, route, local, host)]
     decode_text(octets, charset) -> str;  supported_charset(name) -> bool;  html_text(source) -> str
 
+For stores that keep what SEARCH, SORT and THREAD need; `FINDING_VERSION` is the version of all this::
+
+    header_values(content, index) -> HeaderValues;  header_values_steps(content, index)
+    search_texts_steps(content, index) -> Steps[SearchTexts(header, body) | None];  is_indexed_key(key)
+    forest_steps(algorithm, messages: Sequence[ThreadMessage]) -> Steps[Forest(numbers, depths)]   # THREAD
+    forest_pieces(numbers, depths) -> Iterator[bytes]                # the answer to THREAD
+
 For servers that take 7-bit octets only (RFC 6152)::
 
     seven_bit_form_steps(content, index, write) -> Steps[None]       # raises NotConvertible
@@ -78,6 +85,12 @@ from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_address
 from mailproto.message._attachment import Attachment
 from mailproto.message._casemap import casemap, search_key
 from mailproto.message._charset import decode_text, supported_charset
+from mailproto.message._conversations import (
+    Forest,
+    ThreadMessage,
+    forest_pieces,
+    forest_steps,
+)
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._encode_header import encode_header
 from mailproto.message._encoded_words import decode_header, parameter_text
@@ -91,6 +104,12 @@ from mailproto.message._header_section import (
     is_mbox_line,
     may_be_header,
 )
+from mailproto.message._header_values import (
+    FINDING_VERSION,
+    HeaderValues,
+    header_values,
+    header_values_steps,
+)
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan, scan_steps
@@ -102,6 +121,12 @@ from mailproto.message._preview import PREVIEW_LENGTH, preview
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import Searchable
+from mailproto.message._search_texts import (
+    INDEXED_LIMIT,
+    SearchTexts,
+    is_indexed_key,
+    search_texts_steps,
+)
 from mailproto.message._section import Section, Sections, Slices, section, top, top_steps
 from mailproto.message._seven_bit_form import NotConvertible, seven_bit_form_steps
 from mailproto.message._steps import Steps, Working, finish
@@ -128,8 +153,10 @@ __all__ = [
     "FIELDS_LIMIT",
     "FIELD_LIMIT",
     "FILE_NAME_LIMIT",
+    "FINDING_VERSION",
     "HEADER_LIMIT",
     "IDS_LIMIT",
+    "INDEXED_LIMIT",
     "NESTING_LIMIT",
     "PARTS_LIMIT",
     "PREVIEW_LENGTH",
@@ -141,7 +168,9 @@ __all__ = [
     "TEXT_LIMIT",
     "Attachment",
     "Field",
+    "Forest",
     "HeaderSection",
+    "HeaderValues",
     "Index",
     "Mailbox",
     "Message",
@@ -149,12 +178,14 @@ __all__ = [
     "NotConvertible",
     "Part",
     "Relations",
+    "SearchTexts",
     "Searchable",
     "Section",
     "Sections",
     "Slices",
     "Steps",
     "Summary",
+    "ThreadMessage",
     "UnknownEncoding",
     "Working",
     "base_subject",
@@ -172,9 +203,14 @@ __all__ = [
     "encode_header",
     "finish",
     "fold",
+    "forest_pieces",
+    "forest_steps",
     "header_fields",
     "header_section",
+    "header_values",
+    "header_values_steps",
     "html_text",
+    "is_indexed_key",
     "is_mbox_line",
     "is_reply",
     "may_be_header",
@@ -190,6 +226,7 @@ __all__ = [
     "scan",
     "scan_steps",
     "search_key",
+    "search_texts_steps",
     "section",
     "sent_date",
     "seven_bit_form_steps",

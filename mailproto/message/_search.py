@@ -76,6 +76,22 @@ class Searchable:
             self._addresses[name] = addresses = yield from self._mapped_addresses(name)
         return (yield from _in_any(addresses, searched_key(key)))
 
+    def values_steps(self, name: bytes) -> Steps[str | None]:
+        """All that `in_header` looks in, a line for each field; None if there is no field ``name``."""
+        values = yield from self._mapped(name)
+        return _lines(values) if values else None
+
+    def address_values_steps(self, name: bytes) -> Steps[str | None]:
+        """All that `in_addresses` looks in, a line for each text; None if there is no field ``name``."""
+        values = yield from self._mapped(name)
+        if not values:
+            return None
+        addresses = yield from self._mapped_addresses(name)
+        if sum(map(len, values)) <= LITTLE:  # most addresses are also in the field as it is written
+            text = "\n".join(values)
+            addresses = [address for address in addresses if address not in text]
+        return _lines([*values, *addresses])
+
     def sent(self) -> datetime | None:
         """The date in the Date field, with its zone; None if there is none, or if it is not valid."""
         if not self._has_date:
@@ -221,6 +237,11 @@ class _Texts:
         if self._lines is None:
             self._lines = [f" {' '.join(text.split())} " for text in self._as_they_are()]
         return self._lines
+
+
+def _lines(values: list[str]) -> str:
+    """One after another.  A line end in a value becomes a CR, which no key has, either."""
+    return "\n".join([value.replace("\n", "\r") for value in values])
 
 
 def _in_any(texts: list[str], key: str) -> Steps[bool]:

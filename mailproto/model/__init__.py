@@ -4,6 +4,19 @@ Values that exist once for each message are `NamedTuple`s, because a mailbox of 
 many; the rest are frozen dataclasses.
 """
 
+from mailproto.model._finding import (
+    ContentTest,
+    Found,
+    InAddresses,
+    IndexState,
+    InField,
+    InText,
+    SentOn,
+    SortKey,
+    SortOrder,
+    ThreadAlgorithm,
+    Threads,
+)
 from mailproto.model._mailboxes import (
     ANSWERED,
     DELETED,
@@ -81,11 +94,17 @@ __all__ = [
     "AppendedMessage",
     "Changes",
     "CheckResult",
+    "ContentTest",
     "DestinationState",
     "Envelope",
     "FlagChange",
     "FlagColumns",
     "FlagOperation",
+    "Found",
+    "InAddresses",
+    "InField",
+    "InText",
+    "IndexState",
     "Lease",
     "MailboxEntry",
     "MailboxStatus",
@@ -109,10 +128,15 @@ __all__ = [
     "QuotaUse",
     "Recipient",
     "RecipientResult",
+    "SentOn",
     "ServiceExtensions",
     "Session",
+    "SortKey",
+    "SortOrder",
     "StoreResult",
     "TLSInfo",
+    "ThreadAlgorithm",
+    "Threads",
     "VerifiedName",
     "canonical_mailbox_name",
 ]

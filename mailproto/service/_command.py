@@ -20,6 +20,7 @@ from mailproto.accounts import full_name
 from mailproto.awaiting import settle
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
+from mailproto.interfaces.add_ons import IIndexed
 from mailproto.service._accounts import remembered_domain
 from mailproto.service._command_error import CommandError
 from mailproto.service._data import make_data_folder
@@ -100,7 +101,7 @@ def _parser() -> ArgumentParser:
             add_queue_actions,
         ),
         ("dkim", "keys that sign mail: keygen, show, use", add_dkim_actions),
-        ("store", "stored mail: check", add_store_actions),
+        ("store", "stored mail: check, reindex, stats", add_store_actions),
     ):
         command = commands.add_parser(name, help=text)
         actions = command.add_subparsers(required=True, metavar="ACTION")
@@ -194,6 +195,8 @@ async def _run(reactor: Any, options: Namespace) -> None:
         path = getattr(store, "path", None)
         if not options.creates and path is not None and not _is_there(path):
             raise CommandError(_no_store(options))
+        if IIndexed.providedBy(store):
+            store.use_index(texts=None)
         try:
             await settle(store.start())
         except StoreUnusable as error:

@@ -89,7 +89,12 @@ class MailService(MultiService):
             self._add("hangup", HangupService(self.reload, reactor=several))
         data = self._add("data", DataService(settings.data, lambda: self._user))
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
-        store = self._add("store", StoreService(settings.store, settings.quota, data, reactor=several))
+        store = self._add(
+            "store",
+            StoreService(
+                settings.store, settings.quota, data, search_index=settings.search_index, reactor=several
+            ),
+        )
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
         aliases = self._add("aliases", AliasesService(settings, data, reactor=several))
         observers = Observers(observer)

@@ -48,6 +48,7 @@ _OPTIONS = {
     "quota": "--quota",
     "quota.messages": "--quota-messages",
     "quota.storage": "--quota",
+    "search_index": "--no-search-index",
     "smtp.any_sender": "--any-sender",
     "smtp.bare_newlines": "--bare-newlines",
     "smtp.strict_envelopes": "--strict-envelopes",
@@ -199,6 +200,7 @@ class Options(RelayOptions):
         ["catch-all-anywhere", None, "Let --catch-all take mail from other machines, too."],
         ["any-sender", None, "Let accounts send from addresses that are not their own."],
         ["trace-account", None, "Name the signed-in account in Received."],
+        ["no-search-index", None, "Keep no index of texts, which takes disk space; SEARCH is slow then."],
     ]
 
     def __init__(self) -> None:
@@ -342,6 +344,7 @@ class Options(RelayOptions):
         return Settings(
             data=Path(given["data"]),
             store=given["store"],
+            search_index=not given["no-search-index"],
             max_message_size=given["max-message-size"],
             quota=QuotaSettings(storage=given["quota"], messages=given["quota-messages"]),
             accounts=self._accounts,

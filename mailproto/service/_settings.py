@@ -234,6 +234,8 @@ class Settings:
 
     :ivar data: the data folder.
     :ivar store: a URL for `mailproto.backends.open_store`.
+    :ivar search_index: whether the store indexes decoded texts for SEARCH, if it can
+        (`mailproto.interfaces.add_ons.IIndexed`).
     :ivar hostname: the server's name in greetings and trace fields.
     :ivar domains: the domains that mail is accepted for; the first one is added to account names without a
         domain.
@@ -249,6 +251,7 @@ class Settings:
 
     data: Path = Path(DEFAULT_DATA)
     store: str = DEFAULT_STORE
+    search_index: bool = True
     hostname: str = field(default_factory=own_hostname)
     domains: Sequence[str] = ("localhost",)
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
@@ -273,6 +276,7 @@ class Settings:
         check_setting("store", check_type, self.store, str, "a str such as 'sqlite:'")
         if not self.store.partition(":")[1]:
             raise SettingError("store", f"not a URL: {self.store!r}")
+        check_setting("search_index", check_bool, self.search_index)
         try:
             server_hostname(self.hostname)
         except TypeError as error:

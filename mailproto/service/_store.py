@@ -11,7 +11,7 @@ from mailproto.awaiting import settle
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces import IStore
-from mailproto.interfaces.add_ons import IQuotas
+from mailproto.interfaces.add_ons import IIndexed, IQuotas
 from mailproto.model import QuotaLimits
 from mailproto.service._data import DataService
 from mailproto.service._reasons import store_error
@@ -24,14 +24,18 @@ __all__ = ["StoreService"]
 class StoreService(Service):
     """Opens the store at the start, and closes it at the end.
 
+    :param search_index: whether texts are indexed, if the store can do that (`IIndexed`).
     :ivar store: exists from `startService` to `stopService`.
     """
 
     store: IStore
 
-    def __init__(self, url: str, quota: QuotaSettings, data: DataService, *, reactor: Any) -> None:
+    def __init__(
+        self, url: str, quota: QuotaSettings, data: DataService, *, search_index: bool = True, reactor: Any
+    ) -> None:
         self._url = url
         self._quota = quota
+        self._search_index = search_index
         self._data = data
         self._reactor = reactor
         self._is_open = False
@@ -55,6 +59,8 @@ class StoreService(Service):
             self.store = open_store(self._url, str(self._data.folder), self._reactor)
         except ValueError as error:
             raise self.problem(str(error)) from None
+        if IIndexed.providedBy(self.store):
+            self.store.use_index(texts=self._search_index)
         try:
             await settle(self.store.start())
         except (StoreUnusable, MailError, OSError) as error:

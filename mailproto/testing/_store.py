@@ -8,6 +8,7 @@ from mailproto.testing._account import AccountConformance
 from mailproto.testing._annotations import AnnotationConformance
 from mailproto.testing._changes import ChangesConformance
 from mailproto.testing._directory import DirectoryConformance
+from mailproto.testing._finding import FindingConformance
 from mailproto.testing._ids import ObjectIdConformance
 from mailproto.testing._mailbox import MailboxConformance
 from mailproto.testing._mailbox_changes import MailboxChangesConformance
@@ -28,6 +29,7 @@ class StoreConformance(
     ChangesConformance,
     StoreDeliveryConformance,
     ObjectIdConformance,
+    FindingConformance,
     QuotaConformance,
     SaveDateConformance,
     AnnotationConformance,

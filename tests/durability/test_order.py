@@ -35,6 +35,8 @@ UNSYNCED = {
     f"data/mail/{DATABASE}-shm",  # is made anew from the log
     f"data/mail/{DATABASE}-lock",  # has no content
     f"data/mail/{DATABASE}-reserve",  # neither
+    # The search index is built anew if it is lost.
+    *(f"data/mail/{DATABASE}-search{end}" for end in ("", "-journal", "-wal", "-shm", "-lock")),
 }
 """What need not be on disk when something is answered."""
 

@@ -149,6 +149,11 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual((limits.pop3.failed_logins, limits.pop3.bad_commands), (5, 6))
         self.assertEqual(limits.pop3.wire.line, 300)
 
+    def test_the_search_index(self) -> None:
+        self.assertEqual(
+            [parse(*words).search_index for words in ((), ("--no-search-index",))], [True, False]
+        )
+
     def test_policies(self) -> None:
         self.assertEqual(parse().smtp, SMTPSettings())
         self.assertEqual(

@@ -62,3 +62,18 @@ class StoreCheckTests(ProgramCase):
             [line] = done.stderr.splitlines()
             self.assertIn(said, line)
         self.assertEqual(self.command("store").returncode, 2)
+
+
+class SearchIndexTests(ProgramCase):
+    """The figures of the search index, and building it anew."""
+
+    def test_the_index_is_built_anew_and_measured(self) -> None:
+        place = Path(self.folder, "store")
+        store_of_version(VERSIONS[-1], str(place))
+        for action in ("reindex", "stats"):
+            done = self.command("store", action, "--store", f"sqlite:{place}")
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+            lines = dict(line.split(": ") for line in done.stdout.splitlines())
+            self.assertEqual((lines["accounts"], lines["messages"], lines["indexed"]), ("2", "9", "9"))
+            self.assertGreater(int(lines["octets of decoded text"]), 0)
+            self.assertGreater(int(lines["octets of the search index"]), 0)

@@ -134,7 +134,7 @@ class _OwnMailboxes:
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
-        self._database.read(_find, self._id, canonical_mailbox_name(mailbox))
+        self._database.read(_check_exists, self._id)
         return (ROOT,)
 
     async def quota(self, root: str) -> Quota:

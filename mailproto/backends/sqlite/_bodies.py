@@ -28,7 +28,7 @@ from mailproto.content import Content, Octets, chunks
 from mailproto.files import make_folder, sync_folder
 from mailproto.message import Steps, Summary, finish, relations, scan_steps, summarise_steps
 
-__all__ = ["LARGE", "Bodies", "Body", "Digest", "Digesting", "digest"]
+__all__ = ["LARGE", "Bodies", "Body", "DaemonPool", "Digest", "Digesting", "digest"]
 
 LARGE = 1 << 16
 """Octets above which a body is stored in its own file."""
@@ -59,7 +59,9 @@ class _DaemonThread(Thread):
         super().__init__(daemon=True, **arguments)
 
 
-class _DaemonPool(ThreadPool):
+class DaemonPool(ThreadPool):
+    """Threads that let a program end."""
+
     threadFactory = _DaemonThread  # type: ignore[assignment]  # noqa: N815 - Twisted's name
 
 
@@ -70,7 +72,7 @@ class Bodies:
         self._reactor = reactor
         self._folder = folder
         self._room = room
-        self._pool = _DaemonPool(0, _THREADS, "mailproto-sqlite-bodies")
+        self._pool = DaemonPool(0, _THREADS, "mailproto-sqlite-bodies")
 
     def start(self) -> None:
         """Start the threads."""

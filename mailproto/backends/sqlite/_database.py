@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._bodies import Bodies, Body, Digesting
@@ -24,6 +25,7 @@ from mailproto.backends.sqlite._queue_leasing import any_lease, release_some_of_
 from mailproto.backends.sqlite._reading import open_reader
 from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, is_earlier, prepare
+from mailproto.backends.sqlite._search import SearchIndex
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -61,6 +63,7 @@ class Database:
     :ivar long_changes: makes changes of many messages, in slices.
     :ivar changes: tells what has changed in mailboxes.
     :ivar hints: the listeners for changes.
+    :ivar search: the search index.
     """
 
     def __init__(self, path: str, reactor: IReactorFromThreads) -> None:
@@ -80,6 +83,7 @@ class Database:
             reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn
         )
         self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor), self._peers)
+        self.search = SearchIndex(reactor, self.path, self.bodies)
         self._is_alone = False  # whether no other process had it open at the start
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
@@ -108,6 +112,7 @@ class Database:
             self._close_files()
             raise
         self.writer.start()
+        self.search.start()
         if self.read(any_long_change):
             await self.long_changes.finish_interrupted(FINISHING, is_alone=self._is_alone)
         if self.read(any_lease):
@@ -120,6 +125,7 @@ class Database:
             await DeferredList(self._underway)
         self.hints.stop()
         await self.long_changes.stop()
+        await self.search.stop()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -164,6 +170,7 @@ class Database:
         """
         if self._reader is None:
             raise Unavailable(detail="the store is stopped")
+        self.search.used()
         try:
             return work(self._reader, *args, **kwargs)
         except sqlite3.Error as error:
@@ -191,6 +198,10 @@ class Database:
             self._reactor.callFromThread(self._go_on)
         await turn
 
+    async def wait(self, seconds: float) -> None:
+        """Wait so long."""
+        await deferLater(IReactorTime(self._reactor), seconds)
+
     def _go_on(self) -> None:
         turn = self._waiting.popleft()
         if self._waiting:
@@ -199,6 +210,7 @@ class Database:
 
     def _committed(self, transaction: Transaction) -> None:
         self.hints.committed(transaction)
+        self.search.committed()
         if transaction.leaves_work:
             self.long_changes.clear()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import chain
 from typing import Any, TypeVar, cast
 
@@ -25,21 +25,26 @@ from mailproto.backends.sqlite._replacing import replace
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces.add_ons import IReplacing, ISaveDates
+from mailproto.interfaces.add_ons import IFinding, IReplacing, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
     AppendedMessage,
     Changes,
+    ContentTest,
     FlagChange,
     FlagColumns,
     FlagOperation,
+    Found,
     MailboxStatus,
     MessageInfo,
     Metadata,
     NewMessage,
     Part,
+    SortOrder,
     StoreResult,
+    ThreadAlgorithm,
+    Threads,
 )
 
 __all__ = ["SQLiteMailbox", "arrival"]
@@ -52,7 +57,7 @@ _OCTETS = 4096
 """So many octets of an appended message have the weight 1 for the writer."""
 
 
-@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
+@implementer(IMailbox, IBoundedReading, IFinding, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 
@@ -104,6 +109,24 @@ class SQLiteMailbox:
     async def metadata(self, uids: Sequence[int]) -> Metadata:
         """See `IMetadata.metadata`."""
         return await _reading.metadata(self._database.read, self._database.pause, self._id, uids)
+
+    async def find(self, uids: Sequence[int], tests: Sequence[ContentTest]) -> Sequence[Found]:
+        """See `IFinding.find`."""
+        return await self._search(self._database.search.find(self._id, uids, tests))
+
+    async def sort(self, uids: Sequence[int], orders: Sequence[SortOrder]) -> Sequence[int]:
+        """See `IFinding.sort`."""
+        return await self._search(self._database.search.sort(self._id, uids, orders))
+
+    async def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Threads:
+        """See `IFinding.thread`."""
+        return await self._search(self._database.search.thread(self._id, uids, algorithm))
+
+    async def _search(self, search: Coroutine[Any, Any, T]) -> T:
+        database = self._database
+        found = await database.underway(Deferred.fromCoroutine(search))
+        database.read(_reading.check_exists, self._id)
+        return found
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""

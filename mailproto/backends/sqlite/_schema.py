@@ -17,7 +17,7 @@ from mailproto.backends.sqlite._queue_schema import LESSEES, QUEUE
 from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
-__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "is_earlier", "prepare"]
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "is_earlier", "prepare", "statements"]
 
 APPLICATION_ID = 0x6D70726F  # "mpro"
 """Marks mailproto databases (PRAGMA application_id)."""
@@ -299,7 +299,7 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
             if callable(step):
                 reports += step(connection)
                 continue
-            for statement in _statements(step):
+            for statement in statements(step):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
@@ -338,7 +338,8 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
         time.sleep(BUSY_PAUSE)
 
 
-def _statements(script: str) -> list[str]:
+def statements(script: str) -> list[str]:
+    """The statements of a script."""
     # executescript would commit first; comments may have semicolons.
     statements, pending = [], ""
     for line in script.splitlines(keepends=True):

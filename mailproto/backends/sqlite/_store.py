@@ -32,6 +32,8 @@ from mailproto.interfaces.add_ons import (
     IAccessControl,
     IAccessKeys,
     IAnnotations,
+    IFinding,
+    IIndexed,
     IMailboxChanges,
     IQuota,
     IQuotas,
@@ -41,6 +43,7 @@ from mailproto.interfaces.add_ons import (
 from mailproto.model import (
     AppendedMessage,
     CheckResult,
+    IndexState,
     Placement,
     Quota,
     QuotaLimits,
@@ -51,7 +54,11 @@ from mailproto.typing import Reactor
 __all__ = ["SQLiteStore"]
 
 
-@implementer(IQueueStore, ICheckable, IQuotas)
+_PROGRESS = 0.1
+"""Seconds between two reports while an index is built."""
+
+
+@implementer(IQueueStore, ICheckable, IIndexed, IQuotas)
 class SQLiteStore:
     """A store in one folder (made if it is missing, mode 0700).
 
@@ -66,6 +73,7 @@ class SQLiteStore:
             IAccessControl,
             IAccessKeys,
             IAnnotations,
+            IFinding,
             IMailboxChanges,
             IObjectIds,
             IQuota,
@@ -94,6 +102,25 @@ class SQLiteStore:
     async def check(self, report: Callable[[str], None], *, repair: bool = False) -> CheckResult:
         """See `ICheckable.check`."""
         return await check_database(self._database, report, repair=repair)
+
+    def use_index(self, *, texts: bool | None) -> None:
+        """See `IIndexed.use_index`."""
+        self._database.search.use(texts=texts)
+
+    async def index_state(self) -> IndexState:
+        """See `IIndexed.index_state`."""
+        return await self._database.underway(self._database.search.state())
+
+    async def rebuild_index(self, report: Callable[[IndexState], None]) -> None:
+        """See `IIndexed.rebuild_index`."""
+        database = self._database
+        await database.underway(database.search.begin_anew())
+        while True:
+            state = await self.index_state()
+            report(state)
+            if state.indexed >= state.messages:
+                break
+            await database.wait(_PROGRESS)
 
     async def quota_of(self, name: str) -> Quota:
         """See `IQuotas.quota_of`."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from mailproto.imap.server._search_message import Message
 from mailproto.message import Steps
+from mailproto.model import ContentTest, Found
 
 __all__ = ["All", "Any", "Batch", "Column", "Condition", "Content", "Cost", "Opposite"]
 
@@ -40,6 +41,8 @@ class Batch:
     :ivar sizes: their sizes; 0 where a size is not known.
     :ivar dates: their internal dates, as the sizes.
     :ivar known: the answers of columns.
+    :ivar found: what the mailbox itself found: the messages that surely pass a test of content, and those
+        that may.
     """
 
     __slots__ = (
@@ -48,6 +51,7 @@ class Batch:
         "dates",
         "everything",
         "flags",
+        "found",
         "known",
         "size",
         "sizes",
@@ -64,6 +68,7 @@ class Batch:
         self.sizes: Sequence[int] = ()
         self.dates: Sequence[int] = ()
         self.known: dict[Column, Mask] = {}
+        self.found: dict[Content, tuple[Mask, Mask]] = {}
         self._different: frozenset[frozenset[str]] | None = None
         self._keywords: frozenset[str] | None = None
 
@@ -80,6 +85,12 @@ class Batch:
         if self._keywords is None:
             self._keywords = frozenset().union(*self.different_flags)
         return self._keywords
+
+    def mask(self, uids: Sequence[int]) -> Mask:
+        """The mask of messages, by their UIDs."""
+        if not uids:
+            return 0
+        return int.from_bytes(bytes(map(set(uids).__contains__, self.uids)), "little")
 
     def chosen(self, mask: Mask) -> bytes:
         """An octet for each message: 1 or 0."""
@@ -132,17 +143,24 @@ class Content:
     """A test of content, whose answer is kept for each message.
 
     :param answer: whether a message matches.
+    :param test: the same test, for a mailbox that is `IFinding`.
     """
 
-    __slots__ = ("_answer", "cost")
+    __slots__ = ("_answer", "cost", "test")
 
-    def __init__(self, cost: Cost, answer: Callable[[Message], Steps[bool]]) -> None:
+    def __init__(self, cost: Cost, answer: Callable[[Message], Steps[bool]], test: ContentTest) -> None:
         self.cost = cost
+        self.test = test
         self._answer = answer
+
+    def learn(self, batch: Batch, asked: Mask, found: Found) -> None:
+        """Note what the mailbox found among the ``asked`` messages."""
+        surely = batch.mask(found.passing)
+        batch.found[self] = surely, surely | batch.mask(found.unknown) | (batch.everything ^ asked)
 
     def bounds(self, batch: Batch) -> tuple[Mask, Mask]:
         """See `Condition`."""
-        return 0, batch.everything
+        return batch.found.get(self) or (0, batch.everything)
 
     def decide(self, at: int, message: Message) -> Steps[bool]:
         """See `Condition`."""

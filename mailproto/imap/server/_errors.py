@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mailproto.errors import MailError, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
+from mailproto.errors import MailError, NoPermission, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 
 __all__ = [
     "FLAG_NOT_KEPT",
+    "BadCharset",
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
@@ -14,7 +15,7 @@ __all__ = [
     "TryCreate",
 ]
 
-FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly)
+FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly, NoPermission)
 """Errors that are ignored for flags that the client did not ask to set: reading goes on without them."""
 
 
@@ -47,6 +48,13 @@ class RefusedWithCode(MailError):
     def __init__(self, response_code: str, text: str) -> None:
         super().__init__(text)
         self.response_code = response_code
+
+
+class BadCharset(MailError):
+    """The keys of SEARCH are in a charset that is not supported (RFC 9051 6.4.4)."""
+
+    imap = "BADCHARSET (US-ASCII UTF-8)"
+    default_text = "Charset not supported"
 
 
 class ContentUnreadable(Unavailable):

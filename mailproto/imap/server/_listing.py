@@ -115,7 +115,7 @@ class _Listing:
         server, arguments = self._server, self._arguments
         mailboxes: list[str] = []
         async for batch in server.in_batches(entries):
-            mailboxes += [entry.name for entry in batch if entry.selectable]
+            mailboxes += [entry.name for entry in batch if entry.exists]
         holders = _Above(mailboxes)
         child_info = b' ("CHILDINFO" (%b))' % b" ".join(
             b'"%b"' % option.encode("ascii")
@@ -133,9 +133,10 @@ class _Listing:
                 await writer.write(
                     b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info)
                 )
+            telling = [entry for entry in batch if self._chosen(entry)] if returns else ()
             for option, value in returns:
                 if option.responses is not None:
-                    async for response in option.responses(server, batch, value):
+                    async for response in option.responses(server, telling, value):
                         await writer.write(response)
 
     def _attributes(self, entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> bytes:

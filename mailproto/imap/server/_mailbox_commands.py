@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
-from mailproto.errors import NoSuchMailbox
+from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._options import StatusItem
@@ -74,7 +75,8 @@ async def close(server: Session, command: Command[NoArguments]) -> None:
     await server.wait_turn_for(len(view.uids))
     server.deselect()
     if not view.read_only:
-        await settle(view.mailbox.expunge())
+        with suppress(NoPermission):  # the mailbox is closed all the same (RFC 4314 4)
+            await settle(view.mailbox.expunge())
 
 
 async def create(server: Session, command: Command[Create]) -> bytes | None:
@@ -125,17 +127,26 @@ async def status(server: Session, command: Command[Status]) -> None:
     name = arguments.mailbox
     found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
-        raise NoSuchMailbox
-    server.respond(render_status(server, name, found, arguments.items))
+        # The mailbox itself says why, such as NoPermission.
+        found = await settle((await settle(server.signed_in.open(name))).status())
+    server.respond(await render_status(server, name, found, arguments.items))
 
 
-def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
-    """Render a STATUS response."""
+async def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
+    """Render a STATUS response.
+
+    :raises NoSuchMailbox, NoPermission: something more was to be found, and the mailbox is gone.
+    """
     known = tables_of(server).status_items
-    values = b" ".join(
-        [b"%b %b" % (item.encode("ascii"), known[item].value(server, status)) for item in items]
-    )
-    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values)
+    values = []
+    for name_of_item in items:
+        item = known[name_of_item]
+        if item.look_up is not None:
+            value = await item.look_up(server, name)
+        else:
+            value = item.value(server, status) if item.value is not None else b""
+        values.append(b"%b %b" % (name_of_item.encode("ascii"), value))
+    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), b" ".join(values))
 
 
 def _number(name: str, value: Callable[[MailboxStatus], int]) -> StatusItem:

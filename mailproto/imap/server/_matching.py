@@ -29,6 +29,7 @@ class Search:
 
     :ivar condition: what a message must meet.
     :ivar columns: the columns that may be tested, the cheapest first.
+    :ivar contents: the tests of content that may be made, the cheapest first.
     :ivar texts: the keys of BODY and TEXT, mapped.
     """
 
@@ -36,6 +37,7 @@ class Search:
         self.view = view
         self.condition: Condition = All(())
         self.columns: list[Column] = []
+        self.contents: list[Content] = []
         self.texts: dict[str, None] = {}
         self._made: dict[object, Anything] = {}
         self._spellings = columns.Spellings()
@@ -53,11 +55,14 @@ class Search:
         test: Content | None = self._made.get(what)
         if test is None:
             self._made[what] = test = make()
+            self.contents.append(test)
         return test
 
     def sequence(self, sequence: wire.SequenceSet, *, uid: bool) -> Column:
         """Messages in a set; numbers and UIDs of no message are left out."""
-        uids = self.view.uids
+        uids, saved = self.view.uids, self.view.saved
+        if not sequence.ranges:
+            return self.column(wire.SAVED, lambda: columns.between(saved.firsts, saved.lasts, uid=True))
         last = (uids[-1] if uid else len(uids)) if uids else 0
         return self.column((sequence, uid), lambda: columns.in_ranges(sequence.merged(last), uid=uid))
 
@@ -138,6 +143,7 @@ def compiled(key: SearchKey, view: MailboxView, conditions: Conditions) -> Steps
     search = Search(view)
     search.condition = yield from _compiled(key, search, conditions)
     search.columns.sort(key=lambda column: column.cost)
+    search.contents.sort(key=lambda test: test.cost)
     return search
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mailproto.content import Content
-from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
+from mailproto.imap.server._requests import FetchRequest, SearchAsked, SearchFound, StoreRequest
 from mailproto.imap.server._session import Session, Sink
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import ArgumentReader, Option, Steps
@@ -78,10 +78,14 @@ class SearchReturn(Option[V]):
 
     :ivar answer: writes its part of the ESEARCH response, with a space before it (`Session.respond`).
     :ivar is_silent: whether there is no ESEARCH response if only such options were given.
+    :ivar check: called before anything is looked for; raises to refuse the search.
+    :ivar refused: called if the search fails.
     """
 
     answer: Callable[[Session, SearchFound, V], Awaitable[None]]
     is_silent: bool = False
+    check: Callable[[Session, SearchAsked], None] | None = None
+    refused: Callable[[Session], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,12 @@ class StatusItem:
 
     :ivar name: in upper case.
     :ivar value: renders its value.
+    :ivar look_up: finds what is no part of a status, by the mailbox's name, and is used instead of ``value``.
     """
 
     name: str
-    value: Callable[[Session, MailboxStatus], bytes]
+    value: Callable[[Session, MailboxStatus], bytes] | None = None
+    look_up: Callable[[Session, str], Awaitable[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,8 @@ class ListReturn(Option[V]):
     """A return option of LIST (RFC 5258 3.2).
 
     :ivar attributes: gives attributes that a name's LIST response has in addition.
-    :ivar responses: gives responses that follow the LIST responses of some names.
+    :ivar responses: gives responses that follow the LIST responses of some names.  Names that are only
+        listed because of their inferiors (RECURSIVEMATCH) are left out.
     """
 
     attributes: Callable[[MailboxEntry], Iterable[str]] | None = None

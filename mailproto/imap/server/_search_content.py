@@ -10,6 +10,7 @@ from typing import Literal
 from mailproto.imap.server._conditions import Content, Cost
 from mailproto.imap.server._search_message import Message
 from mailproto.message import Steps, search_key
+from mailproto.model import InAddresses, InField, InText, SentOn
 
 __all__ = ["in_addresses", "in_header", "in_text", "sent"]
 
@@ -29,7 +30,7 @@ def in_header(name: str, value: str) -> Content:
         text = yield from message.text()
         return (yield from text.in_header_steps(octets, mapped))
 
-    return Content(Cost.HEADER, answer)
+    return Content(Cost.HEADER, answer, InField(name.lower(), mapped))
 
 
 def in_addresses(name: str, value: str) -> Content:
@@ -45,7 +46,7 @@ def in_addresses(name: str, value: str) -> Content:
         text = yield from message.text()
         return (yield from text.in_addresses_steps(octets, mapped))
 
-    return Content(Cost.HEADER, answer)
+    return Content(Cost.HEADER, answer, InAddresses(name.lower(), mapped))
 
 
 def _longest(parts: Callable[[str], list[str]], mapped: str) -> bytes:
@@ -60,7 +61,7 @@ def in_text(mapped: str, *, headers: bool) -> Content:
         text = yield from message.text()
         return (yield from (text.in_text_steps if headers else text.in_body_steps)(mapped))
 
-    return Content(Cost.BODY, answer)
+    return Content(Cost.BODY, answer, InText(mapped, headers))
 
 
 def sent(op: Literal["BEFORE", "ON", "SINCE"], wanted: datetime.date) -> Content:
@@ -77,4 +78,4 @@ def sent(op: Literal["BEFORE", "ON", "SINCE"], wanted: datetime.date) -> Content
             return day < wanted
         return day == wanted if op == "ON" else day >= wanted
 
-    return Content(Cost.HEADER, answer)
+    return Content(Cost.HEADER, answer, SentOn(op, wanted))

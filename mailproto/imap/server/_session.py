@@ -11,7 +11,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from mailproto.auth.sasl import SASLServer
 from mailproto.connection import ConnectionOver, ServerConnection
 from mailproto.connection.commands import State
-from mailproto.errors import NoSuchMailbox
+from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._resources import Resources
@@ -173,8 +173,8 @@ class Session(ServerConnection[Event]):
     async def catch_up(self, *, expunges: bool) -> None:
         """Tell the client of changes in the selected mailbox.
 
-        :raises SessionOver: the mailbox was deleted, so the connection is closed: RFC 2180 3.1
-            leaves nothing better.
+        :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
+            closed: RFC 2180 3.1 leaves nothing better.
         """
         if self.writer is None or not self.writer.has_updates(expunges=expunges):
             return
@@ -185,9 +185,10 @@ class Session(ServerConnection[Event]):
                     await self.flush()
                 self._responses.append(piece)
                 told = True
-        except NoSuchMailbox:
+        except (NoSuchMailbox, NoPermission) as error:
             self._send()
-            self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
+            what = "was deleted" if isinstance(error, NoSuchMailbox) else "may not be read any more"
+            self.end(f"* BYE Selected mailbox {what}\r\n".encode("ascii"), f"selected mailbox {what}")
             raise SessionOver from None
 
     def request_line(

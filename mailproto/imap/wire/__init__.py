@@ -75,6 +75,7 @@ from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._lines import Announcement, LineReader, ReadError
 from mailproto.imap.wire._responses import (
+    astring,
     encode_mailbox,
     flag_list,
     format_set,
@@ -101,12 +102,13 @@ from mailproto.imap.wire._search_keys import (
     Text,
     Uids,
 )
-from mailproto.imap.wire._sequence_set import SequenceSet, set_pieces
+from mailproto.imap.wire._sequence_set import SAVED, SequenceSet, ordered_set_pieces, set_pieces
 from mailproto.imap.wire._urls import MessageURL, bad_url, message_url
 
 __all__ = [
     "NO_ARGUMENTS",
     "NO_OPTIONS",
+    "SAVED",
     "Address",
     "All",
     "And",
@@ -171,6 +173,7 @@ __all__ = [
     "UidExpunge",
     "Uids",
     "Upload",
+    "astring",
     "bad_url",
     "encode_mailbox",
     "flag_list",
@@ -178,6 +181,7 @@ __all__ = [
     "internal_date",
     "message_url",
     "no_value",
+    "ordered_set_pieces",
     "own_arguments",
     "quoted_or_literal",
     "set_pieces",

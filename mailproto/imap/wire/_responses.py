@@ -13,7 +13,7 @@ from typing import Final
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._sequence_set import format_set
 
-__all__ = ["encode_mailbox", "flag_list", "format_set", "internal_date", "quoted_or_literal"]
+__all__ = ["astring", "encode_mailbox", "flag_list", "format_set", "internal_date", "quoted_or_literal"]
 
 _QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]*+")
 _QUOTABLE_UTF8 = re.compile(rb"[^\x00\r\n]*+")
@@ -39,6 +39,12 @@ def quoted_or_literal(value: bytes | str) -> bytes:
 
 def _quoted(data: bytes) -> bytes:
     return b'"%b"' % data.replace(b"\\", rb"\\").replace(b'"', rb"\"")
+
+
+def astring(value: bytes | str) -> bytes:
+    """An ``astring`` (RFC 9051 9): an atom if possible, else a `quoted_or_literal`."""
+    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    return data if _ASTRING.fullmatch(data) and data.upper() != b"NIL" else quoted_or_literal(data)
 
 
 def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:

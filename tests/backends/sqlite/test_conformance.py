@@ -7,8 +7,10 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _changes, _long_changes, _reading
+from mailproto.backends.sqlite._search import _builder, _finding, _ordering
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
+from tests.backends.sqlite.indexing import all_indexed
 
 reactor: Any = installed
 
@@ -17,7 +19,11 @@ class SQLiteStoreTests(StoreConformance, TestCase):
     """`SQLiteStore`, as any other store."""
 
     def make_store(self) -> IStore:
+        self.patch(_builder, "BEGIN_AFTER", 0)
         return SQLiteStore(self.mktemp(), reactor=reactor)
+
+    async def indexed(self) -> None:
+        await all_indexed(self.store)
 
 
 class SlicedStoreTests(StoreConformance, TestCase):
@@ -30,6 +36,17 @@ class SlicedStoreTests(StoreConformance, TestCase):
             (_changes, "FEW", 1),
             (_reading, "_PIECE", 2),
             (_changes, "PIECE", 2),
+            (_builder, "BEGIN_AFTER", 0),
+            (_builder, "AT_ONCE", 2),
+            (_builder, "WHILE_BUSY", 1),
+            (_finding, "_PIECE", 2),
+            (_finding, "_AT_ONCE", 2),
+            (_finding, "_TERMS", 2),
+            (_ordering, "_ROWS", 2),
+            (_ordering, "_READ_AT_ONCE", 2),
         ):
             self.patch(module, name, few)
         return SQLiteStore(self.mktemp(), reactor=reactor)
+
+    async def indexed(self) -> None:
+        await all_indexed(self.store)

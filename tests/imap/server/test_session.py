@@ -50,7 +50,7 @@ class GreetingTests(DialogueTestCase):
             S: * ENABLED
             S: c OK ENABLE completed
             C: d NAMESPACE
-            S: * NAMESPACE (("" "/")) NIL NIL
+            S: * NAMESPACE (("" "/")) (("user/" "/")) NIL
             S: d OK NAMESPACE completed
             C: e LOGOUT
             S: * BYE Logging out

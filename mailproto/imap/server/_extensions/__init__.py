@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
+    acl,
+    binary,
     catenate,
     children,
     enable,
@@ -14,17 +16,25 @@ from mailproto.imap.server._extensions import (
     identify,
     idle,
     list_extended,
+    list_myrights,
     list_status,
     literal_minus,
     literal_plus,
     move,
     multiappend,
     namespace,
+    partial,
+    quota,
+    replace,
     sasl_ir,
+    searchres,
+    sort,
     special_use,
     status_size,
+    thread,
     uidplus,
     unselect,
+    within,
 )
 from mailproto.imap.server._fetch import FETCH
 from mailproto.imap.server._listing import LISTING
@@ -43,6 +53,8 @@ LITERAL_MINUS = literal_minus.EXTENSION
 
 STANDARD: Sequence[Extension] = (
     *CORE,
+    acl.EXTENSION,
+    binary.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
     enable.EXTENSION,
@@ -50,15 +62,24 @@ STANDARD: Sequence[Extension] = (
     identify.EXTENSION,
     idle.EXTENSION,
     list_extended.EXTENSION,
+    list_myrights.EXTENSION,
     list_status.EXTENSION,
     literal_plus.EXTENSION,
     move.EXTENSION,
     multiappend.EXTENSION,
     namespace.EXTENSION,
+    partial.EXTENSION,
+    quota.EXTENSION,
+    replace.EXTENSION,
     sasl_ir.EXTENSION,
+    searchres.EXTENSION,
+    sort.EXTENSION,
+    sort.DISPLAY,
     special_use.EXTENSION,
     status_size.EXTENSION,
+    thread.EXTENSION,
     uidplus.EXTENSION,
     unselect.EXTENSION,
+    within.EXTENSION,
 )
 """What servers offer by default."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from mailproto.awaiting import settle
+from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._mailbox_commands import render_status
 from mailproto.imap.server._options import ListReturn
@@ -28,7 +29,11 @@ async def _responses(
     found = await settle(session.signed_in.status(names))
     for name in names:
         if name in found:
-            yield render_status(session, name, found[name], items)
+            try:
+                response = await render_status(session, name, found[name], items)
+            except (NoSuchMailbox, NoPermission):  # it has just been removed
+                continue
+            yield response
 
 
 EXTENSION = Extension(

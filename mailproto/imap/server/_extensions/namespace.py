@@ -5,15 +5,30 @@ from __future__ import annotations
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import Command, NoArguments, grammars
+from mailproto.imap.wire import Command, NoArguments, encode_mailbox, grammars
+from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.model import DELIMITER
 
 __all__ = ["EXTENSION"]
 
+_DELIMITER = DELIMITER.encode("ascii")
+
 
 async def namespace(session: Session, command: Command[NoArguments]) -> None:
-    """One personal namespace, without a prefix (RFC 2342 5)."""
-    session.respond(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % DELIMITER.encode("ascii"))
+    """One personal namespace, without a prefix, and that of other users, if there is one (RFC 2342 5).
+
+    What is shared with everybody is among the mailboxes of those who share it.
+    """
+    account = session.signed_in
+    others = b"NIL"
+    if IAccessControl.providedBy(account):
+        others = b'((%b "%b"))' % (_quoted(account.other_users), _DELIMITER)
+    session.respond(b'* NAMESPACE (("" "%b")) %b NIL\r\n' % (_DELIMITER, others))
+
+
+def _quoted(prefix: str) -> bytes:
+    name = encode_mailbox(prefix)
+    return name if name.startswith(b'"') else b'"%b"' % name
 
 
 EXTENSION = Extension(

@@ -1,0 +1,210 @@
+"""Makes what the index has of a body: header values, and packed texts."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import zstandard
+
+from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._search._schema import gram_rows, mark
+from mailproto.content import Octets
+from mailproto.message import (
+    RENDER_VERSION,
+    HeaderValues,
+    Index,
+    SearchTexts,
+    Steps,
+    header_values_steps,
+    scan_steps,
+    search_texts_steps,
+)
+
+__all__ = [
+    "BETWEEN",
+    "EMPTY",
+    "SAMPLES",
+    "BodyContent",
+    "PackedText",
+    "Packer",
+    "Unpacker",
+    "insert_texts",
+    "pause",
+    "remove_bodies",
+]
+
+BETWEEN = b"\n"
+
+EMPTY: HeaderValues = HeaderValues(
+    None, None, None, None, None, None, None, None, "", False, "", "", "", "", "", 0, b""
+)
+"""The values of a body that cannot be read."""
+
+_LEVEL = 3
+
+DICTIONARY_OCTETS = 1 << 16
+
+SAMPLES = 200
+"""Texts of which a dictionary is made."""
+
+_SAMPLE = 1 << 14  # octets of each
+
+
+class Packer:
+    """Compresses texts with the store's dictionary, which saves a third; made of its own first texts."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        row = connection.execute("SELECT max(id), octets FROM dictionaries").fetchone()
+        self._use(row[0] or 0, row[1])
+
+    def _use(self, number: int, octets: bytes | None) -> None:
+        self.dictionary = number
+        made = None if octets is None else zstandard.ZstdCompressionDict(octets)
+        self._compress = zstandard.ZstdCompressor(level=_LEVEL, dict_data=made).compress
+
+    def learn(self, texts: Sequence[SearchTexts]) -> None:
+        """Make a dictionary of enough texts, within a transaction."""
+        samples: list[bytes | bytearray | memoryview[int]] = []
+        for each in texts:
+            samples.extend((each.header.encode()[:_SAMPLE], each.body.encode()[:_SAMPLE]))
+        try:
+            octets = zstandard.train_dictionary(DICTIONARY_OCTETS, samples).as_bytes()
+        except zstandard.ZstdError:  # they are too few, or too much alike
+            octets = b""
+        if octets:
+            self._connection.execute("INSERT INTO dictionaries VALUES (1, ?)", (octets,))
+            self._use(1, octets)
+
+    def pack(self, body: int, texts: SearchTexts) -> PackedText:
+        """Compress the texts of a body."""
+        first, second = texts.header.encode(), texts.body.encode()
+        whole = first + BETWEEN + second
+        row = body, len(first), len(whole), self.dictionary, self._compress(whole)
+        return PackedText(body, texts, row)
+
+
+class Unpacker:
+    """Decompresses texts; for one thread at a time.
+
+    :param schema: the index's name in the connection.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, schema: str) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._made = {0: zstandard.ZstdDecompressor().decompress}
+
+    def with_dictionary(self, number: int) -> Callable[[bytes], bytes]:
+        """The function that unpacks texts with a dictionary."""
+        unpack = self._made.get(number)
+        if unpack is None:
+            [octets] = self._connection.execute(
+                f"SELECT octets FROM {self._schema}.dictionaries WHERE id = ?",  # noqa: S608
+                (number,),
+            ).fetchone()
+            made = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(octets))
+            unpack = self._made[number] = made.decompress
+        return unpack
+
+
+class BodyContent(NamedTuple):
+    """A body as it is in the database.
+
+    :ivar octets: None if they are in ``file``.
+    """
+
+    id: int
+    file: str | None
+    octets: bytes | None
+    envelope: bytes
+    offsets: bytes
+    rendered: int
+
+    def read(self, bodies: Bodies) -> Steps[tuple[Octets, Index]]:
+        """Its content and its parts.  :raises OSError: it is lost."""
+        if self.file is not None:
+            content: Octets = bodies.whole(self.file)
+        elif self.octets is not None:
+            content = self.octets
+        else:
+            raise OSError(f"body {self.id} is empty")
+        if self.rendered >= RENDER_VERSION:
+            return content, (yield from Index.load_steps(self.offsets))
+        return content, (yield from scan_steps(content))
+
+    def values(self, bodies: Bodies) -> Steps[HeaderValues]:
+        """Its header values; `EMPTY` if it is lost."""
+        try:
+            content, index = yield from self.read(bodies)
+            return (yield from header_values_steps(content, index))
+        except (OSError, ValueError):
+            return EMPTY
+
+    def row(self, values: HeaderValues) -> tuple[Any, ...]:
+        """Its row of ``headers``."""
+        storable = [_storable(value) if isinstance(value, str) else value for value in values]
+        return (self.id, mark(self.envelope, self.offsets), *storable)
+
+    def texts(self, bodies: Bodies) -> Steps[SearchTexts | None]:
+        """Its texts; None if there are too many, or if it is lost."""
+        try:
+            content, index = yield from self.read(bodies)
+            texts = yield from search_texts_steps(content, index)
+        except (OSError, ValueError):
+            return None
+        return texts and SearchTexts(*map(_storable, texts))
+
+
+class PackedText(NamedTuple):
+    """The texts of a body, and its row of ``texts``."""
+
+    body: int
+    texts: SearchTexts
+    row: tuple[int, int, int, int, bytes]
+
+
+def _storable(text: str) -> str:
+    """SQLite's texts have no lone surrogates; nor do keys."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def insert_texts(connection: sqlite3.Connection, made: Sequence[PackedText]) -> None:
+    """Add texts, within a transaction."""
+    connection.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", [each.row for each in made])
+    connection.executemany(
+        "INSERT INTO grams (rowid, text) VALUES (?, ?)",
+        [pair for each in made for pair in zip(gram_rows(each.body), each.texts, strict=True)],
+    )
+
+
+def remove_bodies(connection: sqlite3.Connection, bodies: Iterable[int]) -> None:
+    """Remove what the index has of bodies, within a transaction."""
+    unpacker = Unpacker(connection, "main")
+    for body in bodies:
+        row = connection.execute(
+            "SELECT header_size, dictionary, packed FROM texts WHERE body = ?", (body,)
+        ).fetchone()
+        if row is not None:
+            size, dictionary, octets = row
+            whole = unpacker.with_dictionary(dictionary)(octets)
+            texts = whole[:size].decode(), whole[size + len(BETWEEN) :].decode()
+            for gram, text in zip(gram_rows(body), texts, strict=True):
+                connection.execute(
+                    "INSERT INTO grams (grams, rowid, text) VALUES ('delete', ?, ?)", (gram, text)
+                )
+            connection.execute("DELETE FROM texts WHERE body = ?", (body,))
+        connection.execute("DELETE FROM left_out WHERE body = ?", (body,))
+        connection.execute("DELETE FROM headers WHERE body = ?", (body,))
+
+
+def pause() -> None:
+    """Let the reactor's thread go on, if it waits for the interpreter lock."""
+    time.sleep(0)

@@ -1,0 +1,283 @@
+"""The search index: built behind deliveries, exact, and never needed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite._search import _builder, _making
+from mailproto.message import Searchable, _search_texts, scan, search_key
+from mailproto.model import (
+    DELETED,
+    FlagChange,
+    FlagOperation,
+    IndexState,
+    InText,
+    NewMessage,
+    SortKey,
+    SortOrder,
+    ThreadAlgorithm,
+)
+from tests.backends.sqlite.indexing import PATIENCE, all_indexed
+
+reactor: Any = installed
+
+
+def mail(text: str, subject: str = "x") -> bytes:
+    return f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n".encode()
+
+
+class IndexTestCase(TestCase):
+    def setUp(self) -> None:
+        for name in ("BEGIN_AFTER", "LOOK_INTERVAL", "BUSY_FOR", "SWEEP_INTERVAL"):
+            self.patch(_builder, name, 0.01)
+        self.path = self.mktemp()
+        self.contents: dict[int, bytes] = {}
+
+    async def opened(self, *, texts: bool = True, account: str = "ann") -> Any:
+        """A store on the path, with its inbox."""
+        store = SQLiteStore(self.path, reactor=reactor)
+        store.use_index(texts=texts)
+        await store.start()
+        self.addCleanup(self.stopped, store)
+        if account not in await store.directory.names():
+            await store.directory.add(account, "hash")
+        self.inbox = await (await store.account(account)).open("INBOX")
+        return store
+
+    async def stopped(self, store: Any) -> None:
+        """Stop a store, once."""
+        if not getattr(store, "is_stopped", False):
+            store.is_stopped = True
+            await store.stop()
+
+    async def add(self, *contents: bytes) -> None:
+        appended = await self.inbox.append([NewMessage(content, frozenset(), 1) for content in contents])
+        self.contents.update(zip((each.uid for each in appended), contents, strict=True))
+
+    async def check(self, *texts: str, is_whole: bool = True) -> None:
+        """Search for texts, and compare with what reading the messages finds."""
+        uids = list(self.contents)
+        for text in texts:
+            for headers in (False, True):
+                test = InText(search_key(text), headers)
+                [found] = await self.inbox.find(uids, [test])
+                right = [uid for uid in uids if self.has(self.contents[uid], test)]
+                self.assertEqual(
+                    list(found.passing), [uid for uid in right if uid not in found.unknown], text
+                )
+                if is_whole:
+                    self.assertEqual(list(found.unknown), [], text)
+
+    def has(self, content: bytes, test: InText) -> bool:
+        searchable = Searchable(content, scan(content))
+        return searchable.in_text(test.key) if test.headers else searchable.in_body(test.key)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Read the index itself."""
+        connection = sqlite3.connect(f"{self.path}/mail.sqlite3-search")
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+
+class BuildingTests(IndexTestCase):
+    async def test_any_substring_is_found(self) -> None:
+        store = await self.opened()
+        texts = [
+            "quotes \" and 'singles' AND NOT OR ( NEAR * ^ :",
+            "明天 我们 去 北京, 明 天",
+            "caf\u00e9 CAFE\u0301 stra\u00dfe \u0130",
+            "\U0001f600\U0001f601 smiles \U0010ffff.",
+            "a-b_c" * 300,
+            "soft\u00adhyphen zero\u200bwidth",
+            "lines\r\nthat   are \t broken",
+            "nul\x00nul",
+            "",
+        ]
+        await self.add(*(mail(text, f"number {place}") for place, text in enumerate(texts)))
+        await self.check("quotes", "天", is_whole=False)
+        await all_indexed(store)
+        await self.check('" and', "*", "^ :", "'s", "NOT OR", "(", "明天", "天 我", "北京", "明", "é", "É")
+        await self.check("STRASSE", "i\u0307", "\U0001f600\U0001f601", "\U0010ffff.", "b_ca-b_ca-b_ca-b_c")
+        await self.check("softhyphen", "zerow", "that are broken", "lines that", "number 3", "ber", "8", "x")
+        await self.check("hat  are\r\n", " quotes", "smiles \U0010ffff. ", "\U0010ffff")
+
+    async def test_many_messages_share_a_dictionary(self) -> None:
+        store = await self.opened()
+        await self.add(*(mail(f"Dear colleague {number},\r\n" * 20) for number in range(_making.SAMPLES)))
+        await all_indexed(store)
+        await self.add(mail("Dear colleague afterwards"))
+        await all_indexed(store)
+        self.assertEqual(len(self.rows("SELECT id FROM dictionaries")), 1)
+        await self.check("colleague 7", "colleague 199,", "afterwards", "eag", "e1")
+
+    async def test_a_restart_goes_on(self) -> None:
+        self.patch(_builder, "BEGIN_AFTER", 100)
+        store = await self.opened()
+        await self.add(*(mail(f"text {number}") for number in range(20)))
+        await self.check("text 7", is_whole=False)
+        await self.stopped(store)
+        self.patch(_builder, "BEGIN_AFTER", 0)
+        store = await self.opened()
+        await all_indexed(store)
+        await self.check("text 7", "t 1")
+
+    async def test_only_one_process_builds_and_the_other_takes_over(self) -> None:
+        first = await self.opened()
+        second = await self.opened()
+        await self.add(mail("one"))
+        await all_indexed(second)
+        await self.stopped(first)
+        await self.add(mail("two"))
+        await all_indexed(second)
+        await self.check("one", "two")
+
+    async def test_rebuilding(self) -> None:
+        store = await self.opened()
+        await self.add(*(mail(f"text {number}") for number in range(20)))
+        await all_indexed(store)
+        states: list[IndexState] = []
+        await store.rebuild_index(states.append)
+        self.assertEqual((states[-1].messages, states[-1].indexed), (20, 20))
+        await self.check("text 7")
+
+    async def test_what_is_removed_leaves_the_index(self) -> None:
+        store = await self.opened()
+        await self.add(mail("remains here"), mail("secret word"), mail("remains there"))
+        await all_indexed(store)
+        self.assertEqual(len(self.rows("SELECT 1 FROM grams WHERE grams MATCH 'SEC AND ECR'")), 1)
+        await self.inbox.store([2], FlagChange(FlagOperation.ADD, frozenset({DELETED})))
+        await self.inbox.expunge()
+        end = reactor.seconds() + PATIENCE
+        while len(self.rows("SELECT body FROM headers")) > 2:
+            self.assertLess(reactor.seconds(), end)
+            await deferLater(reactor, 0.01)
+        self.assertEqual(self.rows("SELECT 1 FROM grams WHERE grams MATCH 'SEC OR ECR OR CRE'"), [])
+        self.assertEqual(len(self.rows("SELECT body FROM texts")), 2)
+        self.contents.pop(2)
+        await self.check("remains", "secret")
+
+    async def test_state(self) -> None:
+        store = await self.opened()
+        self.patch(_search_texts, "INDEXED_LIMIT", 100)
+        await self.add(mail("short"), mail("long " * 50))
+        state = await all_indexed(store)
+        self.assertEqual((state.messages, state.indexed, state.left_out), (2, 2, 1))
+        self.assertEqual(
+            state.text_octets, len(" SUBJECT: X \n CONTENT-TYPE: TEXT/PLAIN; CHARSET=UTF-8 \n SHORT ")
+        )
+        self.assertGreater(state.index_octets, 10_000)
+        self.assertTrue(state.has_texts)
+
+    async def test_texts_that_are_left_out_are_unknown(self) -> None:
+        store = await self.opened()
+        self.patch(_search_texts, "INDEXED_LIMIT", 100)
+        await self.add(mail("long"), mail("long " * 50))
+        await all_indexed(store)
+        [found] = await self.inbox.find([1, 2], [InText(search_key("long"), False)])
+        self.assertEqual((list(found.passing), list(found.unknown)), ([1], [2]))
+
+
+class FailureTests(IndexTestCase):
+    async def test_a_damaged_index_is_built_anew(self) -> None:
+        store = await self.opened()
+        await self.add(mail("one"))
+        await all_indexed(store)
+        await self.stopped(store)
+        for damage in (b"x" * 100_000, b"", b"SQLite format 3\x00" + b"x" * 10_000):
+            for end in ("-wal", "-shm"):
+                if os.path.exists(path := f"{self.path}/mail.sqlite3-search{end}"):
+                    os.unlink(path)
+            with open(f"{self.path}/mail.sqlite3-search", "wb") as file:
+                file.write(damage)
+            store = await self.opened()
+            await all_indexed(store)
+            await self.check("one", "two")
+            await self.stopped(store)
+
+    async def test_an_index_that_cannot_be_made_does_not_matter(self) -> None:
+        os.makedirs(f"{self.path}/mail.sqlite3-search")
+        await self.opened()
+        await self.add(mail("one", "b"), mail("two", "a"))
+        [found] = await self.inbox.find([1, 2], [InText(search_key("one"), False)])
+        self.assertEqual((list(found.passing), list(found.unknown)), ([], [1, 2]))
+        self.assertEqual(list(await self.inbox.sort([1, 2], [SortOrder(SortKey.SUBJECT)])), [2, 1])
+        threads = await self.inbox.thread([1, 2], ThreadAlgorithm.REFERENCES)
+        self.assertEqual(list(threads.numbers), [1, 2])
+
+    async def test_an_index_takes_no_room_that_mail_may_need(self) -> None:
+        self.patch(_builder, "ROOM", 1 << 60)
+        await self.opened()
+        await self.add(mail("one"))
+        await deferLater(reactor, 0.1)
+        self.assertFalse(os.path.exists(f"{self.path}/mail.sqlite3-search"))
+
+    async def test_a_store_that_was_replaced_by_an_older_copy(self) -> None:
+        store = await self.opened()
+        await self.add(mail("one"))
+        await all_indexed(store)
+        await self.stopped(store)
+        shutil.copy(f"{self.path}/mail.sqlite3", f"{self.path}/copy")
+        for texts in (("lost",), ("lost", "lost too")):
+            store = await self.opened()
+            await self.add(*map(mail, texts))
+            await all_indexed(store)
+            await self.stopped(store)
+            for uid in list(self.contents)[1:]:
+                del self.contents[uid]
+            os.replace(f"{self.path}/mail.sqlite3", f"{self.path}/lost")
+            shutil.copy(f"{self.path}/copy", f"{self.path}/mail.sqlite3")
+            store = await self.opened()
+            await self.add(mail("other"))
+            await all_indexed(store)
+            await self.check("one", "lost", "other")
+            await self.stopped(store)
+            del self.contents[2]
+            shutil.copy(f"{self.path}/copy", f"{self.path}/mail.sqlite3")
+
+    async def test_texts_can_be_turned_off_and_on(self) -> None:
+        for texts in (True, False, True):
+            store = await self.opened(texts=texts)
+            await self.add(mail("one"))
+            state = await all_indexed(store)
+            self.assertEqual(state.has_texts, texts)
+            self.assertEqual(state.text_octets > 0, texts)
+            [found] = await self.inbox.find(list(self.contents), [InText(search_key("one"), False)])
+            self.assertEqual(list(found.passing if texts else found.unknown), list(self.contents))
+            await self.stopped(store)
+
+
+class OrderTests(IndexTestCase):
+    async def test_answers_are_kept_only_for_the_same_messages(self) -> None:
+        store = await self.opened()
+        await self.add(mail("one", "b"), mail("two", "a"))
+        for _ in range(2):
+            for uids, right in (([1, 2], [2, 1]), ([1], [1]), ([1, 2], [2, 1])):
+                found = await self.inbox.sort(uids, [SortOrder(SortKey.SUBJECT)])
+                self.assertEqual(list(found), right)
+            await all_indexed(store)
+        await self.add(mail("three", "aa"))
+        self.assertEqual(list(await self.inbox.sort([1, 2, 3], [SortOrder(SortKey.SUBJECT)])), [2, 3, 1])
+        threads: Any = await self.inbox.thread([1, 2, 3], ThreadAlgorithm.ORDEREDSUBJECT)
+        self.assertEqual(list(threads.numbers), [1, 2, 3])
+        again = await self.inbox.thread([1, 2, 3], ThreadAlgorithm.ORDEREDSUBJECT)
+        self.assertIs(threads, again)
+
+    async def test_many_messages_that_are_not_indexed_yet(self) -> None:
+        self.patch(_builder, "BEGIN_AFTER", 100)
+        await self.opened()
+        subjects = [f"s{number * 7 % 50:02}" for number in range(50)]
+        await self.add(*(mail("text", subject) for subject in subjects))
+        uids = list(self.contents)
+        right = sorted(uids, key=lambda uid: subjects[uid - 1])
+        for _ in range(2):
+            self.assertEqual(list(await self.inbox.sort(uids, [SortOrder(SortKey.SUBJECT)])), right)

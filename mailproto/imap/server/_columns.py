@@ -37,9 +37,22 @@ class MessageColumns:
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
     :ivar saved: the messages that ``$`` stands for.
+    :ivar touched: the indexes of messages whose flags were set, or that were removed, since it was cleared;
+        None if nobody wants to know.  What it has must be used before `expunge`.
     """
 
-    __slots__ = ("_changed", "_gone", "_pause", "_sets", "_shared", "_sharing", "flags", "saved", "uids")
+    __slots__ = (
+        "_changed",
+        "_gone",
+        "_pause",
+        "_sets",
+        "_shared",
+        "_sharing",
+        "flags",
+        "saved",
+        "touched",
+        "uids",
+    )
 
     def __init__(
         self, pause: Callable[[], Awaitable[None]] | None = None, sharing: Sharing | None = None
@@ -50,6 +63,7 @@ class MessageColumns:
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
         self.saved = SavedResult()
+        self.touched: Marks | None = None
         self._sets = FlagSets()
         self._gone = Marks()  # removed messages that the client still counts
         self._changed = Marks()  # messages whose flags the client does not know
@@ -129,6 +143,13 @@ class MessageColumns:
     def _resize(self) -> None:
         self._gone.resize(len(self.uids))
         self._changed.resize(len(self.uids))
+        if self.touched is not None:
+            self.touched.resize(len(self.uids))
+
+    def begin_touched(self) -> None:
+        """Begin to note which messages are `touched`."""
+        self.touched = Marks()
+        self._resize()
 
     def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> None:
         """Take in the flags of known messages, and mark those whose flags have changed."""
@@ -153,6 +174,8 @@ class MessageColumns:
         if self.uids[first:stop] == array("I", uids):
             before = self.flags[first:stop]
             self.flags[first:stop] = now
+            if self.touched is not None:
+                self.touched.mark(range(first, stop))
             yield range(first, stop), before, now
             return
         found = [self.index(uid) for uid in uids]
@@ -161,6 +184,8 @@ class MessageColumns:
         before = [self.flags[at] for at in indexes]
         for at, each in zip(indexes, now, strict=True):
             self.flags[at] = each
+        if self.touched is not None:
+            self.touched.mark(indexes)
         yield indexes, before, now
 
     def take_changed(self) -> Iterator[list[int]]:
@@ -201,6 +226,8 @@ class MessageColumns:
                 found = [at for uid in some if (at := self.index(uid)) is not None]
             if found:
                 self._gone.mark(found)
+                if self.touched is not None:
+                    self.touched.mark(found)
             await self._pause()
 
     async def expunge(self) -> AsyncIterator[list[int]]:
@@ -228,6 +255,8 @@ class MessageColumns:
                 await self._pause()
         self._leave()
         self.uids, self.flags = uids, flags
+        if self.touched is not None:
+            self.touched.clear()
         self._resize()
         await self.share()
 

@@ -8,6 +8,7 @@ from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
     acl,
+    binary,
     catenate,
     children,
     context,
@@ -25,6 +26,7 @@ from mailproto.imap.server._extensions import (
     namespace,
     partial,
     quota,
+    replace,
     sasl_ir,
     searchres,
     sort,
@@ -53,6 +55,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 STANDARD: Sequence[Extension] = (
     *CORE,
     acl.EXTENSION,
+    binary.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
     context.EXTENSION,
@@ -70,6 +73,7 @@ STANDARD: Sequence[Extension] = (
     namespace.EXTENSION,
     partial.EXTENSION,
     quota.EXTENSION,
+    replace.EXTENSION,
     sasl_ir.EXTENSION,
     searchres.EXTENSION,
     sort.EXTENSION,

@@ -5,7 +5,7 @@ Handlers know this class only.  What handles the client's events is `mailproto.i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from mailproto.auth.sasl import SASLServer
@@ -200,11 +200,21 @@ class Session(ServerConnection[Event]):
             closed: RFC 2180 3.1 leaves nothing better.
         """
         expunges = expunges and not self.holds_expunges
-        if self.writer is None or not self.writer.has_updates(expunges=expunges):
-            return
+        if self.writer is not None and self.writer.has_updates(expunges=expunges):
+            await self._tell(self.writer.updates(expunges=expunges))
+
+    async def follow_up(self) -> None:
+        """Tell the client what follows from its own changes.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and self.writer.follower is not None:
+            await self._tell(self.writer.followed())
+
+    async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
         try:
-            async for piece in self.writer.updates(expunges=expunges):
+            async for piece in pieces:
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)

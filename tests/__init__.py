@@ -2,6 +2,12 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 # The processes of `trial -j` have one, with all that their parent finds.  Programs that tests start, and
 # virtual environments that they make, must not find it, too.
 os.environ.pop("PYTHONPATH", None)
+
+# How long an example takes says much about the machine, and little about the program.
+settings.register_profile("mailproto", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mailproto")

@@ -207,6 +207,8 @@ smtp_host_lookup = native
 initial_destination_concurrency = 20
 default_destination_concurrency_limit = 20
 default_process_limit = 100
+# Servers that are silent have all its processes until then; by default for 5 minutes.
+smtp_helo_timeout = 20
 """
 
 

@@ -111,6 +111,7 @@ class MemoryQueue:
                 )
                 message.recipients.append(each)
                 destination = self._destinations[name]
+                destination.paused_until = min(destination.paused_until, new.expires)
                 if new.due > new.arrived:
                     destination.wait(each, due)
                 else:

@@ -47,6 +47,7 @@ class IQueue(Contract, metaclass=ContractClass):
         """Accept all of ``messages`` or none, in one transaction, with their placements.
 
         A quota does not count for a notification (null reverse-path), because nobody would send it again.
+        The pause of a destination lasts no longer than until one of these messages expires.
 
         :returns: for each message, where its placements are.
         :raises MailError: a placement is not possible, or there is no room; nothing was accepted.

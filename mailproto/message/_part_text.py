@@ -87,7 +87,7 @@ def text_pieces(content: Octets, part: Part, limit: int) -> Iterator[str]:
         octets = chunks(content, part.body, min(part.end, part.body + limit))
     reader = HTMLText() if _is_html(content, part) else None
     rest = iter(octets)
-    first = next(rest, b"")
+    first = next(filter(None, rest), b"")
     charset = _charset(content, part, first)
     is_wide = decode_text(b"aaaa", charset_with_mark(first, charset)) != "aaaa"
     for piece in _cut(itertools.chain((first,), rest), at_lines=not is_wide):

@@ -113,8 +113,7 @@ def _base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
             break
         whole = len(text) & ~3
         rest = text[whole:]
-        if whole:
-            yield binascii.a2b_base64(text[:whole])
+        yield binascii.a2b_base64(text[:whole])  # also of nothing, so that others have their turn
     rest = rest[: len(rest) - (len(rest) % 4 == 1)]
     if rest:
         yield binascii.a2b_base64(rest + b"=" * (-len(rest) % 4))

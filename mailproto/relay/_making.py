@@ -15,7 +15,7 @@ from mailproto.relay._expansion import A_TURN, Copy, Expansion, key_of
 from mailproto.relay._forms import Forms
 from mailproto.relay._places import Place
 from mailproto.relay._srs import SRS
-from mailproto.smtp.wire import mail_options
+from mailproto.smtp.wire import DeliverBy, mail_options
 
 __all__ = ["Maker", "grouped"]
 
@@ -169,10 +169,15 @@ class Maker:
             envelope=envelope,
             destinations=tuple(destinations),
             arrived=now,
-            expires=max(now, due) + self._lifetime,
+            expires=self._expires(options.deliver_by, now, due),
             placements=tuple(placements),
             skip=len(return_path(sender)) if placements else 0,
             due=due,
             priority=min(options.priority or 0, 9 if may_hurry else 0),
             share=session.account or session.peer,
         )
+
+    def _expires(self, by: DeliverBy | None, now: float, due: float) -> float:
+        """When a message is given up: at its deadline, if it is to be returned then (RFC 2852)."""
+        expires = max(now, due) + self._lifetime
+        return expires if by is None or not by.returned else min(expires, now + max(by.seconds, 0))

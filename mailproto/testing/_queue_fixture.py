@@ -66,11 +66,13 @@ def message(
     due: float = 0.0,
     priority: int = 0,
     share: str = "",
+    expires: float = 0.0,
 ) -> NewQueued:
     """A message for the queue.
 
     :param to: addresses; `DOMAIN` is that of those without one.
     :param destinations: by default, the domains.
+    :param expires: by default, five days after it has arrived.
     """
     addresses = [Address.parse(each if "@" in each else f"{each}@{DOMAIN}") for each in to or ("bob",)]
     envelope = Envelope(
@@ -84,7 +86,7 @@ def message(
         envelope,
         tuple(each.domain for each in addresses) if destinations is None else tuple(destinations),
         arrived,
-        arrived + 432_000,
+        expires or arrived + 432_000,
         tuple(placements),
         skip,
         due,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import socket
 import tempfile
@@ -46,6 +47,15 @@ def unused_port() -> int:
         listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def own_address(number: int) -> str:
+    """A loopback address for ports that cannot be chosen; other processes have others.
+
+    :param number: 1 to 254.
+    """
+    pid = os.getpid()
+    return f"127.{64 + pid // 254 % 64}.{1 + pid % 254}.{number}"
 
 
 class Arrival(NamedTuple):

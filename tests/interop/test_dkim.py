@@ -18,10 +18,10 @@ from mailproto.dkim import KeyFolder, SigningKey
 from tests.interop.daemons import new_folder as new_public_folder
 from tests.interop.daemons import plain_zone, postfix, postfix_of_kinds, unbound
 from tests.interop.server import HOST, PASSWORD, PATIENCE, Server, need, new_folder
-from tests.interop.sink import Sink
+from tests.interop.sink import Sink, own_address
 
 ALICE = "alice@example.org"
-RESOLVER = "127.67.0.2"
+RESOLVER = own_address(202)
 """Where OpenDKIM asks for keys: a resolver that the system's file names has no other port than 53."""
 
 HEADER = (

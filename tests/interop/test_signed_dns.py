@@ -25,11 +25,11 @@ from mailproto.tls import server_tls
 from tests.interop.daemons import Daemon, plain_zone, postfix_with_chain, signed_zone, unbound
 from tests.interop.policy_host import policy_text, serve_policies
 from tests.interop.server import HOST, PATIENCE, Server, message, new_folder
-from tests.interop.sink import Sink, reactor, unused_port
+from tests.interop.sink import Sink, own_address, reactor, unused_port
 from tests.tls.certificates import make_certificate, write_pair
 from tests.tls.test_dane import record as tlsa_record
 
-WEB = "127.67.0.1"
+WEB = own_address(201)
 """Where policies are: their port is always 443."""
 
 _SIGNED = """

@@ -264,6 +264,12 @@ class DeliverTests(IntakeCase):
             self.assertEqual(new.expires, due + 5 * 86_400)
             self.assertEqual(new.envelope.parameters, {k.replace("_", "-"): v for k, v in parameters.items()})
 
+    def test_a_deadline(self) -> None:
+        """What is to be returned at its deadline expires then (RFC 2852)."""
+        for by, seconds in (("600;R", 600), ("999999999;R", 5 * 86_400), ("600;N", 5 * 86_400)):
+            self.deliver("x@remote.example", session=SUBMISSION, BY=by)
+            self.assertEqual(self.queue.added.pop().expires, NOW + seconds, by)
+
     def test_shares(self) -> None:
         for session, share in ((SUBMISSION, "alice@example.org"), (TRUSTED, "198.51.100.7")):
             self.deliver("x@remote.example", session=session)

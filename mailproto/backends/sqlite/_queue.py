@@ -158,13 +158,19 @@ class SQLiteQueue:
         database = self._database
         wanted = Wanted(destination, now, until, messages, recipients, database.process)
         leased = await database.writer.submit(lease_all, wanted)
+        if len(leased.batch) <= READ:  # a few messages of each of some destinations
+            if not leased.read:
+                leased.read.update((each.token, each) for each in self._read(leased.batch))
+            return [leased.read[token] for token, _, _ in leased.leases if token in leased.read]
         leases: list[Lease] = []
-        for start in range(0, len(leased), READ):
+        for start in range(0, len(leased.leases), READ):
             if start:
                 await database.pause()
-            piece = leased[start : start + READ]
-            leases += database.read(reading.messages_of, piece, until, database.bodies.content)
+            leases += self._read(leased.leases[start : start + READ])
         return leases
+
+    def _read(self, leases: Sequence[tuple[int, int, float]]) -> list[Lease]:
+        return self._database.read(reading.messages_of, leases, self._database.bodies.content)
 
     async def renew(self, leases: Sequence[Lease], until: float) -> Sequence[Lease]:
         """See `IQueue.renew`."""

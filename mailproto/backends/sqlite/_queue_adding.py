@@ -147,6 +147,7 @@ class Adding:
             destination = tally[to]
             turn = tally.turn(destination, message.share) if phase == READY else 0
             destination.enter(phase, due)
+            destination.paused_until = min(destination.paused_until, message.expires)
             self._recipients.append((id_, number, to, WAITING, phase, due, due, -message.priority, turn))
         tally.messages += 1
         tally.octets += size

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from mailproto.backends._queue_rules import FORGET
@@ -19,8 +19,9 @@ from mailproto.backends.sqlite._queue_schema import NOWHERE, READY, TIMED
 from mailproto.backends.sqlite._queue_tally import Destination, Tally, rows_of
 from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._transactions import Transaction
+from mailproto.model import Lease
 
-__all__ = ["Wanted", "any_lease", "lease_all", "release_all", "release_some_of_gone", "renew_all"]
+__all__ = ["Leased", "Wanted", "any_lease", "lease_all", "release_all", "release_some_of_gone", "renew_all"]
 
 PROMOTED = 1000
 """The most recipients of one destination that become ready with one lease, those first that are due first.
@@ -54,16 +55,32 @@ class Wanted(NamedTuple):
     lessee: str = ""
 
 
+Token = tuple[int, int, float]
+"""A lease's token, its message, and until when it lasts."""
+
+
+class Leased(NamedTuple):
+    """What one request got.
+
+    :ivar batch: what all requests of the same transaction got.
+    :ivar read: by token, for whoever reads the whole batch first.
+    """
+
+    leases: Sequence[Token]
+    batch: Sequence[Token]
+    read: dict[int, Lease]
+
+
 @in_any_order
-def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list[tuple[int, int]]]:
-    """For each request, the tokens of the leases with their messages.
+def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[Leased]:
+    """Lease for each request.
 
     All destinations are looked at together, because a busy relay leases one or two messages of each of many.
     """
     _forget(transaction, min(wanted.now for wanted in requests))
     tally = transaction.shared(Tally)
     tally.load(wanted.destination for wanted in requests)
-    results: list[list[tuple[int, int]]] = [[] for _ in requests]
+    results: list[list[Token]] = [[] for _ in requests]
     left = list(range(len(requests)))
     while left:
         each_once = {requests[at].destination: at for at in reversed(left)}
@@ -71,7 +88,9 @@ def lease_all(transaction: Transaction, requests: Sequence[Wanted]) -> list[list
         for name, at in each_once.items():
             results[at] = leased.get(name, [])
             left.remove(at)
-    return results
+    batch = list(chain.from_iterable(results))
+    read: dict[int, Lease] = {}
+    return [Leased(each, batch, read) for each in results]
 
 
 def _forget(transaction: Transaction, now: float) -> None:
@@ -82,10 +101,8 @@ def _forget(transaction: Transaction, now: float) -> None:
     )
 
 
-def _lease(
-    transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted]
-) -> dict[str, list[tuple[int, int]]]:
-    """By destination, the tokens of the leases with their messages."""
+def _lease(transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted]) -> dict[str, list[Token]]:
+    """The leases by destination."""
     _promote(transaction, tally, wanted)
     chosen = _choose(transaction, {name: each for name, each in wanted.items() if tally[name].ready})
     if not chosen:
@@ -140,7 +157,8 @@ def _lease(
     for name, messages in chosen.items():
         _take_turns(transaction, tally[name], max(messages.values()), wanted[name].now)
     return {
-        name: [(tokens[name, message], message) for message in messages] for name, messages in chosen.items()
+        name: [(tokens[name, message], message, wanted[name].until) for message in messages]
+        for name, messages in chosen.items()
     }
 
 

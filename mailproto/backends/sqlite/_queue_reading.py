@@ -94,10 +94,11 @@ _RECIPIENT = "message, number, destination, state, due, attempts, reply, attempt
 
 
 def messages_of(
-    connection: sqlite3.Connection, leases: Sequence[tuple[int, int]], until: float, open_file: OpenFile
+    connection: sqlite3.Connection, leases: Sequence[tuple[int, int, float]], open_file: OpenFile
 ) -> list[Lease]:
-    """The leases with these tokens and messages, in that order; without those that were deleted since."""
-    asked = (json.dumps(leases),)
+    """Leases, given by tokens, messages and ends, in that order; without those that were deleted since."""
+    asked = (json.dumps([lease[:2] for lease in leases]),)
+    ends = {token: until for token, _, until in leases}
     rows: dict[int, list[Sequence[Any]]] = {}
     for row in connection.execute(
         f"SELECT {_RECIPIENT} FROM json_each(?) AS wanted CROSS JOIN queued_recipients"
@@ -116,7 +117,7 @@ def messages_of(
             content = _content(open_file, message[0], message[4], skip, file, octets)
             queued = _readable(message, recipients, content)
             if queued is not None:
-                found.append(Lease(token, queued, until))
+                found.append(Lease(token, queued, ends[token]))
     return found
 
 

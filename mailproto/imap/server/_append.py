@@ -19,6 +19,7 @@ from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.server._spool import IN_MEMORY, IN_MEMORY_TOGETHER, CommandFile, Spool, no_room_now
 from mailproto.imap.wire import (
     Append,
+    AppendMessage,
     ArgumentReader,
     Command,
     IMAPWireError,
@@ -32,7 +33,15 @@ from mailproto.imap.wire import (
 from mailproto.model import NewMessage
 from mailproto.observing import Appended
 
-__all__ = ["APPEND", "EmptyMessage", "new_spool", "receive_octets", "spooled"]
+__all__ = [
+    "APPEND",
+    "EmptyMessage",
+    "contents_of",
+    "new_spool",
+    "receive_message",
+    "receive_octets",
+    "spooled",
+]
 
 
 class EmptyMessage(MailError):
@@ -83,7 +92,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     arguments = command.arguments
     uploads = server.take_uploads()
     try:
-        contents = await _contents(server, arguments, uploads)
+        contents = await contents_of(server, arguments.messages, uploads)
         # Opened again: the mailbox may have changed while a slow client sent.
         mailbox = await open_target(server, arguments.mailbox)
         new = [
@@ -103,11 +112,17 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     return b"[APPENDUID %d %b] APPEND completed" % (mailbox.uid_validity, uids)
 
 
-async def _contents(server: Session, arguments: Append, uploads: Sequence[Sink]) -> Sequence[Content]:
+async def contents_of(
+    server: Session, messages: Sequence[AppendMessage], uploads: Sequence[Sink]
+) -> Sequence[Content]:
+    """The messages of a command, made of what has arrived.
+
+    :raises MailError: one of them cannot be had.
+    """
     known = tables_of(server).append_data
     left = iter(uploads)
     contents: list[Content] = []
-    for message in arguments.messages:
+    for message in messages:
         contents.append(await known[type(message.data)].compose(server, message.data, left))
         await server.yield_turn()
     return contents

@@ -11,6 +11,7 @@ from itertools import compress
 from mailproto.imap.server._flag_sets import FlagSets
 from mailproto.imap.server._marks import Marks
 from mailproto.imap.server._runs import Runs
+from mailproto.imap.server._saved import SavedResult
 from mailproto.imap.server._shared_columns import SHARED_FROM, SharedColumns, Sharing
 from mailproto.imap.wire import IMAPWireError, SequenceSet
 from mailproto.model import SEEN, FlagChange, FlagColumns
@@ -35,9 +36,10 @@ class MessageColumns:
     :param sharing: where equal columns of other views are found; None to share with nobody.
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
+    :ivar saved: the messages that ``$`` stands for.
     """
 
-    __slots__ = ("_changed", "_gone", "_pause", "_sets", "_shared", "_sharing", "flags", "uids")
+    __slots__ = ("_changed", "_gone", "_pause", "_sets", "_shared", "_sharing", "flags", "saved", "uids")
 
     def __init__(
         self, pause: Callable[[], Awaitable[None]] | None = None, sharing: Sharing | None = None
@@ -47,6 +49,7 @@ class MessageColumns:
         self._shared: SharedColumns | None = None  # with whom ours are shared
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
+        self.saved = SavedResult()
         self._sets = FlagSets()
         self._gone = Marks()  # removed messages that the client still counts
         self._changed = Marks()  # messages whose flags the client does not know
@@ -282,10 +285,11 @@ class MessageColumns:
         if len(sequence.ranges) > _FEW_RANGES:
             await self._pause()  # the wire has just read them
         uids = self.uids
-        if uid:
+        is_saved = not sequence.ranges
+        if uid or is_saved:
             if not uids:
                 return ()
-            merged = sequence.merged(uids[-1])
+            merged = self.saved if is_saved else sequence.merged(uids[-1])
             ranges: list[range] = []
             for start in range(0, len(merged), _AT_ONCE):
                 if start:
@@ -299,8 +303,8 @@ class MessageColumns:
             if merged[0][0] < 1 or merged[-1][1] > len(uids):
                 raise IMAPWireError("No such message")
             ranges = [range(low - 1, high) for low, high in merged]
-        if len(ranges) == 1:
-            return ranges[0]
+        if len(ranges) < 2:
+            return ranges[0] if ranges else ()
         if (count := sum(map(len, ranges))) and ranges[-1].stop - ranges[0].start == count:
             return range(ranges[0].start, ranges[-1].stop)
         return Runs(ranges)

@@ -6,6 +6,7 @@ from mailproto.errors import MailError, NoPermission, NoSuchMailbox, OverQuota, 
 
 __all__ = [
     "FLAG_NOT_KEPT",
+    "BadCharset",
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
@@ -47,6 +48,13 @@ class RefusedWithCode(MailError):
     def __init__(self, response_code: str, text: str) -> None:
         super().__init__(text)
         self.response_code = response_code
+
+
+class BadCharset(MailError):
+    """The keys of SEARCH are in a charset that is not supported (RFC 9051 6.4.4)."""
+
+    imap = "BADCHARSET (US-ASCII UTF-8)"
+    default_text = "Charset not supported"
 
 
 class ContentUnreadable(Unavailable):

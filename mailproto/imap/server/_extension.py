@@ -49,6 +49,8 @@ class Extension:
         ``b"MAILBOXID (F1)"``, or None.  Only one of them is told.
     :ivar on_fetch: called before FETCH answers; it may change the request.
     :ivar on_store: called before STORE stores; it may change the request.
+    :ivar on_search_keys: called with the keys of SEARCH before anything is looked for; gives those that take
+        their place.
     :ivar on_search: called with what was looked for and found; gives what the answer says in addition, with a
         space before it.
     :ivar fetch_columns: items of FETCH that are one word, with values for many messages at a time.
@@ -75,6 +77,7 @@ class Extension:
     on_create: Callable[[Session, str], Awaitable[bytes | None]] | None = None
     on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None
     on_store: Callable[[Session, StoreRequest], Awaitable[None]] | None = None
+    on_search_keys: Callable[[Session, SearchKey], Awaitable[SearchKey]] | None = None
     on_search: Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]] | None = None
     select_parameters: Sequence[SelectParameter[Any]] = ()
     create_parameters: Sequence[CreateParameter[Any]] = ()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.content import unwrapped
+from mailproto.errors import MailError
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
     ContentUnreadable,
@@ -19,7 +20,14 @@ from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, rea
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import FetchRequest, one_by_one
 from mailproto.imap.server._rows import COLUMNS, Batch, RowPlan, compile_items
-from mailproto.imap.server._sections import BODY, SECTIONS, STREAMED, SectionLost, sections_of
+from mailproto.imap.server._sections import (
+    BODY,
+    SECTIONS,
+    STREAMED,
+    FetchedMessage,
+    SectionLost,
+    sections_of,
+)
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view import MailboxView
@@ -57,6 +65,8 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
         response.claim.release()
     if response.failed:
         raise ContentUnreadable
+    if response.failure is not None:
+        raise response.failure
     if response.sent < len(indexes) and not command.uid:
         raise ExpungeIssued
     return None if request.finish is None else await request.finish()
@@ -67,6 +77,7 @@ class _Response:
 
     :ivar sent: how many messages were answered.
     :ivar failed: messages whose content could not be read.
+    :ivar failure: see `FetchedMessage.failure`.
     """
 
     def __init__(self, server: Session, view: MailboxView, plan: RowPlan) -> None:
@@ -75,6 +86,7 @@ class _Response:
         self.plan = plan
         self.sent = 0
         self.failed = 0
+        self.failure: MailError | None = None
         self.claim = FetchClaim(server.factory.fetch_room)
         self._held = 0  # octets that are not sent yet
 
@@ -131,7 +143,9 @@ class _Response:
 
     async def _respond_with_sections(self, info: MessageInfo, beginning: bytes, end: bytes) -> None:
         try:
-            await self._respond(await sections_of(self.server, self.plan.pieces, info, beginning, end))
+            message = FetchedMessage(self.server, info)
+            await self._respond(await sections_of(message, self.plan.pieces, beginning, end))
+            self.failure = self.failure or message.failure
         except SectionLost as lost:
             # The literal's length was announced: without its octets the session cannot go on.
             self.server.abort()

@@ -60,7 +60,9 @@ class Search:
 
     def sequence(self, sequence: wire.SequenceSet, *, uid: bool) -> Column:
         """Messages in a set; numbers and UIDs of no message are left out."""
-        uids = self.view.uids
+        uids, saved = self.view.uids, self.view.saved
+        if not sequence.ranges:
+            return self.column(wire.SAVED, lambda: columns.between(saved.firsts, saved.lasts, uid=True))
         last = (uids[-1] if uid else len(uids)) if uids else 0
         return self.column((sequence, uid), lambda: columns.in_ranges(sequence.merged(last), uid=uid))
 

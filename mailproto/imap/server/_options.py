@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mailproto.content import Content
-from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
+from mailproto.imap.server._requests import FetchRequest, SearchAsked, SearchFound, StoreRequest
 from mailproto.imap.server._session import Session, Sink
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import ArgumentReader, Option, Steps
@@ -78,10 +78,14 @@ class SearchReturn(Option[V]):
 
     :ivar answer: writes its part of the ESEARCH response, with a space before it (`Session.respond`).
     :ivar is_silent: whether there is no ESEARCH response if only such options were given.
+    :ivar check: called before anything is looked for; raises to refuse the search.
+    :ivar refused: called if the search fails.
     """
 
     answer: Callable[[Session, SearchFound, V], Awaitable[None]]
     is_silent: bool = False
+    check: Callable[[Session, SearchAsked], None] | None = None
+    refused: Callable[[Session], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Tables:
     on_create: Sequence[Callable[[Session, str], Awaitable[bytes | None]]]
     on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]
     on_store: Sequence[Callable[[Session, StoreRequest], Awaitable[None]]]
+    on_search_keys: Sequence[Callable[[Session, SearchKey], Awaitable[SearchKey]]]
     on_search: Sequence[Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]]]
     select_parameters: Mapping[str, SelectParameter[Any]]
     create_parameters: Mapping[str, CreateParameter[Any]]
@@ -146,6 +147,7 @@ class Tables:
             on_create=[each.on_create for each in used if each.on_create is not None],
             on_fetch=[each.on_fetch for each in used if each.on_fetch is not None],
             on_store=[each.on_store for each in used if each.on_store is not None],
+            on_search_keys=[each.on_search_keys for each in used if each.on_search_keys is not None],
             on_search=[each.on_search for each in used if each.on_search is not None],
             select_parameters=select_parameters,
             create_parameters=create_parameters,

@@ -11,7 +11,7 @@ from typing import Literal
 from mailproto.imap.server._conditions import Batch, Column, Cost
 from mailproto.model import SYSTEM_FLAGS
 
-__all__ = ["Spellings", "compared", "dated", "flagged", "in_ranges", "recent", "sized"]
+__all__ = ["Spellings", "arrived", "between", "compared", "dated", "flagged", "in_ranges", "recent", "sized"]
 
 _EPOCH_ORDINAL = 719_163
 """``datetime.date(1970, 1, 1).toordinal()``"""
@@ -27,6 +27,11 @@ def in_ranges(ranges: Collection[tuple[int, int]], *, uid: bool) -> Column:
     """
     firsts = array("Q", [first for first, _ in ranges])
     lasts = array("Q", [last for _, last in ranges])
+    return between(firsts, lasts, uid=uid)
+
+
+def between(firsts: array[int], lasts: array[int], *, uid: bool) -> Column:
+    """As `in_ranges`; the numbers where ranges begin and end are in two arrays."""
 
     def answer(batch: Batch) -> bytes | bytearray:
         size = batch.size
@@ -88,6 +93,12 @@ def sized(op: Literal["LARGER", "SMALLER"], octets: int) -> Column:
     """Messages above or below a size."""
     matches = octets.__lt__ if op == "LARGER" else octets.__gt__
     return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.sizes)))
+
+
+def arrived(op: Literal["OLDER", "YOUNGER"], seconds: int) -> Column:
+    """Messages whose internal date is this time or before, or this time or after (RFC 5032)."""
+    matches = seconds.__ge__ if op == "OLDER" else seconds.__le__
+    return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.dates)))
 
 
 def dated(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress
 
 from mailproto.awaiting import settle
@@ -31,9 +31,14 @@ _FEW = 16
 """After so many columns, the search looks whether the others are needed; then after twice as many."""
 
 
-async def find(server: Session, search: Search, *, uid: bool) -> array[int]:
-    """The sequence numbers, or UIDs, of the messages that match, in ascending order."""
-    return await _Finder(server, search).find(uid=uid)
+async def find(
+    server: Session, search: Search, *, uid: bool, within: Sequence[int] | None = None
+) -> array[int]:
+    """The sequence numbers, or UIDs, of the messages that match, in ascending order.
+
+    :param within: the indexes of the messages that are tested, ascending; None for all of the view.
+    """
+    return await _Finder(server, search).find(uid=uid, within=within)
 
 
 class _Finder:
@@ -49,14 +54,14 @@ class _Finder:
         mailbox = search.view.mailbox
         self._finding = mailbox if search.contents and IFinding.providedBy(mailbox) else None
 
-    async def find(self, *, uid: bool) -> array[int]:
+    async def find(self, *, uid: bool, within: Sequence[int] | None) -> array[int]:
         found = array("I")
         view = self._view
         size = MESSAGES_AT_ONCE if self._finding is None else _FOUND_AT_ONCE
-        for start in range(0, len(view.uids), size):
+        for start, here in _batches(len(view.uids), size, within):
             stop = start + size
             batch = Batch(start, view.uids[start:stop], view.flags[start:stop])
-            matching = await self._matching(batch)
+            matching = await self._matching(batch, batch.everything if here is None else _mask(here))
             if matching:
                 numbers = batch.uids if uid else range(start + 1, start + 1 + batch.size)
                 if matching != batch.everything:
@@ -65,14 +70,13 @@ class _Finder:
             await self._server.yield_turn()
         return found
 
-    async def _matching(self, batch: Batch) -> Mask:
-        """The messages of a batch that match."""
-        here = batch.everything
+    async def _matching(self, batch: Batch, here: Mask) -> Mask:
+        """Those of the messages ``here`` in a batch that match."""
         if self._view.any_gone:
             there = bytearray(batch.size)
             for at in self._view.there(range(batch.start, batch.start + batch.size)):
                 there[at - batch.start] = 1
-            here = int.from_bytes(there, "little")
+            here &= _mask(there)
         surely, is_open = await self._learn(batch, self._known, here)
         if is_open and self._metadata:
             is_open &= await self._read_metadata(batch, is_open)
@@ -165,6 +169,25 @@ class _Finder:
             self._server.tell_failed("SEARCH", told)
             return False
         return work.result
+
+
+def _mask(octets: bytearray) -> Mask:
+    return int.from_bytes(octets, "little")
+
+
+def _batches(count: int, size: int, within: Sequence[int] | None) -> Iterator[tuple[int, bytearray | None]]:
+    """Where batches begin, and which of their messages are tested: an octet for each, or None for all."""
+    if within is None:
+        yield from ((start, None) for start in range(0, count, size))
+        return
+    at = 0
+    while at < len(within):
+        start = within[at]
+        here = bytearray(min(size, count - start))
+        while at < len(within) and within[at] < start + size:
+            here[within[at] - start] = 1
+            at += 1
+        yield start, here
 
 
 async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:

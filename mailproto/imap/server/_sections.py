@@ -6,11 +6,12 @@ many or large sections, only some octets are in memory: they are sent as fast as
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from mailproto.content import CHUNK, unwrapped
+from mailproto.errors import MailError
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import ArgumentReader, FetchAttribute, FetchItem, FetchSection, grammars
 from mailproto.message import Index, Section, Sections, Slices, Steps, Working, body_steps
@@ -56,6 +57,17 @@ class SectionLost(Exception):
         self.error = error
 
 
+class Octets(Protocol):
+    """Octets that are given in pieces."""
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The octets from ``start`` to ``stop``.
+
+        Others have their turn after each piece, so that one that takes long may be empty.  It is called for
+        ranges that follow one another.
+        """
+
+
 class Extract(NamedTuple):
     """Octets of a message, which are sent in pieces if they are many.
 
@@ -64,7 +76,7 @@ class Extract(NamedTuple):
     """
 
     before: bytes
-    octets: Slices
+    octets: Octets
     start: int
     stop: int
 
@@ -75,7 +87,7 @@ class FetchPiece(Generic[ItemT]):
 
     :ivar kind: the class of the items.
     :ivar parts: what is to be read of a message for an item.
-    :ivar render: the item in the response: all of it, or an `Extract`.
+    :ivar render: the item in the response: all of it, or an `Extract`; or None to leave it out.
     :ivar names: the items that are one word, in upper case.
     :ivar readers: the words of the others, up to ``[``, and what reads the rest.
     :ivar marks_seen: whether an item sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
@@ -83,7 +95,7 @@ class FetchPiece(Generic[ItemT]):
 
     kind: type[ItemT]
     parts: Callable[[ItemT], Part]
-    render: Callable[[FetchedMessage, ItemT], Awaitable[bytes | Extract]]
+    render: Callable[[FetchedMessage, ItemT], Awaitable[bytes | Extract | None]]
     names: Mapping[bytes, ItemT] = field(default_factory=dict)
     readers: Mapping[bytes, Callable[[ArgumentReader], ItemT]] = field(default_factory=dict)
     marks_seen: Callable[[ItemT], bool] = _never
@@ -92,14 +104,13 @@ class FetchPiece(Generic[ItemT]):
 Pieces: TypeAlias = tuple[tuple[FetchItem, FetchPiece[Any]], ...]
 
 
-async def sections_of(
-    server: Session, wanted: Pieces, info: MessageInfo, beginning: bytes, end: bytes
-) -> bytes:
-    """Make the response for one message, and send all but its last octets.
+async def sections_of(message: FetchedMessage, wanted: Pieces, beginning: bytes, end: bytes) -> bytes:
+    """Make the response for one message, and send all but its last octets.  The message is closed.
 
     :param beginning: the response up to the first section.
     :param end: what follows the last one.
-    :returns: the octets that are not sent yet: at most some more than `STREAMED`, or those of a BODY.
+    :returns: the octets that are not sent yet: at most some more than `STREAMED`, or those of a BODY; or
+        nothing, because all items were left out.
     :raises OSError: the content could not be read, and nothing was sent.
     :raises SectionLost: it could not be read later.
     """
@@ -107,10 +118,12 @@ async def sections_of(
     size = 0
     is_begun = False
     separator = b""
-    message = FetchedMessage(server, info)
+    server = message.session
     try:
         for item, piece in wanted:
             made = await piece.render(message, item)
+            if made is None:
+                continue
             pieces.append(separator)
             if isinstance(made, bytes):
                 pieces.append(made)
@@ -121,13 +134,17 @@ async def sections_of(
                 size += len(before) + stop - start
                 while size >= STREAMED:
                     cut = min(start + CHUNK, stop)
-                    pieces += octets.chunks(start, cut)
+                    for some in octets.chunks(start, cut):
+                        pieces.append(some)
+                        await server.yield_turn()
                     server.respond(b"".join(pieces))
                     is_begun = True
                     pieces.clear()
                     await server.flush(message.close)
                     start, size = cut, stop - cut
-                pieces += octets.chunks(start, stop)
+                for some in octets.chunks(start, stop):
+                    pieces.append(some)
+                    await server.yield_turn()
             separator = b" "
     except OSError as error:
         if is_begun:
@@ -135,22 +152,34 @@ async def sections_of(
         raise
     finally:
         message.close()
+    if not separator:
+        return _without_items(beginning, end)
     pieces.append(end)
     return b"".join(pieces)
+
+
+def _without_items(beginning: bytes, end: bytes) -> bytes:
+    """The response of what is left, if anything is."""
+    if beginning.endswith(b" "):
+        return beginning[:-1] + end
+    return beginning + end[1:] if end.startswith(b" ") else b""
 
 
 class FetchedMessage:
     """A message whose content FETCH takes apart; large ones have a place meanwhile (`Places`).
 
     :ivar info: what was read of it.
+    :ivar failure: why some of what is wanted cannot be had; then the answer is NO, after all that can.
     """
 
-    __slots__ = ("_has_place", "_sections", "content", "info", "session")
+    __slots__ = ("_has_place", "_index", "_sections", "content", "failure", "info", "session")
 
     def __init__(self, session: Session, info: MessageInfo) -> None:
         self.session = session
         self.info = info
         self.content = unwrapped(info.content)
+        self.failure: MailError | None = None
+        self._index: Index | None = None
         self._sections: Sections | None = None
         self._has_place = False
 
@@ -175,13 +204,18 @@ class FetchedMessage:
 
     def close(self) -> None:
         """Forget what is known of the parts, and give the place back; another section may follow."""
-        self._sections = None
+        self._index = self._sections = None
         if self._has_place:
             self._has_place = False
             self.session.factory.message_places.give_back(self.session)
 
     async def index(self) -> Index:
         """Where its parts are."""
+        if self._index is None:
+            self._index = await self._load_index()
+        return self._index
+
+    async def _load_index(self) -> Index:
         server, stored = self.session, self.info.offsets or b""
         if len(stored) < _SMALL_INDEX and len(self.content) < _SMALL_MESSAGE:
             return Index.load(stored)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._limits import IMAPWireLimits
-from mailproto.imap.wire._sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SAVED, SequenceSet
 from mailproto.model import canonical_mailbox_name
 
 __all__ = ["Cursor", "LiteralWanted"]
@@ -122,7 +122,9 @@ class Cursor:
         return value
 
     def set_here(self) -> SequenceSet:
-        """A ``sequence-set``."""
+        """A ``sequence-set``; ``$`` is `SAVED`."""
+        if self.take(b"$"):
+            return SAVED
         return SequenceSet.parse(self.expect(_SEQUENCE_SET, "a sequence set")[0])
 
     def nil(self) -> bool:

@@ -231,9 +231,9 @@ class GrowthTests(SynchronousTestCase):
     def all_steps(self) -> dict[str, int]:
         connection = self.connection
         transaction = Transaction(connection)
-        [leases], leasing = self.steps(lease_all, transaction, [Wanted("d1", NOW, NOW + 1, 5, 5)])
+        [leased], leasing = self.steps(lease_all, transaction, [Wanted("d1", NOW, NOW + 1, 5, 5)])
         results = [RecipientResult(0, QueueState.SENT, SENT)]
-        settlements = [settlement(token, results, ()) for token, _ in leases]
+        settlements = [settlement(token, results, ()) for token, _, _ in leased.leases]
         failures, settling = self.steps(settle_all, transaction, settlements)
         self.assertEqual(failures, [None] * 5)
         return {
@@ -242,7 +242,7 @@ class GrowthTests(SynchronousTestCase):
             "finish": self.steps(transaction.finish)[1],
             "due": self.steps(_queue_reading.due, connection, 10)[1],
             "destinations": self.steps(_queue_reading.destinations, connection, "", 10)[1],
-            "read": self.steps(_queue_reading.messages_of, connection, leases, NOW, None)[1],
+            "read": self.steps(_queue_reading.messages_of, connection, leased.leases, None)[1],
         }
 
     def test_a_thousand_times_as_many(self) -> None:
@@ -278,7 +278,7 @@ class TogetherTests(QueueCase):
             transaction.finish()
             connection.set_trace_callback(None)
             connection.execute("ROLLBACK")
-            self.assertEqual([len(each) for each in leased], [1] * len(names))
+            self.assertEqual([len(each.leases) for each in leased], [1] * len(names))
             return len(done)
 
         few, many = statements(names[:2] + names[-2:]), statements(names)
@@ -286,7 +286,31 @@ class TogetherTests(QueueCase):
         twice = [*names, *names]
         wanted = [Wanted(name, NOW + 9, NOW + 60, 100, 1) for name in twice]
         leased = await gatherResults([self.store._database.writer.submit(lease_all, each) for each in wanted])
-        self.assertEqual([len(each) for each in leased], [1] * 100)  # to one recipient each time
+        self.assertEqual([len(each.leases) for each in leased], [1] * 100)  # to one recipient each time
+
+    async def test_what_is_leased_together_is_read_together(self) -> None:
+        names = [f"d{n}.example" for n in range(10)]
+        await self.queue.add([message(f"u{n}@d{n}.example") for n in range(10)])
+        numbers: list[int] = []
+        read = _queue_reading.messages_of
+
+        def counted(connection: Any, leases: Any, open_file: Any) -> Any:
+            numbers.append(len(leases))
+            return read(connection, leases, open_file)
+
+        self.patch(_queue_reading, "messages_of", counted)
+        asked = [
+            Deferred.fromCoroutine(
+                self.queue.lease(name, now=NOW, until=NOW + 60 + at, messages=5, recipients=5)
+            )
+            for at, name in enumerate(names)
+        ]
+        leased = await gatherResults(asked)
+        self.assertEqual([len(each) for each in leased], [1] * 10)
+        self.assertEqual([each.message.recipients[0].destination for [each] in leased], names)
+        self.assertEqual([each.until for [each] in leased], [NOW + 60 + at for at in range(10)])
+        self.assertEqual(sum(numbers), 10)
+        self.assertLess(len(numbers), 4)
 
     async def test_one_that_fails_keeps_nobody(self) -> None:
         await self.store.directory.add("alice", "")

@@ -94,8 +94,8 @@ class RequestsTests(SynchronousTestCase):
 
     def test_it_waits_for_one(self) -> None:
         thread = threading.Timer(0.02, self.ask, "a")
-        thread.start()
         begin = time.monotonic()
+        thread.start()
         self.assertEqual(self.batch(), "a")
         self.assertGreater(time.monotonic() - begin, 0.01)
         thread.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ from tests.interop.relay_bed.hosts import (
     Tired,
     Trusted,
 )
-from tests.interop.sink import unused_port
+from tests.interop.sink import own_address, unused_port
 from tests.tls.certificates import Pair, make_certificate, write_pair
 from tests.tls.test_dane import record as tlsa_record
 
@@ -70,10 +69,6 @@ smtpd_hard_error_limit = 1
 """A Postfix that takes nothing without TLS, and only a few connections at a time."""
 
 
-_BLOCK = 1 + os.getpid() % 254
-"""Beds of other processes have other addresses, because the ports of HTTPS are the same."""
-
-
 @dataclass
 class Network:
     """Listens on addresses in 127.0.0.0/8, all on one port.
@@ -101,7 +96,7 @@ class Network:
         own = self._certificate(ca, f"dane.{ZONE}", f"own.{ZONE}")
         trusted = self._certificate(ca, f"stshost.{ZONE}")
         other = self._certificate(ca, "other.example")
-        addresses = {"dead": self._address(2)}  # where nothing listens
+        addresses = {"dead": own_address(2)}  # where nothing listens
         tls = server_tls(*write_pair(folder, "own", own))
         hosts: dict[str, tuple[type[Host], Any]] = {
             "plain": (Host, None),
@@ -130,12 +125,8 @@ class Network:
     def _certificate(ca: Pair, *names: str) -> Pair:
         return make_certificate(names=[x509.DNSName(name) for name in names], issuer=ca)
 
-    @staticmethod
-    def _address(number: int) -> str:
-        return f"127.66.{_BLOCK}.{number}"
-
     def _listen(self, factory: Any, number: int) -> str:
-        address = self._address(number + 10)
+        address = own_address(number + 10)
         port = self.reactor.listenTCP(self.port, factory, backlog=1000, interface=address)
         self._ends.append(port.stopListening)
         return address
@@ -158,7 +149,7 @@ class Network:
     def _start_postfix(self, addresses: dict[str, str]) -> None:
         """They bring what they get to a host that never fails."""
         for number, (name, more) in enumerate({"postfix": "", "strictpostfix": _STRICT}.items()):
-            addresses[name] = address = self._address(3 + number)
+            addresses[name] = address = own_address(3 + number)
             daemon = postfix_on(address, self.port, addresses["plain"], more)
             self._ends.append(daemon.stop)
 
@@ -171,7 +162,7 @@ class Network:
             for domain in self.names()
             if domain.startswith(_STS)
         }
-        addresses["web"] = self._address(1)
+        addresses["web"] = own_address(1)
         _, end = serve_policies(self.reactor, addresses["web"], tls, policies)
         self._ends.append(end)
 

@@ -139,6 +139,18 @@ class DeadlineTests(World):
         [report] = self.reports()
         self.assertIn("Status: 5.4.7", report)
 
+    def test_also_if_it_comes_while_its_destination_is_left_alone(self) -> None:
+        self.servers["10.0.0.1"] = serving(connect="refuse")
+        self.send("carol@there.example", id="OLD")
+        self.run_for(8000)  # for an hour at a time, by now
+        self.send("bob@there.example", parameters={"BY": "600;R"})
+        self.run_for(595)
+        self.assertEqual(self.reports(), [])
+        self.run_for(10)
+        [report] = self.reports()
+        self.assertIn("bob@there.example", report)
+        self.assertIn("Status: 5.4.7", report)
+
     def test_in_the_other_mode_the_sender_is_only_told(self) -> None:
         self.servers["10.0.0.1"] = serving(RCPT="450 4.2.0 Later")
         self.send("bob@there.example", parameters={"BY": "600;N"})

@@ -31,6 +31,7 @@ from mailproto.relay._exchange import TLSDemand
 from mailproto.relay.limits import RelayLimits, Schedule
 from mailproto.relay.servers import Exchange, Opener
 from mailproto.smtp.limits import SMTPTimeouts
+from mailproto.smtp.wire import mail_options
 from tests.relay.agent.watched_queue import WatchedQueue
 from tests.smtp.client.network import Network, serving
 
@@ -159,12 +160,14 @@ class World(SynchronousTestCase):
             id, Address.parse(sender), taken, Session("ESMTP", "relay.example"), parameters or {}
         )
         now = self.now()
+        by = mail_options(envelope.parameters).deliver_by
+        lifetime = by.seconds if by is not None and by.returned else self.schedule.lifetime
         new = NewQueued(
             content,
             envelope,
             tuple(each.address.domain for each in taken),
             now,
-            now + self.schedule.lifetime,
+            now + lifetime,
             due=due,
             priority=priority,
         )

@@ -8,6 +8,7 @@ from mailproto.imap.server._append import APPEND
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import (
     acl,
+    binary,
     catenate,
     children,
     enable,
@@ -24,12 +25,18 @@ from mailproto.imap.server._extensions import (
     move,
     multiappend,
     namespace,
+    partial,
     quota,
+    replace,
     sasl_ir,
+    searchres,
+    sort,
     special_use,
     status_size,
+    thread,
     uidplus,
     unselect,
+    within,
 )
 from mailproto.imap.server._fetch import FETCH
 from mailproto.imap.server._listing import LISTING
@@ -49,6 +56,7 @@ LITERAL_MINUS = literal_minus.EXTENSION
 STANDARD: Sequence[Extension] = (
     *CORE,
     acl.EXTENSION,
+    binary.EXTENSION,
     catenate.EXTENSION,
     children.EXTENSION,
     enable.EXTENSION,
@@ -64,11 +72,18 @@ STANDARD: Sequence[Extension] = (
     move.EXTENSION,
     multiappend.EXTENSION,
     namespace.EXTENSION,
+    partial.EXTENSION,
     quota.EXTENSION,
+    replace.EXTENSION,
     sasl_ir.EXTENSION,
+    searchres.EXTENSION,
+    sort.EXTENSION,
+    sort.DISPLAY,
     special_use.EXTENSION,
     status_size.EXTENSION,
+    thread.EXTENSION,
     uidplus.EXTENSION,
     unselect.EXTENSION,
+    within.EXTENSION,
 )
 """What servers offer by default."""

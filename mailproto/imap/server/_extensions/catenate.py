@@ -11,6 +11,7 @@ from mailproto.errors import MailError, MessageTooLarge, NoSuchMailbox
 from mailproto.imap.server._append import EmptyMessage, new_spool, spooled
 from mailproto.imap.server._errors import RefusedWithCode
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._in_lines import in_lines
 from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._sections import FetchedMessage
 from mailproto.imap.server._session import Session, Sink
@@ -41,7 +42,7 @@ def _read(arguments: ArgumentReader) -> Steps[Parts]:
             parts.append(message_url((yield from arguments.wait(arguments.astring)), arguments))
         elif kind == "TEXT":
             arguments.space()
-            size, binary = arguments.announced_here()
+            size, binary = arguments.announced_here(binary="~" in arguments.syntax.append_data)
             yield Upload(None, size, binary)
             parts.append(None)
         else:
@@ -53,7 +54,7 @@ def _read(arguments: ArgumentReader) -> Steps[Parts]:
 
 async def _compose(session: Session, data: Parts, uploads: Iterator[Sink]) -> Content:
     """Put the parts together; what comes of that counts as what has arrived."""
-    spool = new_spool(session)
+    spool = new_spool(session, binary=True)
     session.uploads.append(spool)  # whatever happens, it is closed with the others
     most, size = session.factory.max_message_size, 0
     for url in data.parts:
@@ -66,7 +67,7 @@ async def _compose(session: Session, data: Parts, uploads: Iterator[Sink]) -> Co
             await session.yield_turn()
     if not size:
         raise EmptyMessage
-    return spool.finish()
+    return await in_lines(session, spool.finish())
 
 
 async def _pieces(session: Session, url: MessageURL | None, uploads: Iterator[Sink]) -> AsyncIterator[bytes]:

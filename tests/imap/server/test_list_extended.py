@@ -1,4 +1,4 @@
-"""LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819) and SPECIAL-USE (RFC 6154), with the RFCs' own examples."""
+"""LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819), SPECIAL-USE (RFC 6154): the examples of their RFCs."""
 
 from __future__ import annotations
 

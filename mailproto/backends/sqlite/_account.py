@@ -11,7 +11,13 @@ from zope.interface import implementer
 
 from mailproto.accounts import account_key
 from mailproto.backends._access_control import AccessControl
-from mailproto.backends._annotations import SERVER, asked_entries, changed_entries
+from mailproto.backends._annotations import (
+    ANNOTATIONS_AT_ONCE,
+    SERVER,
+    are_below,
+    asked_entries,
+    changed_entries,
+)
 from mailproto.backends._names import Entries, entry_steps
 from mailproto.backends._sharing import Shared
 from mailproto.backends._usage import ROOT
@@ -176,9 +182,20 @@ class _OwnMailboxes:
         self, viewer: _OwnMailboxes, mailbox: str, entries: Sequence[str], depth: int | None
     ) -> Mapping[str, bytes]:
         """What an account sees: see `IAnnotations.annotations`."""
-        where = self._place(mailbox)
-        read = self._database.read
-        return read(_annotations.read_annotations, self._id, where, viewer._id, asked_entries(entries), depth)
+        read, pause = self._database.read, self._database.pause
+        where, asked = (self._id, self._place(mailbox), viewer._id), asked_entries(entries)
+        every, found = read(_annotations.entries_of, *where) if depth != 0 else asked, list[str]()
+        for start in range(0, len(every), ANNOTATIONS_AT_ONCE):
+            if start:
+                await pause()
+            found += are_below(every[start : start + ANNOTATIONS_AT_ONCE], asked, depth)
+        values: dict[str, bytes] = {}
+        for start in range(0, len(found), ANNOTATIONS_AT_ONCE):
+            if start:
+                await pause()
+            some = found[start : start + ANNOTATIONS_AT_ONCE]
+            values |= read(_annotations.values_of, *where, entries=some)
+        return values
 
     async def annotate_for(
         self, viewer: _OwnMailboxes, mailbox: str, values: Mapping[str, bytes | None]

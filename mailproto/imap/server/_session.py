@@ -5,7 +5,7 @@ Handlers know this class only.  What handles the client's events is `mailproto.i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from mailproto.auth.sasl import SASLServer
@@ -21,7 +21,7 @@ from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
 from mailproto.interfaces import IAccount
 
-__all__ = ["PerServer", "PerSession", "Reply", "Session", "Sink"]
+__all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,26 @@ class Sink(Protocol):
         """Drop what was taken, unless somebody else has it now."""
 
 
+class Feed(Protocol):
+    """Tells a client of changes of its account, beside those of the selected mailbox: one of `Session.feeds`.
+
+    It does that before the tagged OK of each command after which updates are told, and during IDLE.
+    """
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be something to tell."""
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever that may have become true (IDLE); None to stop."""
+
+    async def tell(self) -> None:
+        """Tell the client (`Session.respond`)."""
+
+    def close(self) -> None:
+        """The session is over."""
+
+
 class Session(ServerConnection[Event]):
     """One client's session.
 
@@ -52,6 +72,7 @@ class Session(ServerConnection[Event]):
     :ivar tag: of the command under way; "" if there is none.
     :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
     :ivar uploads: the streamed literals of the command that is being read.
+    :ivar feeds: what else tells the client of changes.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
     """
 
@@ -74,6 +95,7 @@ class Session(ServerConnection[Event]):
         self.manner = Manner()
         self.tag = ""
         self.holds_expunges = False
+        self.feeds: list[Feed] = []
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
@@ -194,17 +216,30 @@ class Session(ServerConnection[Event]):
         self._send()
 
     async def catch_up(self, *, expunges: bool) -> None:
-        """Tell the client of changes in the selected mailbox.
+        """Tell the client of changes in the selected mailbox, and of what `feeds` know.
 
         :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
             closed: RFC 2180 3.1 leaves nothing better.
         """
+        for feed in self.feeds:
+            if feed.is_stale:
+                await feed.tell()
         expunges = expunges and not self.holds_expunges
-        if self.writer is None or not self.writer.has_updates(expunges=expunges):
-            return
+        if self.writer is not None and self.writer.has_updates(expunges=expunges):
+            await self._tell(self.writer.updates(expunges=expunges))
+
+    async def follow_up(self) -> None:
+        """Tell the client what follows from its own changes.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and self.writer.follower is not None:
+            await self._tell(self.writer.followed())
+
+    async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
         try:
-            async for piece in self.writer.updates(expunges=expunges):
+            async for piece in pieces:
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
@@ -214,6 +249,18 @@ class Session(ServerConnection[Event]):
             what = "was deleted" if isinstance(error, NoSuchMailbox) else "may not be read any more"
             self.end(f"* BYE Selected mailbox {what}\r\n".encode("ascii"), f"selected mailbox {what}")
             raise SessionOver from None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be changes that the client has not been told."""
+        return (self.view is not None and self.view.is_stale) or any(feed.is_stale for feed in self.feeds)
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever there may be changes to tell; None to stop."""
+        if self.view is not None:
+            self.view.on_hint(listener)
+        for feed in self.feeds:
+            feed.on_hint(listener)
 
     def request_line(
         self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
@@ -231,8 +278,7 @@ class Session(ServerConnection[Event]):
         """Forget the command that waits for a line."""
         self._waiting_command = self._on_line = None
         self.sasl.abandon()
-        if self.view is not None:
-            self.view.on_hint(None)
+        self.on_hint(None)
 
     def take_uploads(self) -> Sequence[Sink]:
         """The streamed literals of the command, in its order; the caller closes them."""
@@ -272,6 +318,8 @@ class Session(ServerConnection[Event]):
             self.forget_line_request()
             self.deselect()
             self.drop_uploads()
+            while self.feeds:
+                self.feeds.pop().close()
         finally:
             if logout is not None:
                 logout()

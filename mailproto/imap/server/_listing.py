@@ -19,7 +19,7 @@ from mailproto.imap.server._patterns import Patterns
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import Command, List, Lsub, encode_mailbox, grammars
+from mailproto.imap.wire import Command, List, Lsub, grammars
 from mailproto.model import DELIMITER, MailboxEntry
 
 __all__ = ["LISTING"]
@@ -131,7 +131,7 @@ class _Listing:
                 attributes = self._attributes(entry, name in holders, show_subscribed)
                 info = child_info if name in self._above else b""
                 await writer.write(
-                    b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info)
+                    b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, server.encoded(name), info)
                 )
             telling = [entry for entry in batch if self._chosen(entry)] if returns else ()
             for option, value in returns:
@@ -177,7 +177,7 @@ async def list_subscribed(server: Session, command: Command[Lsub]) -> None:
     writer = _Writer(server)
     async for names in server.in_batches(sorted(found), _RESPONSES_AT_ONCE):
         for name in names:
-            await writer.write(b'* LSUB (%b) "%b" %b\r\n' % (found[name], _DELIMITER, encode_mailbox(name)))
+            await writer.write(b'* LSUB (%b) "%b" %b\r\n' % (found[name], _DELIMITER, server.encoded(name)))
 
 
 class _Writer:

@@ -25,7 +25,6 @@ from mailproto.imap.wire import (
     Rename,
     Select,
     Status,
-    encode_mailbox,
     grammars,
 )
 from mailproto.model import DELIMITER, MailboxStatus
@@ -146,7 +145,7 @@ async def render_status(server: Session, name: str, status: MailboxStatus, items
         else:
             value = item.value(server, status) if item.value is not None else b""
         values.append(b"%b %b" % (name_of_item.encode("ascii"), value))
-    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), b" ".join(values))
+    return b"* STATUS %b (%b)\r\n" % (server.encoded(name), b" ".join(values))
 
 
 def _number(name: str, value: Callable[[MailboxStatus], int]) -> StatusItem:

@@ -17,7 +17,7 @@ from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
-from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax
+from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
 from mailproto.interfaces import IAccount
 
 __all__ = ["PerServer", "PerSession", "Reply", "Session", "Sink"]
@@ -112,6 +112,10 @@ class Session(ServerConnection[Event]):
         if self.writer is None:
             raise BadCommand
         return self.writer
+
+    def encoded(self, mailbox: str) -> bytes:
+        """A mailbox's name in a response, as the client reads names."""
+        return encode_mailbox(mailbox, utf8=self.wire.utf8)
 
     def respond(self, data: bytes) -> None:
         """Collect untagged responses; they are sent with the tagged one, or by `flush`."""

@@ -30,6 +30,7 @@ from mailproto.imap.server._extensions import (
     status_size,
     uidplus,
     unselect,
+    utf8_accept,
 )
 from mailproto.imap.server._fetch import FETCH
 from mailproto.imap.server._listing import LISTING
@@ -70,5 +71,6 @@ STANDARD: Sequence[Extension] = (
     status_size.EXTENSION,
     uidplus.EXTENSION,
     unselect.EXTENSION,
+    utf8_accept.EXTENSION,
 )
 """What servers offer by default."""

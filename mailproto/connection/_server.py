@@ -240,6 +240,7 @@ class ServerConnection(EventConnection[EventT]):
         return (
             self.factory.tls is not None
             and not self.is_encrypted
+            and not self.is_compressed
             and ITLSTransport.providedBy(self.transport)
         )
 

@@ -143,6 +143,8 @@ class IMAPServer(Session):
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
         self._bad_commands = 0
         self._commands += self.account is not None
+        if self.is_compressed:
+            await self.compress()
         self._send()
 
     async def _receive(self, literal: StreamedLiteral) -> None:

@@ -50,9 +50,11 @@ class Deflater:
         compressed: bytes = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
         return compressed
 
-    def close(self) -> None:
-        """Nothing more is sent."""
-        self._used.pop(self, None)
+    def close(self) -> bytes:
+        """Nothing more is compressed; return the end of the stream."""
+        compressor = self._used.pop(self, None)
+        end: bytes = b"\x03\0" if compressor is None else compressor.flush(zlib.Z_FINISH)  # an empty block
+        return end
 
 
 class Inflater:
@@ -76,6 +78,11 @@ class Inflater:
     def receive(self, data: bytes) -> None:
         """Take octets."""
         self._waiting += data
+
+    def take_pending(self) -> bytes:
+        """Remove and return what was received after the end of the stream, or is not restored."""
+        waiting, self._waiting = self._waiting, b""
+        return waiting
 
     def restore(self) -> bytes:
         """Restore at most `PIECE` octets; none if more must be received before.

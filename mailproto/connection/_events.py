@@ -252,6 +252,15 @@ class EventConnection(Connection, Generic[EventT]):
         if self.wire.pending:
             self._inflater.receive(self.wire.take_pending())
 
+    def end_compression(self) -> None:
+        """From now on, neither side compresses; what was written before is the last that is compressed."""
+        deflater, inflater = self._deflater, self._inflater
+        self._send_now()
+        self._deflater = self._inflater = None
+        if deflater is not None and inflater is not None:
+            self.write(deflater.close())
+            self.wire.receive(inflater.take_pending())
+
     def when_idle(self, call: Callable[[], object]) -> None:
         """Call when no handler is running: now, or after the running one."""
         if self._running is None:

@@ -252,6 +252,20 @@ class Session(ServerConnection[Event]):
         self.account, self._logout = account, logout
         self.wire.limits = self.factory.wire_limits
 
+    def sign_out(self, syntax: Syntax) -> None:
+        """Make this the session of nobody, as it was at its beginning; compression stays."""
+        logout, self._logout = self._logout, None
+        self.deselect()
+        self.drop_uploads()
+        self.account = None
+        self.enabled.clear()
+        self.kept.clear()
+        self._responses.clear()
+        self.wire.utf8, self.wire.syntax, self.wire.limits = False, syntax, self.limits.before_login
+        self.signed_out()
+        if logout is not None:
+            logout()
+
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
         self.writer = writer

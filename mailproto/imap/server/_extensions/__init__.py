@@ -16,6 +16,7 @@ from mailproto.imap.server._extensions import (
     esearch,
     identify,
     idle,
+    language,
     list_extended,
     list_myrights,
     list_status,
@@ -30,6 +31,7 @@ from mailproto.imap.server._extensions import (
     special_use,
     status_size,
     uidplus,
+    unauthenticate,
     unselect,
     utf8_accept,
 )
@@ -59,6 +61,7 @@ STANDARD: Sequence[Extension] = (
     esearch.EXTENSION,
     identify.EXTENSION,
     idle.EXTENSION,
+    language.EXTENSION,
     list_extended.EXTENSION,
     list_myrights.EXTENSION,
     list_status.EXTENSION,
@@ -72,6 +75,7 @@ STANDARD: Sequence[Extension] = (
     special_use.EXTENSION,
     status_size.EXTENSION,
     uidplus.EXTENSION,
+    unauthenticate.EXTENSION,
     unselect.EXTENSION,
     utf8_accept.EXTENSION,
 )

@@ -21,7 +21,7 @@ _LANGUAGES: Final = ("en", "i-default")
 _RANGES: Final = 100
 """The most language ranges of one command."""
 
-_RANGE = re.compile(r"(?:\*|[A-Za-z]{1,8})(?:-(?:\*|[A-Za-z0-9]{1,8}))*+")
+_RANGE = re.compile(r"(?:\*|[A-Za-z]{1,8})(?:-(?:\*|[A-Za-z0-9]{1,8}))*")
 
 
 class NoSuchLanguage(MailError):

@@ -211,7 +211,7 @@ async def set_metadata(session: Session, command: Command[Set]) -> None:
     await FEED.of(session).tell(mailbox, values)
 
 
-def _enable(session: Session) -> None:
+async def _enable(session: Session) -> None:
     FEED.of(session).begin(session)
 
 

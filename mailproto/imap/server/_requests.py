@@ -13,7 +13,7 @@ from mailproto.model import FlagChange, StoreResult
 __all__ = ["FetchRequest", "SearchAsked", "SearchFound", "StoreRequest", "one_by_one"]
 
 
-Ordering: TypeAlias = "Callable[[Sequence[int]], Awaitable[Sequence[int]]]"
+Ordering: TypeAlias = "Callable[[SearchAsked, Sequence[int]], Awaitable[Sequence[int]]]"
 
 
 def one_by_one(indexes: Sequence[int]) -> Sequence[int]:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mailproto.imap.server._matching import mentions
 from mailproto.imap.server._search import find_in, indexes_in
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._view import MailboxView
@@ -83,7 +84,7 @@ def _mapped(key: SearchKey, change: Callable[[SearchKey], SearchKey]) -> SearchK
 
 def is_fuzzy(key: SearchKey) -> bool:
     """Whether a part of the key is fuzzy."""
-    return any(True for _ in _parts(key))
+    return mentions(key, lambda each: isinstance(each, Fuzzy))
 
 
 def words_in(key: SearchKey) -> int:

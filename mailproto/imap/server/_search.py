@@ -202,6 +202,9 @@ async def answer_extended(server: Session, found: SearchFound, more: bytes = b""
     :param where: what it says of the mailbox, likewise.
     """
     chosen = _chosen(server, found.returns)
+    for option in chosen:
+        if option.prepare is not None:
+            found.prepared[option.name] = await option.prepare(server, found, found.returns[option.name])
     is_told = not all(option.is_silent for option in chosen)
     if is_told:
         tag = quoted_or_literal(found.tag)

@@ -274,7 +274,7 @@ class RefusalTests(DialogueTestCase):
         self.connect()
         self.talk(
             """
-            C: a LOGIN {9000}
+            C: a LOGIN {33000}
             S: a BAD [TOOBIG] Literals too large
             C: b LOGIN {9223372036854775808}
             S: b BAD [TOOBIG] Literals too large

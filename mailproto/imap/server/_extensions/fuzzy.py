@@ -6,6 +6,8 @@ A message with the exact text scores 100, one with all its words 60, and one wit
 
 from __future__ import annotations
 
+from typing import cast
+
 from mailproto.imap.server._errors import BadCommand
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.partial import partial_of
@@ -36,12 +38,17 @@ def _check(session: Session, asked: SearchAsked) -> None:
         raise BadCommand("RELEVANCY without FUZZY")
 
 
-async def _relevancy(session: Session, found: SearchFound, value: None) -> None:
+async def _scores(session: Session, found: SearchFound, value: None) -> list[int]:
+    """Search again, which may tell how far it is; so it is done before the answer begins."""
     numbers = partial_of(found)
     if numbers is None:
         numbers = found.numbers
     asked = found.asked
-    told = await scores(session, asked.view, asked.key, numbers, uid=asked.uid)
+    return await scores(session, asked.view, asked.key, numbers, uid=asked.uid)
+
+
+async def _relevancy(session: Session, found: SearchFound, value: None) -> None:
+    told = cast("list[int]", found.prepared["RELEVANCY"])
     session.respond(b" RELEVANCY (")
     for start in range(0, len(told), _AT_ONCE):
         session.respond(
@@ -56,5 +63,5 @@ EXTENSION = Extension(
     capabilities=("SEARCH=FUZZY",),
     search_keys=(SearchKeys(Fuzzy, _condition),),
     search_readers={b"FUZZY": _fuzzy},
-    search_returns=(SearchReturn("RELEVANCY", no_value, _relevancy, check=_check),),
+    search_returns=(SearchReturn("RELEVANCY", no_value, _relevancy, check=_check, prepare=_scores),),
 )

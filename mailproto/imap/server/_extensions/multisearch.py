@@ -18,7 +18,7 @@ from mailproto.imap.server._search import ALL, answer_extended, finish_answer, k
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import ArgumentReader, Command, IMAPWireError, Search, encode_mailbox, grammars
+from mailproto.imap.wire import ArgumentReader, Command, IMAPWireError, Search, grammars
 
 __all__ = ["EXTENSION"]
 
@@ -83,7 +83,7 @@ async def _answer(session: Session, found: SearchFound) -> None:
         await finish_answer(session, found)
         return
     mailbox = asked.view.mailbox
-    where = b" MAILBOX %b UIDVALIDITY %d" % (encode_mailbox(mailbox.name), mailbox.uid_validity)
+    where = b" MAILBOX %b UIDVALIDITY %d" % (session.encoded(mailbox.name), mailbox.uid_validity)
     more = b"".join([await tell(session, asked.key, found) for tell in tables_of(session).on_search])
     await answer_extended(session, found, more, where)
     await session.flush()

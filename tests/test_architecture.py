@@ -91,7 +91,7 @@ PUBLIC_NAMES = {
     "mailproto.imap": "IMAPServerFactory",
     "mailproto.imap.extensions": """
         AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
-        Extension Extract FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
+        Extension Extract Feed FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
         LITERAL_MINUS ListReturn ListSelection PerServer PerSession RefusedWithCode STANDARD
         Search SearchFound SearchKeys SearchReturn SelectParameter Session Sink StatusItem
         StoreModifier StoreRequest Tables Updates

@@ -271,8 +271,8 @@ class Options(RelayOptions):
         self._xclient.append(network)
 
     def opt_limit(self, setting: str) -> None:
-        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500 or smtp.idle=5m; repeatable. A wrong name lists
-        all limits. Protocols: smtp, submission, lmtp, pop3, imap; and relay."""
+        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500 or smtp.idle=5m; repeatable. A wrong
+        name lists all limits. Protocols: smtp, submission, lmtp, pop3, imap; and relay."""
         try:
             self._limits = with_limit(self._limits, setting)
         except ValueError as error:

@@ -11,7 +11,7 @@ from mailproto.imap.wire import IMAPWireLimits
 
 __all__ = ["IMAPLimits"]
 
-_BEFORE_LOGIN = IMAPWireLimits(line=33_792, literal_total=1 << 15, literals=64, swallowed=1 << 16)
+_BEFORE_LOGIN = IMAPWireLimits(line=36_864, literal_total=32_768, literals=64, swallowed=1 << 16)
 _SESSIONS_FROM_ELSEWHERE = 50
 
 
@@ -24,7 +24,7 @@ class IMAPLimits(Limits):
     :ivar wire: lengths of commands after login.  Its ``append`` is ignored: the factory's
         ``max_message_size`` limits messages.
     :ivar before_login: lengths of commands before login: smaller, because the client is not known
-        yet.  The line has room for a SASL response, and the longest ID (RFC 2971 3.3).
+        yet.  There is room for a SASL response, and for an ID of 30 values of 1,024 octets (RFC 2971 3.3).
     :ivar spooled: octets of APPEND's messages that all connections of a factory hold together, in memory and
         in files, until they are stored; beyond it, a message gets NO [UNAVAILABLE].  One account may hold
         only as much as is left for all others, which is half if it is alone.  At least twice the largest

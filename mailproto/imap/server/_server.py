@@ -145,6 +145,8 @@ class IMAPServer(Session):
         text = reply or f"{command.full_name} completed".encode("ascii")
         self._bad_commands = 0
         self._commands += self.account is not None
+        if self.is_compressed:
+            await self.compress()
         self.complete(command.tag.encode("ascii"), b"OK " + text)
 
     async def _receive(self, literal: StreamedLiteral) -> None:

@@ -19,10 +19,10 @@ from mailproto.imap.server._patterns import Patterns
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import Command, List, Lsub, encode_mailbox, grammars
+from mailproto.imap.wire import Command, List, Lsub, grammars
 from mailproto.model import DELIMITER, MailboxEntry
 
-__all__ = ["LISTING"]
+__all__ = ["LISTING", "attributes_of"]
 
 _DELIMITER: Final = DELIMITER.encode("ascii")
 
@@ -113,10 +113,10 @@ class _Listing:
     async def respond(self, found: Iterable[MailboxEntry], entries: Sequence[MailboxEntry]) -> None:
         """Send the responses for the entries that were ``found``."""
         server, arguments = self._server, self._arguments
-        mailboxes: list[str] = []
+        mailboxes = _Mailboxes()
         async for batch in server.in_batches(entries):
-            mailboxes += [entry.name for entry in batch if entry.exists]
-        holders = _Above(mailboxes)
+            mailboxes.add(batch)
+        holders = _Above(mailboxes.names())
         child_info = b' ("CHILDINFO" (%b))' % b" ".join(
             b'"%b"' % option.encode("ascii")
             for option in sorted(arguments.selection)
@@ -131,7 +131,7 @@ class _Listing:
                 attributes = self._attributes(entry, name in holders, show_subscribed)
                 info = child_info if name in self._above else b""
                 await writer.write(
-                    b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info)
+                    b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, server.encoded(name), info)
                 )
             telling = [entry for entry in batch if self._chosen(entry)] if returns else ()
             for option, value in returns:
@@ -140,7 +140,7 @@ class _Listing:
                         await writer.write(response)
 
     def _attributes(self, entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> bytes:
-        attributes = _attributes(entry, has_inferiors, show_subscribed)
+        attributes = attributes_of(entry, has_inferiors, show_subscribed)
         for option, _ in self._returns:
             if option.attributes is not None:
                 attributes.update(dict.fromkeys(option.attributes(entry)))
@@ -177,7 +177,7 @@ async def list_subscribed(server: Session, command: Command[Lsub]) -> None:
     writer = _Writer(server)
     async for names in server.in_batches(sorted(found), _RESPONSES_AT_ONCE):
         for name in names:
-            await writer.write(b'* LSUB (%b) "%b" %b\r\n' % (found[name], _DELIMITER, encode_mailbox(name)))
+            await writer.write(b'* LSUB (%b) "%b" %b\r\n' % (found[name], _DELIMITER, server.encoded(name)))
 
 
 class _Writer:
@@ -209,6 +209,38 @@ def _chosen(selection: Sequence[ListSelection]) -> Callable[[MailboxEntry], bool
         return (entry.exists or missing) and all(test(entry) for test in tests)
 
     return chosen
+
+
+class _Mailboxes:
+    """Collects the names of existing mailboxes, but none that only holds others, which may be very long."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._holders: list[str] = []  # names that cannot be selected, each above the next one
+        self._is_sorted = True
+
+    def add(self, entries: Iterable[MailboxEntry]) -> None:
+        """Add some of them, in their order."""
+        for entry in entries:
+            if not entry.exists:
+                continue
+            if self._holders:
+                self._leave(entry.name)
+            (self._names if entry.selectable else self._holders).append(entry.name)
+
+    def _leave(self, name: str) -> None:
+        """Names that are not above ``name``, and will be above none, are mailboxes that may not be read."""
+        while self._holders and not name.startswith(self._holders[-1]):
+            self._names.append(self._holders.pop())
+            self._is_sorted = False
+        if self._holders and name.startswith(self._holders[-1] + DELIMITER):
+            self._holders.pop()
+
+    def names(self) -> Sequence[str]:
+        """All of them, sorted."""
+        if self._holders or not self._is_sorted:
+            self._names = sorted([*self._names, *self._holders])
+        return self._names
 
 
 class _Above(Container[str]):
@@ -245,7 +277,8 @@ def _up(name: str) -> Iterator[str]:
         at = name.rfind(DELIMITER, 0, at)
 
 
-def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+def attributes_of(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+    """The attributes of a name, in the order in which they are told."""
     attributes: dict[str, None] = {}
     if not entry.exists:
         attributes["\\NonExistent"] = None

@@ -37,9 +37,12 @@ class SelectParameter(Option[V]):
     """A parameter of SELECT and EXAMINE.
 
     :ivar apply: called when the mailbox is selected and described, before the tagged OK.
+    :ivar prepare: called before the mailbox is opened, while the previous one is still selected; raises to
+        refuse the command.
     """
 
     apply: Callable[[Session, ViewWriter, MailboxStatus, V], Awaitable[None]]
+    prepare: Callable[[Session, V], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,19 @@ class SearchReturn(Option[V]):
 
     :ivar answer: writes its part of the ESEARCH response, with a space before it (`Session.respond`).
     :ivar is_silent: whether there is no ESEARCH response if only such options were given.
+    :ivar only_selected: whether other mailboxes than the selected one cannot be searched with it.
     :ivar check: called before anything is looked for; raises to refuse the search.
+    :ivar prepare: called before the answer is begun; what it gives is in `SearchFound.prepared`.
+    :ivar finish: called when the answer is written, or when there is none because nothing was found.
     :ivar refused: called if the search fails.
     """
 
     answer: Callable[[Session, SearchFound, V], Awaitable[None]]
     is_silent: bool = False
+    only_selected: bool = False
     check: Callable[[Session, SearchAsked], None] | None = None
+    prepare: Callable[[Session, SearchFound, V], Awaitable[object]] | None = None
+    finish: Callable[[Session, SearchFound, V], Awaitable[None]] | None = None
     refused: Callable[[Session], None] | None = None
 
 
@@ -95,11 +104,13 @@ class StatusItem:
     :ivar name: in upper case.
     :ivar value: renders its value.
     :ivar look_up: finds what is no part of a status, by the mailbox's name, and is used instead of ``value``.
+    :ivar prepare: called before the status is read.
     """
 
     name: str
     value: Callable[[Session, MailboxStatus], bytes] | None = None
     look_up: Callable[[Session, str], Awaitable[bytes]] | None = None
+    prepare: Callable[[Session], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

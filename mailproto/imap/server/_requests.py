@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import NO_OPTIONS, FetchItem, Options, SearchKey
+from mailproto.imap.wire import NO_OPTIONS, Fetch, FetchItem, Options, SearchKey
 from mailproto.model import FlagChange, StoreResult
 
 __all__ = ["FetchRequest", "SearchAsked", "SearchFound", "StoreRequest", "one_by_one"]
 
 
-Ordering: TypeAlias = "Callable[[Sequence[int]], Awaitable[Sequence[int]]]"
+Ordering: TypeAlias = "Callable[[SearchAsked, Sequence[int]], Awaitable[Sequence[int]]]"
 
 
 def one_by_one(indexes: Sequence[int]) -> Sequence[int]:
@@ -28,12 +28,14 @@ class FetchRequest:
     :ivar items: what is told of each message.
     :ivar indexes: which messages, by their indexes in the view, in ascending order.
     :ivar uid: whether it is UID FETCH.
+    :ivar asked: what the client wrote.
     :ivar finish: gives the text of the tagged OK, or None, when all was answered.
     """
 
     items: tuple[FetchItem, ...]
     indexes: Sequence[int]
     uid: bool
+    asked: Fetch
     finish: Callable[[], Awaitable[bytes | None]] | None = None
 
 
@@ -82,11 +84,13 @@ class SearchFound:
     :ivar asked: what was looked for.
     :ivar numbers: sequence numbers or UIDs, in the requested order.
     :ivar extended: whether the answer is ESEARCH.
+    :ivar prepared: what options need for their answers, by name.
     """
 
     asked: SearchAsked
     numbers: Sequence[int]
     extended: bool
+    prepared: dict[str, object] = field(default_factory=dict)
 
     @property
     def uid(self) -> bool:

@@ -5,22 +5,24 @@ Handlers know this class only.  What handles the client's events is `mailproto.i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from mailproto.auth.sasl import SASLServer
 from mailproto.connection import ConnectionOver, ServerConnection
+from mailproto.connection._compression import PIECE
 from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
+from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
-from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax
+from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
 from mailproto.interfaces import IAccount
 
-__all__ = ["PerServer", "PerSession", "Reply", "Session", "Sink"]
+__all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
 
 T = TypeVar("T")
 
@@ -41,13 +43,37 @@ class Sink(Protocol):
         """Drop what was taken, unless somebody else has it now."""
 
 
+class Feed(Protocol):
+    """Tells a client of changes of its account, beside those of the selected mailbox: one of `Session.feeds`.
+
+    It does that before the tagged OK of each command after which updates are told, and during IDLE.
+    """
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be something to tell."""
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever that may have become true (IDLE); None to stop."""
+
+    async def tell(self) -> None:
+        """Tell the client (`Session.respond`)."""
+
+    def close(self) -> None:
+        """The session is over."""
+
+
 class Session(ServerConnection[Event]):
     """One client's session.
 
     :ivar sasl: the exchanges of AUTHENTICATE.
     :ivar account: the account that signed in, or None.
     :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
+    :ivar manner: how the client wants to be told of it.
+    :ivar tag: of the command under way; "" if there is none.
+    :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
     :ivar uploads: the streamed literals of the command that is being read.
+    :ivar feeds: what else tells the client of changes.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
     """
 
@@ -67,6 +93,10 @@ class Session(ServerConnection[Event]):
         )
         self.account: IAccount | None = None
         self.writer: ViewWriter | None = None
+        self.manner = Manner()
+        self.tag = ""
+        self.holds_expunges = False
+        self.feeds: list[Feed] = []
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
@@ -113,6 +143,10 @@ class Session(ServerConnection[Event]):
             raise BadCommand
         return self.writer
 
+    def encoded(self, mailbox: str) -> bytes:
+        """A mailbox's name in a response, as the client reads names."""
+        return encode_mailbox(mailbox, utf8=self.wire.utf8)
+
     def respond(self, data: bytes) -> None:
         """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
         self._responses.append(data)
@@ -123,6 +157,8 @@ class Session(ServerConnection[Event]):
         :param before_waiting: called if the client is slow.
         :raises SessionOver: the client is gone.
         """
+        if self.is_compressed:
+            await self.compress()
         self._send()
         drained = self.drained()
         if before_waiting is not None and self.congested:
@@ -131,6 +167,24 @@ class Session(ServerConnection[Event]):
         await self.yield_turn()
         if not self.is_open:
             raise SessionOver
+
+    async def compress(self) -> None:
+        """Send the collected responses in pieces, but for the last piece: it takes time to compress them."""
+        if sum(map(len, self._responses)) <= PIECE:
+            return
+        data, at = b"".join(self._responses), 0
+        self._responses.clear()
+        self._has_answered = True
+        while len(data) - at > PIECE:
+            self.write(data[at : at + PIECE])
+            self._send_now()
+            at += PIECE
+            await self.yield_turn()
+        self._responses.insert(0, data[at:])
+
+    def damaged(self) -> None:
+        """See `EventConnection.damaged`."""
+        self.end(b"* BYE Compressed data is damaged\r\n", "compressed data is damaged")
 
     async def yield_turn(self) -> None:
         """See `breathe`.
@@ -170,17 +224,43 @@ class Session(ServerConnection[Event]):
             self._responses.clear()
             self.write(data)
 
+    def complete(self, tag: bytes, response: bytes) -> None:
+        """Collect the tagged response to a command, and send everything.
+
+        :param response: what follows the tag and a space.
+        """
+        self.tag = ""
+        self.holds_expunges = False
+        if self.writer is not None:
+            self._responses.append(self.writer.before_completion())
+        self._responses.append(b"%b %b\r\n" % (tag, response))
+        self._send()
+
     async def catch_up(self, *, expunges: bool) -> None:
-        """Tell the client of changes in the selected mailbox.
+        """Tell the client of changes in the selected mailbox, and of what `feeds` know.
 
         :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
             closed: RFC 2180 3.1 leaves nothing better.
         """
-        if self.writer is None or not self.writer.has_updates(expunges=expunges):
-            return
+        for feed in self.feeds:
+            if feed.is_stale:
+                await feed.tell()
+        expunges = expunges and not self.holds_expunges
+        if self.writer is not None and self.writer.has_updates(expunges=expunges):
+            await self._tell(self.writer.updates(expunges=expunges))
+
+    async def follow_up(self) -> None:
+        """Tell the client what follows from its own changes.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and self.writer.follower is not None:
+            await self._tell(self.writer.followed())
+
+    async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
         try:
-            async for piece in self.writer.updates(expunges=expunges):
+            async for piece in pieces:
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
@@ -190,6 +270,18 @@ class Session(ServerConnection[Event]):
             what = "was deleted" if isinstance(error, NoSuchMailbox) else "may not be read any more"
             self.end(f"* BYE Selected mailbox {what}\r\n".encode("ascii"), f"selected mailbox {what}")
             raise SessionOver from None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be changes that the client has not been told."""
+        return (self.view is not None and self.view.is_stale) or any(feed.is_stale for feed in self.feeds)
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever there may be changes to tell; None to stop."""
+        if self.view is not None:
+            self.view.on_hint(listener)
+        for feed in self.feeds:
+            feed.on_hint(listener)
 
     def request_line(
         self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
@@ -207,8 +299,7 @@ class Session(ServerConnection[Event]):
         """Forget the command that waits for a line."""
         self._waiting_command = self._on_line = None
         self.sasl.abandon()
-        if self.view is not None:
-            self.view.on_hint(None)
+        self.on_hint(None)
 
     def take_uploads(self) -> Sequence[Sink]:
         """The streamed literals of the command, in its order; the caller closes them."""
@@ -226,6 +317,20 @@ class Session(ServerConnection[Event]):
         """Make this the session of ``account``."""
         self.account, self._logout = account, logout
         self.wire.limits = self.factory.wire_limits
+
+    def sign_out(self, syntax: Syntax) -> None:
+        """Make this the session of nobody, as it was at its beginning; compression stays."""
+        logout, self._logout = self._logout, None
+        self.deselect()
+        self.drop_uploads()
+        self.account = None
+        self.enabled.clear()
+        self.kept.clear()
+        self._responses.clear()
+        self.wire.utf8, self.wire.syntax, self.wire.limits = False, syntax, self.limits.before_login
+        self.signed_out()
+        if logout is not None:
+            logout()
 
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
@@ -248,6 +353,8 @@ class Session(ServerConnection[Event]):
             self.forget_line_request()
             self.deselect()
             self.drop_uploads()
+            while self.feeds:
+                self.feeds.pop().close()
         finally:
             if logout is not None:
                 logout()

@@ -13,7 +13,7 @@ command under way at a time, so during a pause nothing else uses its view.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError
@@ -27,6 +27,11 @@ from mailproto.model import MailboxStatus
 
 __all__ = ["MailboxView"]
 
+_GREATEST_UID = (1 << 32) - 1
+
+_CLAIMS = 10
+"""How often messages are claimed as recent while more keep coming."""
+
 
 class MailboxView(MessageColumns):
     """A selected mailbox as one client knows it.
@@ -37,14 +42,18 @@ class MailboxView(MessageColumns):
     :param pause: awaited during long work, so that others have their turn.
     :param sharing: where equal columns of other views are found; None to share with nobody.
     :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
+    :param recent: whether this client is told of ``\\Recent``; if not, none is claimed.
+    :param modseqs: whether the modseqs of messages are kept.
     """
 
     __slots__ = (
         "_decided",
         "_failed",
+        "_held_at",
         "_modseq",
         "_on_hint",
         "_recent",
+        "_shows_recent",
         "_stale",
         "_unwatch",
         "mailbox",
@@ -59,12 +68,16 @@ class MailboxView(MessageColumns):
         pause: Callable[[], Awaitable[None]] | None = None,
         sharing: Sharing | None = None,
         failed: Callable[[MailError], None] | None = None,
+        recent: bool = True,
+        modseqs: bool = False,
     ) -> None:
-        super().__init__(pause, sharing)
+        super().__init__(pause, sharing, modseqs=modseqs)
         self.mailbox = mailbox
         self._failed = failed or _ignore
         self.read_only = read_only or not mailbox.writable
+        self._shows_recent = recent
         self._recent = RecentRanges()
+        self._held_at: int | None = None
         self._decided = 0  # of how many messages it is known whether they are recent
         self._modseq = 0
         self._stale = False
@@ -127,7 +140,8 @@ class MailboxView(MessageColumns):
         self._stale = False  # a later hint makes it stale again
         try:
             await self._look()
-            if len(self.uids) > self._decided and IRecent.providedBy(self.mailbox):
+            is_longer = len(self.uids) > self._decided
+            if is_longer and self._shows_recent and IRecent.providedBy(self.mailbox):
                 if status is None:
                     status = await settle(self.mailbox.status())
                 await self._claim_recent(self.mailbox, status)
@@ -139,10 +153,29 @@ class MailboxView(MessageColumns):
     async def _look(self) -> None:
         changes = await settle(self.mailbox.changes_since(self._modseq))
         async with self.turn(len(changes.changed)):
-            await self.take(changes.changed)
+            await self.take(changes.changed, changes.modseq)
             await self.vanish(changes.vanished)
             await self.share()
         self._modseq = changes.modseq
+
+    async def vanish(self, uids: Sequence[int]) -> None:
+        """See `MessageColumns.vanish`."""
+        await super().vanish(uids)
+        if self._held_at is None and self.any_gone:
+            self._held_at = self._modseq
+
+    @property
+    def modseq(self) -> int:
+        """The client knows all changes up to it, once it has been told of `take_changed`; removed messages
+        that it still counts keep it low (RFC 7162 3.2)."""
+        return self._modseq if self._held_at is None else self._held_at
+
+    async def keep_modseqs(self) -> None:
+        """Keep the modseqs of messages from now on; what has changed lately has been told."""
+        if self.modseqs is None:
+            changes = await settle(self.mailbox.changes_since(0))
+            # What has changed since the latest look is taken in by the next one.
+            await self.note_modseqs(changes.changed, self._modseq)
 
     async def _claim_recent(self, mailbox: IRecent, status: MailboxStatus) -> None:
         """Find out which of the new messages are recent.
@@ -152,32 +185,45 @@ class MailboxView(MessageColumns):
         if not status.recent:
             return
         if self.read_only:
-            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
+            self._mark_recent(self._newest(status.recent))
             return
-        try:
-            first = await settle(mailbox.claim_recent())
-        except FLAG_NOT_KEPT as error:
-            # This is no reason not to read.  The messages will be recent in a later session, too.
-            self._failed(error)
-            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
-            return
-        # Messages that came after the latest look are claimed, too.  A message that comes between these
-        # two lines is shown as recent although it is not claimed: RFC 3501 2.3.2 prefers that error.
-        await self._look()
-        self._mark_recent(first)
+        for _ in range(_CLAIMS):
+            try:
+                claimed = await settle(mailbox.claim_recent())
+            except FLAG_NOT_KEPT as error:
+                # This is no reason not to read.  The messages will be recent in a later session, too.
+                self._failed(error)
+                claimed = self._newest(status.recent)
+            # Messages that came after the latest look are claimed, too.
+            await self._look()
+            self._mark_recent(claimed)
+            if not self.uids or self.uids[-1] < claimed.stop:
+                return
+            # Others have come since, which are to be claimed before the client is told of them.
+            self._decided = bisect_left(self.uids, claimed.stop)
 
-    async def expunge(self) -> AsyncIterator[list[int]]:
+    def _newest(self, count: int) -> range:
+        """The UIDs of the last messages."""
+        return range(self.uids[-min(count, len(self.uids))], _GREATEST_UID + 1)
+
+    async def expunge(self) -> AsyncIterator[tuple[list[int], Sequence[int]]]:
         """See `MessageColumns.expunge`."""
-        async for numbers in super().expunge():
-            yield numbers
+        async for some in super().expunge():
+            yield some
         self._decided = len(self.uids)
+        self._held_at = None
 
-    def _mark_recent(self, first: int) -> None:
-        """Mark the new messages from UID ``first`` on as recent."""
-        at = max(bisect_left(self.uids, first), self._decided)
-        if at == len(self.uids):
-            return
-        self._recent.add(self.uids[at], self.uids[-1], self.uids[at - 1] if at else 0)
+    def forget_recent(self) -> None:
+        """From now on, nothing is recent for this client."""
+        self._shows_recent = False
+        self._recent = RecentRanges()
+
+    def _mark_recent(self, uids: range) -> None:
+        """Mark those of the new messages that have these UIDs as recent."""
+        first = max(bisect_left(self.uids, uids.start), self._decided)
+        last = bisect_left(self.uids, uids.stop) - 1
+        if first <= last:
+            self._recent.add(self.uids[first], self.uids[last], self.uids[first - 1] if first else 0)
 
     # -- flags
 

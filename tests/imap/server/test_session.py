@@ -47,7 +47,7 @@ class GreetingTests(DialogueTestCase):
             S: * ID ("name" "mailproto")
             S: b OK ID completed
             C: c ENABLE CONDSTORE X-UNKNOWN
-            S: * ENABLED
+            S: * ENABLED CONDSTORE
             S: c OK ENABLE completed
             C: d NAMESPACE
             S: * NAMESPACE (("" "/")) (("user/" "/")) NIL
@@ -274,7 +274,7 @@ class RefusalTests(DialogueTestCase):
         self.connect()
         self.talk(
             """
-            C: a LOGIN {9000}
+            C: a LOGIN {33000}
             S: a BAD [TOOBIG] Literals too large
             C: b LOGIN {9223372036854775808}
             S: b BAD [TOOBIG] Literals too large

@@ -10,9 +10,12 @@ __all__ = [
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
+    "HasChildren",
     "RefusedWithCode",
     "SessionOver",
+    "SomeGone",
     "TryCreate",
+    "UIDRequired",
 ]
 
 FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly, NoPermission)
@@ -24,6 +27,13 @@ class BadCommand(MailError):
 
     code, enhanced = 500, "5.5.1"
     default_text = "Not valid in this state"
+
+
+class UIDRequired(BadCommand):
+    """A message's number from a client that wants UIDs only (RFC 9586)."""
+
+    imap = "UIDREQUIRED"
+    default_text = "Messages have no numbers, only UIDs"
 
 
 class TryCreate(NoSuchMailbox):
@@ -48,6 +58,25 @@ class RefusedWithCode(MailError):
     def __init__(self, response_code: str, text: str) -> None:
         super().__init__(text)
         self.response_code = response_code
+
+
+class SomeGone(MailError):
+    """STORE could not change all messages, because some no longer exist, and an extension says more.
+
+    :param text: what it says, response code included.
+    """
+
+    default_text = "Some of the messages no longer exist"
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text.decode("ascii"))
+
+
+class HasChildren(MailError):
+    """DELETE of a name that only holds the names below it (RFC 9051 7.1)."""
+
+    imap = "HASCHILDREN"
+    default_text = "The name has children, and is no mailbox itself"
 
 
 class BadCharset(MailError):

@@ -41,6 +41,7 @@ class Extension:
     :ivar announce: what it announces in the state of a session.
     :ivar needs: the add-ons that every account and mailbox must provide (`IAddOns`); without them, the
         extension is left out.
+    :ivar needs_extensions: the names of extensions without which this one is left out, too.
     :ivar commands: see `CommandSpec`.
     :ivar guard: called before each command; raises to refuse it.
     :ivar enables: what ENABLE takes, and what is done then, once.
@@ -70,9 +71,10 @@ class Extension:
     capabilities: Sequence[str] = ()
     announce: Callable[[Session], Iterable[str]] | None = None
     needs: frozenset[InterfaceClass] = frozenset()
+    needs_extensions: frozenset[str] = frozenset()
     commands: Sequence[CommandSpec[Any]] = ()
     guard: Callable[[Session, CommandSpec[Any]], None] | None = None
-    enables: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
+    enables: Mapping[str, Callable[[Session], Awaitable[None]]] = field(default_factory=dict)
     on_select: Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]] | None = None
     on_create: Callable[[Session, str], Awaitable[bytes | None]] | None = None
     on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None

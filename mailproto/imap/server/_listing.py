@@ -19,10 +19,10 @@ from mailproto.imap.server._patterns import Patterns
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import Command, List, Lsub, encode_mailbox, grammars
+from mailproto.imap.wire import Command, List, Lsub, grammars
 from mailproto.model import DELIMITER, MailboxEntry
 
-__all__ = ["LISTING"]
+__all__ = ["LISTING", "attributes_of"]
 
 _DELIMITER: Final = DELIMITER.encode("ascii")
 
@@ -131,7 +131,7 @@ class _Listing:
                 attributes = self._attributes(entry, name in holders, show_subscribed)
                 info = child_info if name in self._above else b""
                 await writer.write(
-                    b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info)
+                    b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, server.encoded(name), info)
                 )
             telling = [entry for entry in batch if self._chosen(entry)] if returns else ()
             for option, value in returns:
@@ -140,7 +140,7 @@ class _Listing:
                         await writer.write(response)
 
     def _attributes(self, entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> bytes:
-        attributes = _attributes(entry, has_inferiors, show_subscribed)
+        attributes = attributes_of(entry, has_inferiors, show_subscribed)
         for option, _ in self._returns:
             if option.attributes is not None:
                 attributes.update(dict.fromkeys(option.attributes(entry)))
@@ -177,7 +177,7 @@ async def list_subscribed(server: Session, command: Command[Lsub]) -> None:
     writer = _Writer(server)
     async for names in server.in_batches(sorted(found), _RESPONSES_AT_ONCE):
         for name in names:
-            await writer.write(b'* LSUB (%b) "%b" %b\r\n' % (found[name], _DELIMITER, encode_mailbox(name)))
+            await writer.write(b'* LSUB (%b) "%b" %b\r\n' % (found[name], _DELIMITER, server.encoded(name)))
 
 
 class _Writer:
@@ -277,7 +277,8 @@ def _up(name: str) -> Iterator[str]:
         at = name.rfind(DELIMITER, 0, at)
 
 
-def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+def attributes_of(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+    """The attributes of a name, in the order in which they are told."""
     attributes: dict[str, None] = {}
     if not entry.exists:
         attributes["\\NonExistent"] = None

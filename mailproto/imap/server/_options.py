@@ -37,9 +37,12 @@ class SelectParameter(Option[V]):
     """A parameter of SELECT and EXAMINE.
 
     :ivar apply: called when the mailbox is selected and described, before the tagged OK.
+    :ivar prepare: called before the mailbox is opened, while the previous one is still selected; raises to
+        refuse the command.
     """
 
     apply: Callable[[Session, ViewWriter, MailboxStatus, V], Awaitable[None]]
+    prepare: Callable[[Session, V], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,13 @@ class StatusItem:
     :ivar name: in upper case.
     :ivar value: renders its value.
     :ivar look_up: finds what is no part of a status, by the mailbox's name, and is used instead of ``value``.
+    :ivar prepare: called before the status is read.
     """
 
     name: str
     value: Callable[[Session, MailboxStatus], bytes] | None = None
     look_up: Callable[[Session, str], Awaitable[bytes]] | None = None
+    prepare: Callable[[Session], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Tables:
     announced: bytes
     announce: Sequence[Callable[[Session], Iterable[str]]]
     guards: Sequence[Callable[[Session, CommandSpec[Any]], None]]
-    enables: Mapping[str, Callable[[Session], None]]
+    enables: Mapping[str, Callable[[Session], Awaitable[None]]]
     on_select: Sequence[Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]]]
     on_create: Sequence[Callable[[Session, str], Awaitable[bytes | None]]]
     on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]
@@ -84,7 +84,7 @@ class Tables:
         :param offered: the add-ons of every account and mailbox; extensions that need others are left out.
         :raises ValueError: two of them bring the same.
         """
-        used = [extension for extension in extensions if extension.needs <= offered]
+        used = _usable([extension for extension in extensions if extension.needs <= offered])
 
         def one(what: str, items: Callable[[Extension], Iterable[tuple[K, V]]]) -> dict[K, V]:
             table: dict[K, V] = {}
@@ -169,6 +169,16 @@ class Tables:
         """What CAPABILITY announces in the session's state, separated by spaces."""
         words = [word.encode("ascii") for announce in self.announce for word in announce(session)]
         return b" ".join([self.announced, *words])
+
+
+def _usable(extensions: list[Extension]) -> list[Extension]:
+    """Those extensions that have all others which they need."""
+    while True:
+        names = {extension.name for extension in extensions}
+        usable = [extension for extension in extensions if extension.needs_extensions <= names]
+        if len(usable) == len(extensions):
+            return usable
+        extensions = usable
 
 
 def _named(items: Iterable[NamedT]) -> Iterator[tuple[str, NamedT]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import NO_OPTIONS, FetchItem, Options, SearchKey
+from mailproto.imap.wire import NO_OPTIONS, Fetch, FetchItem, Options, SearchKey
 from mailproto.model import FlagChange, StoreResult
 
 __all__ = ["FetchRequest", "SearchAsked", "SearchFound", "StoreRequest", "one_by_one"]
@@ -28,12 +28,14 @@ class FetchRequest:
     :ivar items: what is told of each message.
     :ivar indexes: which messages, by their indexes in the view, in ascending order.
     :ivar uid: whether it is UID FETCH.
+    :ivar asked: what the client wrote.
     :ivar finish: gives the text of the tagged OK, or None, when all was answered.
     """
 
     items: tuple[FetchItem, ...]
     indexes: Sequence[int]
     uid: bool
+    asked: Fetch
     finish: Callable[[], Awaitable[bytes | None]] | None = None
 
 

@@ -12,7 +12,7 @@ from mailproto.errors import MailError
 from mailproto.imap.server._conditions import Cost
 from mailproto.imap.server._errors import BadCharset
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._matching import SEARCH_KEYS, compiled
+from mailproto.imap.server._matching import SEARCH_KEYS, compiled, mentions
 from mailproto.imap.server._options import SearchReturn
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import Ordering, SearchAsked, SearchFound
@@ -23,6 +23,7 @@ from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import (
     NO_OPTIONS,
     Command,
+    Numbers,
     Options,
     Search,
     SearchKey,
@@ -52,6 +53,10 @@ _LOOKED_UP_AT_ONCE = 2000
 """Messages whose numbers are looked up before others may have their turn: some 1 ms."""
 
 
+ALL = Options({"ALL": None})
+"""What is returned if nothing else is asked for."""
+
+
 async def search(server: Session, command: Command[Search]) -> None:
     """SEARCH: answer with the matching messages, even if there are none (RFC 3501 7.2.5)."""
     await carry_out(server, command, command.arguments)
@@ -68,7 +73,11 @@ async def carry_out(
 
     :param name: of the answer, if it has no options.
     """
-    returns = program.returns or NO_OPTIONS
+    returns = program.returns
+    if returns is None and name == b"SEARCH" and server.manner.extended:
+        returns = ALL  # RFC 9051 E, 4
+    is_extended = returns is not None
+    returns = returns or NO_OPTIONS
     chosen = _chosen(server, returns)
     try:
         key = await keys_of(server, program)
@@ -76,9 +85,12 @@ async def carry_out(
         for option in chosen:
             if option.check is not None:
                 option.check(server, asked)
+        # A UID command may tell of expunges; but then its numbers would mean other messages
+        # (RFC 7162 3.2.10.2).
+        server.holds_expunges = mentions(key, lambda each: isinstance(each, Numbers))
         await server.catch_up(expunges=command.uid)
         numbers = await look_for(server, asked)
-        found = SearchFound(asked, numbers, extended=program.returns is not None)
+        found = SearchFound(asked, numbers, extended=is_extended)
         more = b"".join([await tell(server, key, found) for tell in tables_of(server).on_search])
         if found.extended:
             await answer_extended(server, found, more)

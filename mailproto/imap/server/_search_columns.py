@@ -11,7 +11,18 @@ from typing import Literal
 from mailproto.imap.server._conditions import Batch, Column, Cost
 from mailproto.model import SYSTEM_FLAGS
 
-__all__ = ["Spellings", "arrived", "between", "compared", "dated", "flagged", "in_ranges", "recent", "sized"]
+__all__ = [
+    "Spellings",
+    "arrived",
+    "between",
+    "compared",
+    "dated",
+    "flagged",
+    "in_ranges",
+    "of_day",
+    "recent",
+    "sized",
+]
 
 _EPOCH_ORDINAL = 719_163
 """``datetime.date(1970, 1, 1).toordinal()``"""
@@ -101,12 +112,18 @@ def arrived(op: Literal["OLDER", "YOUNGER"], seconds: int) -> Column:
     return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.dates)))
 
 
-def dated(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Column:
-    """Messages by the day of their internal date in UTC; SINCE includes its day (RFC 9051 6.4.4)."""
+def of_day(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Callable[[int], bool]:
+    """A test of a time, by its day in UTC; SINCE includes its day (RFC 9051 6.4.4)."""
     begins = (date.toordinal() - _EPOCH_ORDINAL) * _DAY
-    matches = {
+    tests: dict[str, Callable[[int], bool]] = {
         "BEFORE": begins.__gt__,
         "ON": range(begins, begins + _DAY).__contains__,
         "SINCE": begins.__le__,
-    }[op]
+    }
+    return tests[op]
+
+
+def dated(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Column:
+    """Messages by their internal date."""
+    matches = of_day(op, date)
     return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.dates)))

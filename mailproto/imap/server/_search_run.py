@@ -11,13 +11,14 @@ from mailproto.awaiting import settle
 from mailproto.errors import Unavailable
 from mailproto.imap.server._conditions import Batch, Column, Cost, Mask
 from mailproto.imap.server._matching import Search
+from mailproto.imap.server._progress import Progress
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._search_message import Message
 from mailproto.imap.server._session import Session
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.interfaces.add_ons import IFinding
 from mailproto.message import Working
-from mailproto.model import Metadata, Part
+from mailproto.model import MessageInfo, Metadata, Part
 
 __all__ = ["find"]
 
@@ -38,6 +39,8 @@ async def find(
 
     :param within: the indexes of the messages that are tested, ascending; None for all of the view.
     """
+    for prepare in search.before:
+        await prepare(server)
     return await _Finder(server, search).find(uid=uid, within=within)
 
 
@@ -51,6 +54,10 @@ class _Finder:
         columns = search.columns
         self._known = [column for column in columns if column.cost < Cost.METADATA]
         self._metadata = [column for column in columns if column.cost is Cost.METADATA]
+        self._reads_metadata = any(not column.parts for column in self._metadata)
+        self._parts = Part(0)
+        for column in self._metadata:
+            self._parts |= column.parts
         mailbox = search.view.mailbox
         self._finding = mailbox if search.contents and IFinding.providedBy(mailbox) else None
 
@@ -58,6 +65,7 @@ class _Finder:
         found = array("I")
         view = self._view
         size = MESSAGES_AT_ONCE if self._finding is None else _FOUND_AT_ONCE
+        self._progress = Progress(self._server, len(view.uids))
         for start, here in _batches(len(view.uids), size, within):
             stop = start + size
             batch = Batch(start, view.uids[start:stop], view.flags[start:stop])
@@ -68,6 +76,7 @@ class _Finder:
                     numbers = array("I", compress(numbers, batch.chosen(matching)))
                 found.extend(numbers)
             await self._server.yield_turn()
+            await self._progress.reached(stop)
         return found
 
     async def _matching(self, batch: Batch, here: Mask) -> Mask:
@@ -79,7 +88,10 @@ class _Finder:
             here &= _mask(there)
         surely, is_open = await self._learn(batch, self._known, here)
         if is_open and self._metadata:
-            is_open &= await self._read_metadata(batch, is_open)
+            if self._reads_metadata:
+                is_open &= await self._read_metadata(batch, is_open)
+            if self._parts:
+                is_open &= await self._read_parts(batch, is_open)
             surely, is_open = await self._learn(batch, self._metadata, surely | is_open)
         if is_open and self._finding is not None:
             surely, is_open = await self._find_content(self._finding, batch, surely, is_open)
@@ -144,6 +156,19 @@ class _Finder:
         batch.sizes, batch.dates = sizes, dates
         return int.from_bytes(exist, "little")
 
+    async def _read_parts(self, batch: Batch, chosen: Mask) -> Mask:
+        """Read what else columns need; returns which of the ``chosen`` messages still exist."""
+        found: list[MessageInfo | None] = [None] * batch.size
+        exist = bytearray(batch.size)
+        uids = list(compress(batch.uids, batch.chosen(chosen)))
+        async for infos in read_in_batches(self._view.mailbox, uids, self._parts):
+            for info in infos:
+                at = bisect_left(batch.uids, info.uid)
+                found[at], exist[at] = info, 1
+            await self._server.yield_turn()
+        batch.infos = found
+        return int.from_bytes(exist, "little")
+
     async def _read_content(self, batch: Batch, chosen: Mask) -> Mask:
         """Read messages; returns which of the ``chosen`` ones match."""
         columns = {column: batch.chosen(mask) for column, mask in batch.known.items()}
@@ -152,6 +177,7 @@ class _Finder:
         async for infos in read_in_batches(self._view.mailbox, uids, _CONTENT):
             for info in infos:
                 at = bisect_left(batch.uids, info.uid)
+                await self._progress.reached(batch.start + at)
                 matching[at] = await self._matches(at, Message(info, columns, self._search.texts))
                 await self._server.yield_turn()
         return int.from_bytes(matching, "little")

@@ -14,10 +14,11 @@ from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
+from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
-from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax
+from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
 from mailproto.interfaces import IAccount
 
 __all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
@@ -67,6 +68,9 @@ class Session(ServerConnection[Event]):
     :ivar sasl: the exchanges of AUTHENTICATE.
     :ivar account: the account that signed in, or None.
     :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
+    :ivar manner: how the client wants to be told of it.
+    :ivar tag: of the command under way; "" if there is none.
+    :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
     :ivar uploads: the streamed literals of the command that is being read.
     :ivar feeds: what else tells the client of changes.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
@@ -89,6 +93,9 @@ class Session(ServerConnection[Event]):
         self.account: IAccount | None = None
         self.writer: ViewWriter | None = None
         self.feeds: list[Feed] = []
+        self.manner = Manner()
+        self.tag = ""
+        self.holds_expunges = False
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
@@ -134,6 +141,10 @@ class Session(ServerConnection[Event]):
         if self.writer is None:
             raise BadCommand
         return self.writer
+
+    def encoded(self, mailbox: str) -> bytes:
+        """A mailbox's name in a response, as the client reads names."""
+        return encode_mailbox(mailbox, utf8=self.wire.utf8)
 
     def respond(self, data: bytes) -> None:
         """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
@@ -192,6 +203,18 @@ class Session(ServerConnection[Event]):
             self._responses.clear()
             self.write(data)
 
+    def complete(self, tag: bytes, response: bytes) -> None:
+        """Collect the tagged response to a command, and send everything.
+
+        :param response: what follows the tag and a space.
+        """
+        self.tag = ""
+        self.holds_expunges = False
+        if self.writer is not None:
+            self._responses.append(self.writer.before_completion())
+        self._responses.append(b"%b %b\r\n" % (tag, response))
+        self._send()
+
     async def catch_up(self, *, expunges: bool) -> None:
         """Tell the client of changes in the selected mailbox, and of what `feeds` know.
 
@@ -201,6 +224,7 @@ class Session(ServerConnection[Event]):
         for feed in self.feeds:
             if feed.is_stale:
                 await feed.tell()
+        expunges = expunges and not self.holds_expunges
         if self.writer is None or not self.writer.has_updates(expunges=expunges):
             return
         told = False

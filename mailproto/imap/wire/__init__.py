@@ -62,6 +62,7 @@ from mailproto.imap.wire._commands import (
     Store,
     UidExpunge,
 )
+from mailproto.imap.wire._cursor import Respelled
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._events import (
     Command,
@@ -158,6 +159,7 @@ __all__ = [
     "ReadError",
     "Recent",
     "Rename",
+    "Respelled",
     "Search",
     "SearchKey",
     "Select",

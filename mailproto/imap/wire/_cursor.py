@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Self
 
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._errors import IMAPWireError
@@ -16,7 +17,7 @@ from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._sequence_set import SAVED, SequenceSet
 from mailproto.model import canonical_mailbox_name
 
-__all__ = ["Cursor", "LiteralWanted"]
+__all__ = ["Cursor", "LiteralWanted", "Respelled"]
 
 _QUOTED = rb'"([^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*)"'
 _LITERAL = rb"\{[0-9]+\+?+\}\r\n"
@@ -38,6 +39,23 @@ _MAX_NUMBER = (1 << 63) - 1
 
 class LiteralWanted(Exception):
     """The text is valid so far, and ends where a literal begins."""
+
+
+class Respelled(str):
+    """A mailbox's name that the client has spelled otherwise, such as ``inbox``.
+
+    :ivar written: as the client wrote it.
+    """
+
+    __slots__ = ("written",)
+
+    def __new__(cls, name: str, written: str) -> Self:
+        """Make a name of its two spellings."""
+        made = super().__new__(cls, name)
+        made.written = written
+        return made
+
+    written: str
 
 
 class Cursor:
@@ -212,4 +230,5 @@ class Cursor:
             name = data.decode("utf-8") if self.utf8 else mutf7.decode(data)
         except ValueError:
             return None
-        return canonical_mailbox_name(name)
+        canonical = canonical_mailbox_name(name)
+        return name if name == canonical else Respelled(canonical, name)

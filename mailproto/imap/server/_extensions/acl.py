@@ -13,7 +13,7 @@ from mailproto.imap.server._errors import BadCommand
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import ArgumentReader, Command, MailboxName, astring, encode_mailbox, grammars
+from mailproto.imap.wire import ArgumentReader, Command, MailboxName, astring, grammars
 from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.model import FlagOperation
 
@@ -77,7 +77,7 @@ async def get_acl(session: Session, command: Command[MailboxName]) -> None:
     mailbox = command.arguments.mailbox
     acl = await settle(access_control(session).acl(mailbox))
     pairs = [b" %b %b" % (astring(identifier), render_rights(rights)) for identifier, rights in acl.items()]
-    session.respond(b"* ACL %b%b\r\n" % (encode_mailbox(mailbox), b"".join(pairs)))
+    session.respond(b"* ACL %b%b\r\n" % (session.encoded(mailbox), b"".join(pairs)))
 
 
 async def list_rights(session: Session, command: Command[Identified]) -> None:
@@ -92,7 +92,7 @@ async def list_rights(session: Session, command: Command[Identified]) -> None:
     session.respond(
         b"* LISTRIGHTS %b %b %b%b\r\n"
         % (
-            encode_mailbox(arguments.mailbox),
+            session.encoded(arguments.mailbox),
             astring(arguments.identifier),
             render_rights(always),
             b"".join([b" " + astring(group) for group in [*groups, *more]]),
@@ -104,7 +104,7 @@ async def my_rights(session: Session, command: Command[MailboxName]) -> None:
     """MYRIGHTS (RFC 4314 3.5)."""
     mailbox = command.arguments.mailbox
     rights = await settle(access_control(session).my_rights(mailbox))
-    session.respond(b"* MYRIGHTS %b %b\r\n" % (encode_mailbox(mailbox), render_rights(rights)))
+    session.respond(b"* MYRIGHTS %b %b\r\n" % (session.encoded(mailbox), render_rights(rights)))
 
 
 def access_control(session: Session) -> IAccessControl:

@@ -43,7 +43,7 @@ async def _responses(
             continue
         if SPECIAL_USE in values and entry.special_use:
             values[SPECIAL_USE] = render_use(entry)
-        yield render_entries(entry.name, values)
+        yield render_entries(session, entry.name, values)
 
 
 EXTENSION = Extension(

@@ -10,7 +10,7 @@ from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.acl import access_control, render_rights
 from mailproto.imap.server._options import ListReturn
 from mailproto.imap.server._session import Session
-from mailproto.imap.wire import encode_mailbox, no_value
+from mailproto.imap.wire import no_value
 from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.model import MailboxEntry
 
@@ -26,7 +26,7 @@ async def _responses(session: Session, entries: Sequence[MailboxEntry], value: N
                 rights = await settle(account.my_rights(entry.name))
             except (NoSuchMailbox, NoPermission):  # it only holds others, or has just been removed
                 continue
-            yield b"* MYRIGHTS %b %b\r\n" % (encode_mailbox(entry.name), render_rights(rights))
+            yield b"* MYRIGHTS %b %b\r\n" % (session.encoded(entry.name), render_rights(rights))
 
 
 EXTENSION = Extension(

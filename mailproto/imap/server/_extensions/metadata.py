@@ -22,7 +22,6 @@ from mailproto.imap.wire import (
     Option,
     Options,
     astring,
-    encode_mailbox,
     quoted_or_literal,
 )
 from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges
@@ -182,13 +181,13 @@ async def _responses(
 ) -> AsyncIterator[bytes]:
     entries = list(found.items())
     async for some in session.in_batches(entries, _PAIRS_AT_ONCE):
-        yield render_entries(mailbox, dict(some))
+        yield render_entries(session, mailbox, dict(some))
 
 
-def render_entries(mailbox: str, values: Mapping[str, bytes | None]) -> bytes:
+def render_entries(session: Session, mailbox: str, values: Mapping[str, bytes | None]) -> bytes:
     """A METADATA response with values (RFC 5464 4.4.1)."""
     pairs = [b"%b %b" % (astring(entry), _value(value)) for entry, value in values.items()]
-    return b"* METADATA %b (%b)\r\n" % (encode_mailbox(mailbox), b" ".join(pairs))
+    return b"* METADATA %b (%b)\r\n" % (session.encoded(mailbox), b" ".join(pairs))
 
 
 def _value(value: bytes | None) -> bytes:
@@ -211,7 +210,7 @@ async def set_metadata(session: Session, command: Command[Set]) -> None:
     await FEED.of(session).tell(mailbox, values)
 
 
-def _enable(session: Session) -> None:
+async def _enable(session: Session) -> None:
     FEED.of(session).begin(session)
 
 

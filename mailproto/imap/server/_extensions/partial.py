@@ -1,16 +1,17 @@
-"""PARTIAL: only some of what SEARCH or SORT finds (RFC 5267 4.4, RFC 9394 3.1)."""
+"""PARTIAL: only some of what SEARCH, SORT or FETCH would tell (RFC 5267 4.4, RFC 9394)."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from mailproto.imap.server._errors import BadCommand
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._options import SearchReturn
-from mailproto.imap.server._requests import SearchAsked, SearchFound
+from mailproto.imap.server._options import FetchModifier, SearchReturn
+from mailproto.imap.server._requests import FetchRequest, SearchAsked, SearchFound
 from mailproto.imap.server._search import respond_with_set
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import ArgumentReader, IMAPWireError
@@ -79,4 +80,22 @@ def _check(session: Session, asked: SearchAsked) -> None:
 
 PARTIAL = SearchReturn("PARTIAL", partial_range, _answer, check=_check)
 
-EXTENSION = Extension("PARTIAL of searches", search_returns=(PARTIAL,))
+
+async def _fetch(session: Session, request: FetchRequest, wanted: PartialRange) -> None:
+    """Only the messages at these places, before other modifiers leave some out (RFC 9394 3.3, 3.4)."""
+    if not request.uid:
+        raise BadCommand("PARTIAL is for UID FETCH")
+    places = wanted.of(await session.selected.indexes(request.asked.sequence, uid=True))
+    indexes = request.indexes
+    if not places:
+        request.indexes = ()
+        return
+    request.indexes = indexes[bisect_left(indexes, places[0]) : bisect_right(indexes, places[-1])]
+
+
+EXTENSION = Extension(
+    "PARTIAL",
+    capabilities=("PARTIAL",),
+    search_returns=(PARTIAL,),
+    fetch_modifiers=(FetchModifier("PARTIAL", partial_range, _fetch),),
+)

@@ -17,7 +17,6 @@ from mailproto.imap.wire import (
     Command,
     IMAPWireError,
     MailboxName,
-    encode_mailbox,
     grammars,
     quoted_or_literal,
 )
@@ -76,7 +75,7 @@ async def get_quota_root(session: Session, command: Command[MailboxName]) -> Non
     account, mailbox = _account(session), command.arguments.mailbox
     roots = await settle(account.quota_roots(mailbox))
     names = b"".join([b" " + quoted_or_literal(root) for root in roots])
-    session.respond(b"* QUOTAROOT %b%b\r\n" % (encode_mailbox(mailbox), names))
+    session.respond(b"* QUOTAROOT %b%b\r\n" % (session.encoded(mailbox), names))
     for root in roots:
         _respond(session, await settle(account.quota(root)))
 

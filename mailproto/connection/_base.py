@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto._twisted_internals import tls_connection, tls_layer, writer_of
+from mailproto.connection._compression import Deflater
 from mailproto.connection._peer import NOT_CONNECTED, Peer, peer_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.model import TLSInfo
@@ -62,6 +63,7 @@ class Connection(Protocol):
         self._ending = False
         self._progress = 0.0
         self._timer: IDelayedCall | None = None
+        self._deflater: Deflater | None = None
         self._turn: Turn | None = None
         self._is_listed = False  # whether the turn sends our output at its end
         self._write_out: Callable[[bytes], object] | None = None  # to `_writes_to`
@@ -142,6 +144,8 @@ class Connection(Protocol):
         self._write_out = self._writes_to = None
         self._writable = True
         self._unsent.clear()
+        if self._deflater is not None:
+            self._deflater.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -182,6 +186,8 @@ class Connection(Protocol):
         self._unsent_octets = 0
         if not self._open:
             return
+        if self._deflater is not None:
+            data = self._deflater.compress(data)
         if self.counts_octets:
             self.octets_out += len(data)
         write_out = self._write_out

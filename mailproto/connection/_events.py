@@ -17,6 +17,7 @@ from mailproto._logger import PackageLogger
 from mailproto.awaiting import hint
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
+from mailproto.connection._compression import Damaged, Deflater, Inflater
 from mailproto.connection._limits import Limits
 from mailproto.connection._line import BRIEFLY, line_of
 from mailproto.connection._wire import PlaintextWire
@@ -72,6 +73,7 @@ class EventConnection(Connection, Generic[EventT]):
         self._entered = 0.0  # when the reactor began to serve us, this time
         self._is_in_line = False  # because there are events that are not handled yet
         self._held: EventT | None = None  # the first of these
+        self._inflater: Inflater | None = None
         self._event: EventT | None = None  # the one whose handler is pending
         self._running: Deferred[None] | None = None
         self._reading = True
@@ -124,6 +126,10 @@ class EventConnection(Connection, Generic[EventT]):
         That is known only after something was sent; so this is called every second, for protocols that can
         send something that changes nothing.
         """
+
+    def damaged(self) -> None:
+        """What was received cannot be restored (`begin_compression`): end the connection."""
+        self.end(reason="compressed data is damaged")
 
     @property
     def is_signed_in(self) -> bool:
@@ -231,6 +237,30 @@ class EventConnection(Connection, Generic[EventT]):
         """End the connection, as `end` does, after the refusal of the running command, which has failed."""
         self._end_after_refusal = closing_words, reason
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether both sides compress what they send."""
+        return self._inflater is not None
+
+    def begin_compression(self) -> None:
+        """From now on, both sides compress (DEFLATE, RFC 1951), inside TLS.
+
+        What was written before is sent as it is; what was received after the running event is compressed.
+        """
+        self._send_now()
+        self._deflater, self._inflater = Deflater(), Inflater()
+        if self.wire.pending:
+            self._inflater.receive(self.wire.take_pending())
+
+    def end_compression(self) -> None:
+        """From now on, neither side compresses; what was written before is the last that is compressed."""
+        deflater, inflater = self._deflater, self._inflater
+        self._send_now()
+        self._deflater = self._inflater = None
+        if deflater is not None and inflater is not None:
+            self.write(deflater.close())
+            self.wire.receive(inflater.take_pending())
+
     def when_idle(self, call: Callable[[], object]) -> None:
         """Call when no handler is running: now, or after the running one."""
         if self._running is None:
@@ -270,7 +300,10 @@ class EventConnection(Connection, Generic[EventT]):
         if not now:  # we are not served in a `Turn`
             now = self.clock.seconds()
             self._line.begins(now)
-        self.wire.receive(data)
+        if self._inflater is None:
+            self.wire.receive(data)
+        else:
+            self._inflater.receive(data)
         if self._running is None and self._writable and not self._is_in_line:
             if self._is_inside:
                 self.in_context(self._pump)
@@ -281,9 +314,25 @@ class EventConnection(Connection, Generic[EventT]):
                     self._context.run(self._pump, now)
                 finally:
                     self._is_inside = False
-        elif self._reading and self.wire.pending > self.limits.pipelined:
+        elif self._reading and self._pending() > self.limits.pipelined:
             self._reading = False
             self.transport.pauseProducing()
+
+    def _pending(self) -> int:
+        """Octets that were received and are not handled."""
+        return self.wire.pending + (0 if self._inflater is None else self._inflater.pending)
+
+    def _restore(self, inflater: Inflater) -> bool:
+        """Restore some octets; False if there are none."""
+        try:
+            octets = inflater.restore()
+        except Damaged:
+            self.damaged()
+            return False
+        if not octets:
+            return False
+        self.wire.receive(octets)
+        return True
 
     def _begins(self) -> bool:
         """Called with the first octets: whether they may be read."""
@@ -341,11 +390,18 @@ class EventConnection(Connection, Generic[EventT]):
                             self.end(reason=str(error))
                         now = self.clock.seconds()
                         is_fresh = False
-                        if self.wire.pending and self._must_wait(now):
+                        if self._pending() and self._must_wait(now):
                             break
                         continue
                     if held is None:
-                        break
+                        inflater = self._inflater
+                        if inflater is None or not self._restore(inflater):
+                            break
+                        now = self.clock.seconds()
+                        is_fresh = False
+                        if self._must_wait(now):
+                            break
+                        continue
                 if is_fresh:
                     is_fresh = False
                 else:

@@ -78,6 +78,7 @@ class ServerConnection(EventConnection[EventT]):
         self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._handshake: Handshake | None = None
         self._began = 0.0
+        self._signed_out = 0.0  # since when nobody is signed in
         self._tls_version = ""
         self.observer = factory.observer
         self.counts_octets = factory.observer.needs_octets
@@ -240,6 +241,7 @@ class ServerConnection(EventConnection[EventT]):
         return (
             self.factory.tls is not None
             and not self.is_encrypted
+            and not self.is_compressed
             and ITLSTransport.providedBy(self.transport)
         )
 
@@ -283,9 +285,15 @@ class ServerConnection(EventConnection[EventT]):
 
     # -- the beginning
 
+    def signed_out(self) -> None:
+        """The account does not count for this connection any more; the time to sign in begins anew."""
+        self.factory.forget_account(self)
+        self._signed_out = self.clock.seconds()
+        self._set_timer(min(self.idle_limit(), self.limits.login))
+
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._began = self._progress = self.clock.seconds()
+        self._began = self._signed_out = self._progress = self.clock.seconds()
         DESCRIPTORS.add(self)
         if DESCRIPTORS.left() < 0:
             self.observer.turned_away(TurnedAway(self.client, "too few file descriptors"))
@@ -365,7 +373,7 @@ class ServerConnection(EventConnection[EventT]):
         """Seconds in which the client must have signed in."""
         if self._leaving is not None or not self.must_sign_in or self.is_signed_in:
             return math.inf
-        return self._began + self.limits.login - now
+        return self._signed_out + self.limits.login - now
 
     def _set_timer(self, seconds: float) -> None:
         # Not `reset`: to move a call forward, Twisted searches all delayed calls.

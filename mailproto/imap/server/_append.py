@@ -119,11 +119,15 @@ async def contents_of(
 
     :raises MailError: one of them cannot be had.
     """
-    known = tables_of(server).append_data
+    tables = tables_of(server)
+    known = tables.append_data
     left = iter(uploads)
     contents: list[Content] = []
     for message in messages:
-        contents.append(await known[type(message.data)].compose(server, message.data, left))
+        content = await known[type(message.data)].compose(server, message.data, left)
+        for check in tables.on_append:
+            await check(server, content)
+        contents.append(content)
         await server.yield_turn()
     return contents
 

@@ -34,7 +34,7 @@ _NAME = re.compile(r"(?!UID\Z)[A-Z][A-Z0-9._-]{0,39}")
 CAPABILITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+/:=<>|&;,_-]{0,99}", re.ASCII)
 """A capability: an atom (RFC 9051 9)."""
 
-_LATER: Final = frozenset({"IMAP4REV2", "LOGINDISABLED", "SASL-IR", "STARTTLS"})
+_LATER: Final = frozenset({"IMAP4REV2", "LOGINDISABLED", "SASL-IR", "STARTTLS", "UNAUTHENTICATE"})
 """What CAPABILITY may announce without being told to, in some states."""
 
 Value: TypeAlias = "str | bytes | int | Iterable[Value] | None"

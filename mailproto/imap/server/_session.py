@@ -5,11 +5,12 @@ Handlers know this class only.  What handles the client's events is `mailproto.i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from mailproto.auth.sasl import SASLServer
 from mailproto.connection import ConnectionOver, ServerConnection
+from mailproto.connection._compression import PIECE
 from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
@@ -92,10 +93,10 @@ class Session(ServerConnection[Event]):
         )
         self.account: IAccount | None = None
         self.writer: ViewWriter | None = None
-        self.feeds: list[Feed] = []
         self.manner = Manner()
         self.tag = ""
         self.holds_expunges = False
+        self.feeds: list[Feed] = []
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
@@ -156,6 +157,8 @@ class Session(ServerConnection[Event]):
         :param before_waiting: called if the client is slow.
         :raises SessionOver: the client is gone.
         """
+        if self.is_compressed:
+            await self.compress()
         self._send()
         drained = self.drained()
         if before_waiting is not None and self.congested:
@@ -164,6 +167,24 @@ class Session(ServerConnection[Event]):
         await self.yield_turn()
         if not self.is_open:
             raise SessionOver
+
+    async def compress(self) -> None:
+        """Send the collected responses in pieces, but for the last piece: it takes time to compress them."""
+        if sum(map(len, self._responses)) <= PIECE:
+            return
+        data, at = b"".join(self._responses), 0
+        self._responses.clear()
+        self._has_answered = True
+        while len(data) - at > PIECE:
+            self.write(data[at : at + PIECE])
+            self._send_now()
+            at += PIECE
+            await self.yield_turn()
+        self._responses.insert(0, data[at:])
+
+    def damaged(self) -> None:
+        """See `EventConnection.damaged`."""
+        self.end(b"* BYE Compressed data is damaged\r\n", "compressed data is damaged")
 
     async def yield_turn(self) -> None:
         """See `breathe`.
@@ -225,11 +246,21 @@ class Session(ServerConnection[Event]):
             if feed.is_stale:
                 await feed.tell()
         expunges = expunges and not self.holds_expunges
-        if self.writer is None or not self.writer.has_updates(expunges=expunges):
-            return
+        if self.writer is not None and self.writer.has_updates(expunges=expunges):
+            await self._tell(self.writer.updates(expunges=expunges))
+
+    async def follow_up(self) -> None:
+        """Tell the client what follows from its own changes.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and self.writer.follower is not None:
+            await self._tell(self.writer.followed())
+
+    async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
         try:
-            async for piece in self.writer.updates(expunges=expunges):
+            async for piece in pieces:
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
@@ -286,6 +317,20 @@ class Session(ServerConnection[Event]):
         """Make this the session of ``account``."""
         self.account, self._logout = account, logout
         self.wire.limits = self.factory.wire_limits
+
+    def sign_out(self, syntax: Syntax) -> None:
+        """Make this the session of nobody, as it was at its beginning; compression stays."""
+        logout, self._logout = self._logout, None
+        self.deselect()
+        self.drop_uploads()
+        self.account = None
+        self.enabled.clear()
+        self.kept.clear()
+        self._responses.clear()
+        self.wire.utf8, self.wire.syntax, self.wire.limits = False, syntax, self.limits.before_login
+        self.signed_out()
+        if logout is not None:
+            logout()
 
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""

@@ -319,6 +319,7 @@ class Syntax:
     :ivar search_names: the keys of SEARCH that are one word.
     :ivar search_readers: those with arguments; they read what follows.
     :ivar search_returns: what may be in SEARCH's ``RETURN (...)``.
+    :ivar search_charset: whether SEARCH may have CHARSET.
     :ivar list_selection: selection options of LIST; true if RECURSIVEMATCH may stand beside them alone.
     :ivar append_data: what may stand for a message in APPEND, by its first word; it reads what follows.
     :ivar append_messages: the most messages of one APPEND.
@@ -334,6 +335,7 @@ class Syntax:
     search_names: Mapping[bytes, Any] = field(default_factory=dict)
     search_readers: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
     search_returns: Mapping[str, Option[Any]] = field(default_factory=dict)
+    search_charset: bool = True
     status_items: frozenset[str] = frozenset()
     select_parameters: Mapping[str, Option[Any]] = field(default_factory=dict)
     create_parameters: Mapping[str, Option[Any]] = field(default_factory=dict)

@@ -37,6 +37,14 @@ _MAX_NUMBER = (1 << 63) - 1
 """number64 (RFC 9051 9)."""
 
 
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class LiteralWanted(Exception):
     """The text is valid so far, and ends where a literal begins."""
 
@@ -171,6 +179,8 @@ class Cursor:
             return match[2]
         if kind == 1:
             data = match[1]
+            if self.utf8 and not data.isascii() and not _is_utf8(data):
+                raise IMAPWireError("Expected UTF-8")
             if b"\\" not in data:
                 return data
             # Only a quotation mark or another backslash follows a backslash.

@@ -86,6 +86,8 @@ def search_program(arguments: ArgumentReader) -> tuple[str | None, SearchKey]:
     """``[SP "CHARSET" SP charset] 1*(SP key)``: the charset in upper case, and the keys as one."""
     charset = None
     if arguments.match(_CHARSET):
+        if not arguments.syntax.search_charset:
+            raise IMAPWireError("CHARSET is not for clients that have enabled UTF8=ACCEPT")
         charset = search_charset(arguments)
     return charset, search_keys(arguments, charset)
 

@@ -83,7 +83,7 @@ class MultiAppendTests(DialogueTestCase):
             (b" {1048577}\r\n", b"a NO [TOOBIG] Message larger than 1048576 octets\r\n"),
             (b" (\\Seen {1+}\r\nx\r\n", b"a BAD Expected a list of flags\r\n"),
             (b" {1+} x\r\n", b"a BAD Expected a literal\r\n"),
-            (b" ~{3+}\r\nb N\r\n", b"a BAD Expected a literal\r\n"),
+            (b" ~(3+)\r\n", b"a BAD Expected a literal\r\n"),
             (b" XCATENATE (TEXT {3+}\r\nb N)\r\n", b"a BAD Expected a literal\r\n"),
             (b" x\0\r\n", b"a BAD NUL or CR in a command line\r\n"),
             (b" {5+}\r\nx\r\ny", None),

@@ -123,7 +123,7 @@ class OwnCommandTests(SynchronousTestCase):
         played = play(
             "S: * OK [CAPABILITY ... XECHO X=1...\n...", {"XECHO": xecho}, capabilities=["XECHO", "X=1"]
         )
-        played.play("C: a LOGIN alice secret\nS: a OK [CAPABILITY ... XECHO X=1 ...] Logged in\n")
+        played.play("C: a LOGIN alice secret\nS: a OK [CAPABILITY ... XECHO X=1...] Logged in\n")
         played.play("C: b CAPABILITY\nS: * CAPABILITY ... XECHO X=1...\nS: b OK CAPABILITY completed")
 
     def test_results(self) -> None:

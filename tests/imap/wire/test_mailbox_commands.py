@@ -48,7 +48,7 @@ class NameTests(WireTestCase):
         first, second, third = drain(wire)
         self.assertEqual(first.arguments, Select("Entwürfe & mehr"))
         self.assertEqual(second.arguments, Select("&APw-"))
-        self.assertEqual((third.tag, third.code), ("c", "CANNOT"))
+        self.assertEqual((third.tag, third.text, third.bad), ("c", "Expected UTF-8", True))
 
     def test_names_that_are_not_strings_are_bad(self) -> None:
         self.assert_bad([b"SELECT", b"SELECT a b", b"SELECT *", b"DELETE a%", b"RENAME a", b"SELECT ()"])

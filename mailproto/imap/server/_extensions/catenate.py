@@ -30,7 +30,8 @@ class Parts:
 
 
 def _read(arguments: ArgumentReader) -> Steps[Parts]:
-    """``SP "(" part *(SP part) ")"``, where a part is ``TEXT SP literal`` or ``URL SP astring``."""
+    """``SP "(" part *(SP part) ")"``: a part is ``TEXT SP literal``, ``UTF8 SP "(" literal8 ")"`` or ``URL SP
+    astring``."""
     arguments.open()
     parts: list[MessageURL | None] = []
     most = arguments.limits.literals
@@ -44,6 +45,11 @@ def _read(arguments: ArgumentReader) -> Steps[Parts]:
             arguments.space()
             size, binary = arguments.announced_here(binary="~" in arguments.syntax.append_data)
             yield Upload(None, size, binary)
+            parts.append(None)
+        elif kind == "UTF8" and kind in arguments.syntax.append_data:  # RFC 6855 4
+            arguments.open()
+            yield from arguments.upload(None, binary=True)
+            arguments.close()
             parts.append(None)
         else:
             raise IMAPWireError("Expected TEXT or URL")

@@ -81,8 +81,18 @@ class StoreTests(TestCase):
         self.assertIsNot(await accounts[0].list(), first)
         self.assertTrue(next(each for each in await accounts[2].list() if each.name == "box7").subscribed)
         self.assertFalse(next(each for each in first if each.name == "box7").subscribed)
+        await self.store.directory.add("bob@example.org", "")
+        await (await self.store.account("bob@example.org")).set_acl("INBOX", "alice", "lr")
         lists = self.store._database.lists
         del first, second, third
+        first, second = await gatherResults(
+            [Deferred.fromCoroutine(account.list()) for account in accounts[:2]]
+        )
+        self.assertIs(first, second)
+        self.assertIn("user/bob@example.org/INBOX", [each.name for each in first])
+        await (await self.store.account("bob@example.org")).set_acl("INBOX", "alice", "")
+        self.assertNotIn("user/bob@example.org/INBOX", [each.name for each in await accounts[0].list()])
+        del first, second
         self.assertEqual(len(lists), 0)
 
     async def test_a_body_is_stored_once(self):

@@ -30,6 +30,7 @@ from mailproto.backends._names import (
     entry_steps,
     superiors,
 )
+from mailproto.backends._rights import check_identifiers
 from mailproto.backends._sharing import Shared
 from mailproto.backends._threading import AccountThreads
 from mailproto.backends._usage import ROOT, Usage
@@ -113,6 +114,7 @@ class _OwnMailboxes:
         if name in self._mailboxes:
             raise MailboxExists
         self._check_room([*superiors(name), name])
+        self._check_identifiers(self._inherited(name))
         self._make_superiors(name)
         self._make(name, special_use)
         self._list_changed()
@@ -312,6 +314,8 @@ class _OwnMailboxes:
     async def keep_acl(self, mailbox_id: str, identifier: str, rights: str) -> None:
         """See `Owner.keep_acl`."""
         acl = self._acls[mailbox_id]
+        if rights and identifier not in acl:
+            self._check_identifiers(1)
         acl.pop(identifier, None)
         if rights:
             acl[identifier] = rights
@@ -363,6 +367,18 @@ class _OwnMailboxes:
         new = [name for name in coming if name not in self._mailboxes]
         octets = self._names.octets + _octets(new) - _octets(without)
         check_names(len(self._names) + len(new) - len(without), octets)
+
+    def _inherited(self, name: str) -> int:
+        """How many identifiers a new mailbox, and its superiors that are missing, will have together."""
+        missing = 1
+        while (name := name.rpartition(DELIMITER)[0]) and name not in self._mailboxes:
+            missing += 1
+        return missing * len(self._acls[self._mailboxes[name].mailbox_id]) if name else 0
+
+    def _check_identifiers(self, coming: int) -> None:
+        """:raises LimitReached:"""
+        if coming:
+            check_identifiers(sum(map(len, self._acls.values())) + coming)
 
     def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
         """Put a mailbox, by default a new one, under a free name."""

@@ -20,7 +20,6 @@ __all__ = [
     "entries_of",
     "remove_annotations",
     "values_of",
-    ,
 ]
 
 SERVER_ID = 0

@@ -7,25 +7,23 @@ client has read.
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 from _parts.fuzzing import instrumented, is_instrumented, run
 
 with instrumented():
     from _parts.mailbox import portal
-    from twisted.internet.task import Clock
+    from _parts.stepping import ThreadClock, longest_step
 
     from mailproto.imap import IMAPServerFactory
     from mailproto.imap.limits import IMAPLimits
     from mailproto.imap.wire import IMAPWireLimits
-    from mailproto.testing import MemoryTransport
 
 PAUSE = 0.5 if is_instrumented() else 0.05
 """Seconds; several times what others may have to wait, because other programs use the processor, too."""
 
 UNREAD = 3 << 20
 """Octets that a client has not read."""
+
+BEFORE = b"in LOGIN alice secret\r\nbox EXAMINE INBOX\r\n"
 
 ITEMS = 400
 
@@ -56,24 +54,6 @@ TEXTS = (
     b"HEADER.FIELDS.NOT (Z %d)",
 )
 PATHS = (b"", b"1.", b"%d.", b"1.1.", b"1.1.1.1.1.1.1.1.1.1.1.1.", b"30.")
-
-
-class ThreadClock(Clock):
-    """A clock of the processor's time, which runs one call at a time."""
-
-    def seconds(self) -> float:
-        """The time that this thread has used."""
-        return time.thread_time()
-
-    def step(self) -> bool:
-        """Make the first call that is due; whether there was one."""
-        self._sortCalls()
-        if not self.calls or self.calls[0].getTime() > self.seconds():
-            return False
-        call: Any = self.calls.pop(0)
-        call.called = 1
-        call.func(*call.args, **call.kw)
-        return True
 
 
 def items_of(data: bytes) -> bytes:
@@ -108,31 +88,8 @@ def one_input(data: bytes) -> None:
 
 def answered(data: bytes) -> float:
     """The processor time of the longest step of a FETCH, in seconds."""
-    session = factory.buildProtocol(None)
-    transport = MemoryTransport(session, capacity=1 << 16)
-    longest = 0.0
-    said = b""
-
-    def timed(work: Any, *arguments: Any) -> Any:
-        nonlocal longest
-        began = time.thread_time()
-        result = work(*arguments)
-        longest = max(longest, time.thread_time() - began)
-        return result
-
-    resume = session.resumeProducing
-    session.resumeProducing = lambda: timed(resume)  # type: ignore[method-assign]
     line = b"a FETCH 1:* (%b)\r\n" % items_of(data)
-    transport.send(b"in LOGIN alice secret\r\nbox EXAMINE INBOX\r\n")
-    timed(transport.send, line)
-    while True:
-        assert transport.unread() < UNREAD, (transport.unread(), line[:100])
-        said = (said + transport.read())[-200:]
-        if said.endswith(b"FETCH completed\r\n"):
-            break
-        assert timed(clock.step), (said, line[:100])
-    transport.drop()
-    return longest
+    return longest_step(factory, clock, BEFORE, line, UNREAD)
 
 
 SEEDS = (*(bytes((kind,)) for kind in range(58)), b"\x06\x0c", b"\x0c\x3d", bytes(range(40, 80)))

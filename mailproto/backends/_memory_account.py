@@ -127,7 +127,7 @@ class _OwnMailboxes:
         self._access_keys.pop(mailbox.mailbox_id, None)
         del self._acls[mailbox.mailbox_id]
         self._listed = self._modseqs.last + 1
-        mailbox.retire()
+        await mailbox.retire_in_turns()
 
     async def rename(self, old: str, new: str) -> None:
         """See `IAccount.rename`."""
@@ -391,7 +391,7 @@ class _OwnMailboxes:
         self._make(new, None)
         self._list_changed()
         inbox = self._mailboxes[INBOX]
-        uids = [message.uid for message in (await inbox.changes_since(0)).changed]
+        uids = (await inbox.changes_since(0)).changed.uids
         await inbox.move(uids, self._mailboxes[new])
 
 

@@ -154,6 +154,17 @@ class MemoryMailbox(SimpleMailbox):
         self.remove([uid])
         return target.deliver(message, Delivered(self._numbers))
 
+    async def retire_in_turns(self) -> None:
+        """Delete the mailbox, as `retire` does; others have their turn while its messages are forgotten."""
+        left = self._retire()
+        try:
+            for messages in left:
+                self._left(messages)
+                await turn()
+        finally:
+            for messages in left:
+                self._left(messages)
+
     @property
     def usage(self) -> Usage:
         """What its account stores."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from email.message import Message as ParsedMessage
 from itertools import chain
@@ -57,6 +57,9 @@ from mailproto.model import (
 __all__ = ["AT_ONCE", "MODSEQS", "SimpleMailbox"]
 
 _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
+
+_MOVED_AT_ONCE = AT_ONCE // 4
+"""Messages that are moved, which is to be copied, threaded and removed, before others have their turn."""
 
 _SUMMARIES_AT_ONCE = 20
 """How many are made before others have their turn."""
@@ -129,9 +132,8 @@ class SimpleMailbox:
 
     def retire(self) -> None:
         """Delete the mailbox: from now on every method raises `NoSuchMailbox`."""
-        state = self._state
-        self._left(state.clear())
-        state.notify()
+        for messages in self._retire():
+            self._left(messages)
 
     # IMailbox
 
@@ -205,11 +207,11 @@ class SimpleMailbox:
         """See `IMailbox.move`; the target may be an `IMailbox` of any class."""
         self._changeable()
         moved: list[tuple[int, int]] = []
-        for start in range(0, len(uids), AT_ONCE):
+        for start in range(0, len(uids), _MOVED_AT_ONCE):
             if start:
                 await turn()
                 self._changeable()
-            some = await self._copy(uids[start : start + AT_ONCE], target)
+            some = await self._copy(uids[start : start + _MOVED_AT_ONCE], target)
             self.remove(uid for uid, _ in some)
             moved += some
         return moved
@@ -251,6 +253,12 @@ class SimpleMailbox:
         if not self.writable:
             raise ReadOnly
         return state
+
+    def _retire(self) -> Iterator[Sequence[Message]]:
+        """Delete the mailbox; the result gives its messages, some at a time, for `_left`."""
+        left = self._state.clear()
+        self._state.notify()
+        return left
 
     async def _flag_sets(self, uids: Sequence[int]) -> set[frozenset[str]]:
         """The different sets of flags that these messages have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice, takewhile
@@ -254,15 +254,14 @@ class State:
                 self._tombstones -= len(dropped)
         return removed
 
-    def clear(self) -> list[Message]:
-        """Delete the mailbox; returns its messages."""
+    def clear(self) -> Iterator[Sequence[Message]]:
+        """Delete the mailbox; the result gives its messages, some at a time, and forgets them."""
         self.deleted = True
-        removed = list(self.messages.values())
-        self._usage.add(-self._size, -len(removed))
-        self.messages.clear()
-        self._changed.clear()
+        messages, self.messages = self.messages, {}
+        changed, self._changed = self._changed, {}
+        self._usage.add(-self._size, -len(messages))
         self.next_modseq()
-        return removed
+        return _emptied(messages, changed)
 
     def check_keywords(self, sets: Iterable[frozenset[str]]) -> None:
         """Check whether the mailbox may have these sets of flags.
@@ -281,6 +280,14 @@ class State:
             self._unseen += sign
         if DELETED in message.flags:
             self._marked_deleted += sign
+
+
+def _emptied(messages: dict[int, Message], changed: dict[int, Message]) -> Iterator[Sequence[Message]]:
+    while messages:
+        some = [messages.popitem()[1] for _ in range(min(len(messages), AT_ONCE))]
+        for message in some:
+            del changed[message.info.uid]
+        yield some
 
 
 def _uid(message: Message) -> int:

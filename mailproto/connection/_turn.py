@@ -12,7 +12,8 @@ or a subclass may have to see every octet.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -35,8 +36,14 @@ MOST = 64
 _SLOW = 0.0005
 """Seconds that a connection took when it was served, after which it comes behind those that wait."""
 
+_SHORT = 1000
+"""Octets of input, such as those of a single command, that take no time to be read."""
+
 _HAS_EPOLL = hasattr(select, "epoll")
 if _HAS_EPOLL:
+    from fcntl import ioctl
+    from termios import FIONREAD
+
     _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
 
 
@@ -58,7 +65,8 @@ class Turn:
         self.at_end: list[Callable[[], None]] = []
         self._half_closed: set[int] = set()  # those whose clients have closed their side
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
-        self._left: list[int] = []  # the descriptors for which there was no time in the last turn
+        self._left: dict[int, int] = {}  # those for which there was no time, as they came; octets of input
+        self._oldest_first = False
         self._slow: set[int] = set()  # those that have taken long since there was time for all
         self._line = line_of(reactor)
         self.is_running = False
@@ -86,8 +94,7 @@ class Turn:
         share = line.share(len(ready))
         for number, (fd, events) in enumerate(ready):
             if now >= end:
-                # The kernel would put them behind others; and it tells us again about what has no input.
-                self._left = [fd for fd, events in ready[number:] if events & _IN]
+                self._leave([fd for fd, events in ready[number:] if events & _IN])
                 break
             line.end = now + share
             selectable = selectables.get(fd)
@@ -107,7 +114,11 @@ class Turn:
                 line.now = seconds()
             if line.now - now > _SLOW:
                 self._slow.add(fd)
+            elif fd in self._slow:
+                self._slow.remove(fd)
             now = line.now
+        else:
+            self._left.clear()
         line.now = 0.0
         line.input_waits = bool(self._left)
         if not self._left and self._slow:
@@ -175,22 +186,40 @@ class Turn:
     # -- in between
 
     def _ready(self) -> list[tuple[int, int]]:
-        """Descriptors and what they are ready for: first those for which there was no time.
+        """Descriptors and what they are ready for, in the order in which they are served.
 
-        Those that have become ready since come in between, if they have not been slow: a single command
-        need not wait for all of fifty large ones.
+        Those for which there was no time come first, the shortest input before longer ones, because a NOOP
+        need not wait for all of fifty large commands that came at the same moment.  But in every other turn,
+        the one that has waited longest is the first.  What has become ready since comes in between, if it has
+        not been slow.
         """
-        left, self._left = self._left, []
         # One of these may have been closed or paused; if the number is another connection's now, reading
         # finds nothing.
-        ready = [(fd, _IN) for fd in left if self._masks.get(fd, 0) & _IN]
-        if not ready:
+        left = [fd for fd in self._left if self._masks.get(fd, 0) & _IN]
+        if not left:
+            self._left.clear()
             return self._epoll.poll(0, MOST)
-        waiting = self._slow.union(left)
-        new = [each for each in self._epoll.poll(0, MOST + len(ready)) if each[0] not in waiting]
-        for at, each in enumerate(new):
+        octets, slow = self._left, self._slow
+        oldest = left[0]
+        left.sort(key=lambda fd: (max(octets[fd], _SHORT), fd in slow))
+        self._oldest_first = not self._oldest_first
+        if self._oldest_first:
+            left.remove(oldest)
+            left.insert(0, oldest)
+        ready = [(fd, _IN) for fd in left]
+        new = [each for each in self._epoll.poll(0, MOST + len(ready)) if each[0] not in octets]
+        for at, each in enumerate(each for each in new if each[0] not in slow):
             ready.insert(2 * at, each)
-        return ready
+        return ready + [each for each in new if each[0] in slow]
+
+    def _leave(self, left: Iterable[int]) -> None:
+        """There is no time for these descriptors.
+
+        The kernel would put them behind others; and it tells us again about what has no input.
+        """
+        before, unserved = self._left, dict.fromkeys(left)
+        self._left = {fd: octets for fd, octets in before.items() if fd in unserved}
+        self._left |= {fd: _input_octets(fd) for fd in unserved if fd not in before}
 
     def _watch(self, fd: int, selectable: Any, mask: int) -> None:
         if fd not in self._masks:
@@ -272,6 +301,14 @@ class Turn:
         else:
             self.removeWriter(selectable)
             selectable.connectionLost(reason)
+
+
+def _input_octets(fd: int) -> int:
+    """How many octets of input the kernel has."""
+    try:
+        return int.from_bytes(ioctl(fd, FIONREAD, bytes(4)), sys.byteorder)
+    except OSError:  # it was closed
+        return 0
 
 
 _TURNS: WeakKeyDictionary[Any, ReferenceType[Turn]] = WeakKeyDictionary()

@@ -41,12 +41,12 @@ _WHY: Final[Mapping[str, str]] = {
     "3.4": "The message is too large for the server: make it smaller, and send it again.",
     "3": "The server cannot take the message now: send it again later.",
     "4.6": "The message goes in circles between servers: tell the recipient's administrator.",
-    "4.7": "The server could not be reached in time: send the message again later.",
+    "4.7": "The message could not be delivered in time: send it again later.",
     "4": "The server cannot be reached: send the message again later.",
     "5.3": "The message has too many recipients: send it again to fewer of them.",
     "5": "The servers did not understand each other: tell your administrator.",
-    "6.7": "The server does not take addresses like these, with letters that are not ASCII:"
-    " use another address.",
+    "6.7": "The server does not take letters that are not ASCII in the addresses of a message, or in its"
+    " header: send it without them.",
     "6": "The server does not take the contents of the message: send it in another form.",
     "7": "The server's rules do not allow the message: ask the recipient or the administrator why.",
 }

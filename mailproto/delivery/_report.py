@@ -119,9 +119,9 @@ class ReportWriter:
         until = "" if status.retried_until is None else _date(status.retried_until)
         yield from _indented(explanation(status.action, status.outcome, until, status.remote))
         if status.action in (Action.FAILED, Action.DELAYED):
-            said = "Its reply was"
+            said = "In detail"
             if status.remote:  # if the text names it, it is ours, about the attempt
-                is_ours = status.remote in status.outcome.text
+                is_ours = status.is_ours or status.remote in status.outcome.text
                 said = "The last attempt" if is_ours else f"{printable(status.remote)} said"
             yield from _indented(f"{said}: {_reply(status)}")
         yield ""
@@ -155,7 +155,8 @@ class ReportWriter:
         if status.action in (Action.FAILED, Action.DELAYED):
             reply = _reply(status)
             shown = reply if self._is_international else re.sub("[^ -~]", "?", reply)
-            fields.append(("Diagnostic-Code", f"smtp; {shown}"))
+            kind = "smtp" if status.remote and not status.is_ours else "X-mailproto"  # RFC 3464 2.3.6
+            fields.append(("Diagnostic-Code", f"{kind}; {shown}"))
         if status.attempted is not None:
             fields.append(("Last-Attempt-Date", _date(status.attempted)))
         if status.action is Action.DELAYED and status.retried_until is not None:

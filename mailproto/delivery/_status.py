@@ -48,6 +48,7 @@ class RecipientStatus:
     :ivar remote: the host that gave the reply; "" if this server itself did.
     :ivar attempted: when it was tried last, in seconds since the epoch; None to leave that out.
     :ivar retried_until: of a delayed message, until when it will be tried; None to leave that out.
+    :ivar is_ours: whether this server itself has decided the outcome, although it is about ``remote``.
     """
 
     recipient: Recipient
@@ -56,6 +57,7 @@ class RecipientStatus:
     remote: str = ""
     attempted: float | None = None
     retried_until: float | None = None
+    is_ours: bool = False
 
     @property
     def original(self) -> OriginalRecipient | None:

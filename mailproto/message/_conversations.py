@@ -21,6 +21,10 @@ _WALK = 10_000
 """Ancestors between two pauses, where a loop is looked for."""
 
 
+_OPENED = 5_000
+"""Messages between two pauses, where only depths are compared: some 1 ms."""
+
+
 class ThreadMessage(NamedTuple):
     """A message for THREAD.
 
@@ -303,6 +307,8 @@ def _flattened(root: _Node) -> Steps[Forest]:
 def forest_pieces(numbers: Sequence[int], depths: Sequence[int]) -> Iterator[bytes]:
     """The threads as THREAD shows them (RFC 5256 4), in pieces of some KB: ``(2)(3 6 (4 23)(44 7 96))``.
 
+    The first pieces are empty if there are many messages.
+
     :param numbers: in depth-first order; 0 stands for a message that is not there.
     :param depths: of the same; 0 begins a thread.
     """
@@ -310,7 +316,9 @@ def forest_pieces(numbers: Sequence[int], depths: Sequence[int]) -> Iterator[byt
     # For each open parenthesis, the depth at which it was opened.
     opened: list[int] = []
     count = len(depths)
-    siblings = _have_siblings(depths)
+    siblings = bytearray(count)
+    for _ in _mark_siblings(depths, siblings):
+        yield b""
     for place, (number, depth) in enumerate(zip(numbers, depths, strict=True)):
         while opened and opened[-1] >= depth:
             pieces.append(b")")
@@ -331,13 +339,13 @@ def forest_pieces(numbers: Sequence[int], depths: Sequence[int]) -> Iterator[byt
     yield b"".join(pieces)
 
 
-def _have_siblings(depths: Sequence[int]) -> bytearray:
-    """For each message, whether its parent has other children."""
-    found = bytearray(len(depths))
+def _mark_siblings(depths: Sequence[int], found: bytearray) -> Iterator[None]:
+    """Note for each message whether its parent has other children, in steps."""
     open_: list[int] = []  # the latest message at each depth of the present branch
     for place, depth in enumerate(depths):
         if depth < len(open_):
             found[place] = found[open_[depth]] = 1
             del open_[depth:]
         open_.append(place)
-    return found
+        if not (place + 1) % _OPENED:
+            yield

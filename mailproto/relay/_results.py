@@ -45,7 +45,8 @@ def decide(
             if recipient.recipient.parameters or terms.by is not None:
                 statuses += _of_success(recipient.recipient, result, terms, now)
         elif outcome.code >= 500 or now >= terms.expires:
-            if outcome.code < 500:
+            is_expired = outcome.code < 500
+            if is_expired:
                 outcome = _expired(outcome, now - terms.since)
             results.append(
                 RecipientResult(
@@ -53,7 +54,11 @@ def decide(
                 )
             )
             attempted = now if result.is_attempt else recipient.attempted
-            statuses.append(RecipientStatus(recipient.recipient, outcome, Action.FAILED, host, attempted))
+            statuses.append(
+                RecipientStatus(
+                    recipient.recipient, outcome, Action.FAILED, host, attempted, is_ours=is_expired
+                )
+            )
         else:
             if again is None:
                 again = max(now + schedule.wait(now - terms.since, random), not_before)
@@ -62,7 +67,13 @@ def decide(
                 attempted = now if result.is_attempt else recipient.attempted
                 statuses.append(
                     RecipientStatus(
-                        recipient.recipient, outcome, Action.DELAYED, host, attempted, terms.expires
+                        recipient.recipient,
+                        outcome,
+                        Action.DELAYED,
+                        host,
+                        attempted,
+                        terms.expires,
+                        is_ours=not result.is_attempt,
                     )
                 )
     return Decision(results, statuses)

@@ -6,18 +6,25 @@ import ctypes
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from time import process_time
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
 
-__all__ = ["EVERY", "LARGE", "WORTHWHILE", "give_memory_back"]
+__all__ = ["EVERY", "LARGE", "LATEST", "QUIET", "WORTHWHILE", "give_memory_back"]
 
 LARGE: Final = 3 << 17
 """Octets of a block that is given back as soon as it is free: more than the pieces of messages that come and
 go all the time, and less than a hash of a password needs, or a column of a large mailbox."""
 
-EVERY: Final = 60.0
+EVERY: Final = 10.0
 """Seconds after which it is looked whether there is memory to be given back."""
+
+QUIET: Final = 1.0
+"""Seconds of a processor that a process uses at most in `EVERY` seconds in which it has little to do."""
+
+LATEST: Final = 600.0
+"""Seconds after which memory is given back even if the process has much to do all the time."""
 
 WORTHWHILE: Final = 1 << 24
 """Octets of the heap that must be free, and by which the process must have grown since the last time."""
@@ -45,7 +52,8 @@ def give_memory_back(reactor: IReactorTime) -> None:
 
     The heap itself keeps what is free between blocks that are in use.  After an attack, or a busy hour, that
     can be most of the process's memory.  To give it back holds the reactor for a third of a millisecond for
-    each megabyte: this is done once in `EVERY` seconds at most, if it is `WORTHWHILE`.
+    each megabyte, also if another thread does it, because glibc locks the heap meanwhile.  So this is done
+    when there is little to do (`QUIET`), at the `LATEST` after ten minutes, and only if it is `WORTHWHILE`.
 
     Only a server with a process of its own calls this.  If ``MALLOC_MMAP_THRESHOLD_`` or
     ``MALLOC_TRIM_THRESHOLD_`` is in the environment, nothing is done: then the operator has decided.  Nor is
@@ -69,18 +77,25 @@ class _Heap:
         self._look = look
         self._trim = trim
         self._size = resident()
+        self._used = process_time()
+        self._waited = 0.0  # for how long it has been worthwhile, and never quiet
 
     def begin(self) -> None:
         """Look again and again."""
         self._reactor.callLater(EVERY, self._again)
 
     def _again(self) -> None:
+        used, self._used = self._used, process_time()
         # What is given back still counts as free: so the size of the process is looked at, too.
-        if resident() - self._size > WORTHWHILE and self._look().fordblks > WORTHWHILE:
+        if resident() - self._size <= WORTHWHILE or self._look().fordblks <= WORTHWHILE:
+            self._size = min(self._size, resident())
+            self._waited = 0.0
+        elif self._used - used <= QUIET or self._waited >= LATEST:
             self._trim(0)
             self._size = resident()
+            self._waited = 0.0
         else:
-            self._size = min(self._size, resident())
+            self._waited += EVERY
         self.begin()
 
 

@@ -281,3 +281,11 @@ class QueueLeasingConformance(QueueFixture):
         )
         ids = [lease.message.id for leases in got for lease in leases]
         self.assertEqual((len(ids), len(set(ids))), (40, 40))
+
+    async def test_leases_of_one_message_at_the_same_time(self) -> None:
+        """Each has its own recipients only, whatever a queue reads together."""
+        to = [f"{name}@d{n}.example" for name in "ab" for n in range(5)]
+        await self.queue.add([message(*to), message(*to)])
+        wanted = [f"d{n}.example" for n in range(5)] * 2
+        got = await gatherResults([deferred(self.locals(name, recipients=1)) for name in wanted])
+        self.assertEqual(got, [[["a"], ["a"]]] * 5 + [[["b"], ["b"]]] * 5)

@@ -38,6 +38,7 @@ class SliceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.patch(_simple, "AT_ONCE", 2)
+        self.patch(_simple, "_MOVED_AT_ONCE", 2)
         self.patch(_simple_state, "AT_ONCE", 2)
         self.patch(_memory_mailbox, "AT_ONCE", 2)
         store = MemoryStore()
@@ -111,6 +112,44 @@ class SliceTests(SynchronousTestCase):
         moved = interrupted(self.inbox.move([1, 2, 4, 5], self.trash), lambda: self.inbox.remove([4]))
         self.assertEqual(moved, [(1, 5), (2, 6), (5, 7)])
         self.assertEqual((run(self.inbox.status()).messages, run(self.trash.status()).messages), (0, 7))
+
+    def test_move_has_shorter_slices(self) -> None:
+        """Each message is copied and removed."""
+        self.patch(_simple, "_MOVED_AT_ONCE", 1)
+        there: list[int] = []
+
+        def look() -> None:
+            there.append(run(self.inbox.status()).messages)
+
+        moved = interrupted(self.inbox.move(ALL, self.trash), look, 2)
+        self.assertEqual((len(moved), there), (5, [3]))
+
+    def test_delete(self) -> None:
+        """The mailbox is gone at once; its messages, and then their threads, are forgotten in slices."""
+        work = run(self.account.create("Work")) or run(self.account.open("Work"))
+        run(work.append([NewMessage(b"Message-ID: <%d@x>\r\n\r\n" % number) for number in range(5)]))
+        threads = self.account._threads._messages
+        before = len(threads)
+        found: list[object] = []
+
+        def look() -> None:
+            found.extend([len(threads), [each.name for each in run(self.account.list())]])
+            with self.assertRaises(NoSuchMailbox):
+                run(work.status())
+
+        interrupted(self.account.delete("Work"), look)
+        self.assertEqual(found[0], before - 2)
+        self.assertNotIn("Work", found[1])  # type: ignore[arg-type]
+        self.assertEqual(len(threads), before - 5)
+
+    def test_delete_for_somebody_who_has_gone(self) -> None:
+        work = run(self.account.create("Work")) or run(self.account.open("Work"))
+        run(work.append([NewMessage(b"Message-ID: <%d@x>\r\n\r\n" % number) for number in range(5)]))
+        before = len(self.account._threads._messages)
+        deleting = self.account.delete("Work").__await__()
+        next(deleting)
+        deleting.close()
+        self.assertEqual(len(self.account._threads._messages), before - 5)
 
     def test_all_are_copied_or_none(self) -> None:
         for is_source in (True, False):

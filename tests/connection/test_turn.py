@@ -317,6 +317,60 @@ class TurnTests(SynchronousTestCase):
         self.assertIn(b"NOOP", self.factory.heard[: 3 + 2])
         self.assertEqual(len({*self.factory.heard}), 1 + len(costly))
 
+    def long_and_short(self, *short: int) -> list[socket.socket]:
+        """Twenty clients: these have sent a NOOP, and the others long commands, each of which takes a turn.
+
+        Of the long ones, their numbers are heard.
+        """
+
+        def handle(connection: Echo, event: bytes) -> None:
+            self.reactor.rightNow += TURN * 1.1 if len(event) > 100 else 0
+            self.factory.heard.append(event.split()[0])
+
+        self.patch(Echo, "handle", handle)
+        clients = [self.connect()[0] for _ in range(20)]
+        for number, client in enumerate(clients):
+            client.send(b"NOOP\n" if number in short else b"%d %b\n" % (number, b"x" * 2000))
+        return clients
+
+    def test_nor_for_long_ones_of_the_same_moment(self) -> None:
+        self.long_and_short(15, 19)
+        for _ in range(3):
+            self.reactor.turn()
+        self.assertEqual(self.factory.heard.count(b"NOOP"), 2)
+        self.assertLessEqual(len(self.factory.heard), 3 + 2)
+        for _ in range(16):
+            self.reactor.turn()
+        self.assertEqual(len({*self.factory.heard}), 18 + 1)
+
+    def test_nor_do_long_ones_wait_for_all_short_ones(self) -> None:
+        clients = self.long_and_short()
+        self.reactor.turn()
+        handle = Echo.handle
+        seconds = TURN * 1.1
+
+        def slowly(connection: Echo, event: bytes) -> None:
+            self.reactor.rightNow += seconds if event == b"NOOP" else 0
+            handle(connection, event)
+
+        self.patch(Echo, "handle", slowly)
+        long = len(clients) - 1
+        for _ in range(4 * long):
+            clients[int(self.factory.heard[0])].send(b"NOOP\n")
+            self.reactor.turn()
+        self.assertEqual(len({*self.factory.heard} - {b"NOOP"}), 1 + long)
+
+    def test_one_that_was_slow_once_is_not_so_for_ever(self) -> None:
+        clients = self.long_and_short()
+        self.reactor.turn()
+        once = clients[int(self.factory.heard[0])]
+        for _ in range(2):
+            once.send(b"NOOP\n")
+            for _ in range(3):
+                self.reactor.turn()
+        self.assertEqual(self.factory.heard.count(b"NOOP"), 2)
+        self.assertLessEqual(len(self.factory.heard), 1 + 2 * 3 + 2)
+
     def test_the_line_knows_whether_some_had_no_time(self) -> None:
         clients = self.costly(TURN / 2.5)
         for is_left in (True, True, True, False):

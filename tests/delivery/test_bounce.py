@@ -167,12 +167,12 @@ tried again:
 
 <alice@example.org>
     There is no such mailbox: check how the address is spelled.
-    Its reply was: 550 5.1.1 No such mailbox here
+    In detail: 550 5.1.1 No such mailbox here
 
 <dave@example.org>
     The mailbox is full: send the message again later, or reach the
     recipient in another way.
-    Its reply was: 452 4.2.2 Mailbox full
+    In detail: 452 4.2.2 Mailbox full
 
 The server's name for your message is 4711.
 """,
@@ -200,7 +200,7 @@ The server's name for your message is 4711.
                     "Final-Recipient": "rfc822;alice@example.org",
                     "Action": "failed",
                     "Status": "5.1.1",
-                    "Diagnostic-Code": "smtp; 550 5.1.1 No such mailbox here",
+                    "Diagnostic-Code": "X-mailproto; 550 5.1.1 No such mailbox here",
                 },
             ],
         )
@@ -248,6 +248,7 @@ The server's name for your message is 4711.
         self.assertEqual(rest[1]["Last-Attempt-Date"], "Sun, 9 Sep 2001 01:46:40 +0000")
         self.assertEqual(rest[1]["Will-Retry-Until"], "Mon, 10 Sep 2001 01:46:40 +0000")
         self.assertNotIn("Diagnostic-Code", rest[0])
+        self.assertEqual(rest[1]["Diagnostic-Code"], "smtp; 451 4.7.1 Greylisted")
         self.assertEqual(returned.get_content_type(), "text/rfc822-headers")
 
     def test_each_code_is_explained(self) -> None:
@@ -256,7 +257,7 @@ The server's name for your message is 4711.
         for enhanced in ("5.1.1", "5.2.2", "4.4.7", "5.3.4", "5.5.3", "5.6.7", "5.6.1", "5.7.1", "5.0.0"):
             outcome = Outcome(int(f"{enhanced[0]}50"), enhanced, "No")
             lines = parts(made(envelope(), outcome))[0].get_content().split("<alice@example.org>")[1]
-            sentence = " ".join(lines.split("Its reply")[0].split())
+            sentence = " ".join(lines.split("In detail")[0].split())
             self.assertTrue(sentence.endswith("."), sentence)
             said.add(sentence)
         self.assertEqual(len(said), 9)

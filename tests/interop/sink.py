@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import shutil
 import socket
 import tempfile
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from twisted.internet import reactor as installed
@@ -42,11 +44,21 @@ def free_port() -> int:
 
 
 def unused_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nothing listens on, and that the system gives to no outgoing connection meanwhile."""
+    for port in random.sample(range(10_000, _first_ephemeral_port()), 200):
+        with socket.socket() as listener:
+            try:
+                listener.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")
+
+
+@cache
+def _first_ephemeral_port() -> int:
+    """The first of the ports that the system chooses itself (Linux)."""
+    return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
 
 def own_address(number: int) -> str:

@@ -72,6 +72,8 @@ class HeapTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.size, self.free, self.trimmed = 70, 5, 0
+        self.used = 3.0
+        self.patch(_allocator, "process_time", lambda: self.used)
         self.patch(_allocator, "resident", lambda: self.size * self.MEGABYTE)
         _allocator._Heap(self.clock, self.look, self.trim).begin()
 
@@ -82,19 +84,30 @@ class HeapTests(SynchronousTestCase):
         self.trimmed += 1
         self.size = 80
 
-    def minute(self, *, size: int, free: int) -> int:
+    def look_again(self, *, size: int, free: int, used: float = 0.0) -> int:
         self.size, self.free, self.trimmed = size, free, 0
+        self.used += used
         self.clock.advance(_allocator.EVERY)
         return self.trimmed
 
     def test_what_is_free_after_it_has_grown(self) -> None:
-        self.assertEqual(self.minute(size=130, free=60), 1)
+        self.assertEqual(self.look_again(size=130, free=60), 1)
 
     def test_not_what_is_in_use(self) -> None:
-        self.assertEqual(self.minute(size=130, free=10), 0)
-        self.assertEqual(self.minute(size=130, free=60), 1)
+        self.assertEqual(self.look_again(size=130, free=10), 0)
+        self.assertEqual(self.look_again(size=130, free=60), 1)
 
     def test_not_again_what_was_given_back_already(self) -> None:
-        self.minute(size=130, free=60)
-        self.assertEqual(self.minute(size=81, free=60), 0)
-        self.assertEqual(self.minute(size=97, free=60), 1)
+        self.look_again(size=130, free=60)
+        self.assertEqual(self.look_again(size=81, free=60), 0)
+        self.assertEqual(self.look_again(size=97, free=60), 1)
+
+    def test_not_while_there_is_much_to_do(self) -> None:
+        busy = _allocator.QUIET + 0.1
+        self.assertEqual(self.look_again(size=130, free=60, used=busy), 0)
+        self.assertEqual(self.look_again(size=130, free=60, used=_allocator.QUIET), 1)
+
+    def test_but_in_the_end(self) -> None:
+        looks = [self.look_again(size=130, free=60, used=5) for _ in range(130)]
+        waited = int(_allocator.LATEST / _allocator.EVERY)
+        self.assertEqual([at for at, trimmed in enumerate(looks) if trimmed], [waited, 2 * waited + 1])

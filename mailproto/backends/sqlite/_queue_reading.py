@@ -101,11 +101,11 @@ def messages_of(
     ends = {token: until for token, _, until in leases}
     rows: dict[int, list[Sequence[Any]]] = {}
     for row in connection.execute(
-        f"SELECT {_RECIPIENT} FROM json_each(?) AS wanted CROSS JOIN queued_recipients"
+        f"SELECT token, {_RECIPIENT} FROM json_each(?) AS wanted CROSS JOIN queued_recipients"
         " ON message = wanted.value ->> 1 AND token = wanted.value ->> 0",
         asked,
     ):
-        rows.setdefault(row[0], []).append(row)
+        rows.setdefault(row[0], []).append(row[1:])  # a message may have several leases
     found = []
     for token, skip, file, octets, *message in connection.execute(
         f"SELECT wanted.value ->> 0, skip, file, octets, {_MESSAGE} FROM json_each(?) AS wanted"
@@ -113,7 +113,7 @@ def messages_of(
         " LEFT JOIN bodies ON bodies.id = queued.id LEFT JOIN contents ON contents.body = queued.id",
         asked,
     ):
-        if recipients := rows.get(message[0]):
+        if recipients := rows.get(token):
             content = _content(open_file, message[0], message[4], skip, file, octets)
             queued = _readable(message, recipients, content)
             if queued is not None:

@@ -7,10 +7,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import compress
+from operator import or_
 
 from mailproto.imap.server._flag_sets import FlagSets
 from mailproto.imap.server._marks import Marks
 from mailproto.imap.server._runs import Runs
+from mailproto.imap.server._saved import SavedResult
 from mailproto.imap.server._shared_columns import SHARED_FROM, SharedColumns, Sharing
 from mailproto.imap.wire import IMAPWireError, SequenceSet
 from mailproto.model import SEEN, FlagChange, FlagColumns
@@ -29,43 +31,72 @@ _FEW_RANGES = 100
 class MessageColumns:
     """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
     messages share.  Views that know the same share the columns.  While the client is not told of removed
-    messages, or of changed flags, there is an octet more for each message.
+    messages, or of changed flags, there is an octet more for each message.  A client that wants modseqs has a
+    third column, with 8 octets, which is not shared.
 
     :param pause: awaited during long work, so that others have their turn.
     :param sharing: where equal columns of other views are found; None to share with nobody.
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
+    :ivar modseqs: of the same messages, as last seen; None if they are not kept.
+    :ivar saved: the messages that ``$`` stands for.
     """
 
-    __slots__ = ("_changed", "_gone", "_pause", "_sets", "_shared", "_sharing", "flags", "uids")
+    __slots__ = (
+        "_changed",
+        "_gone",
+        "_pause",
+        "_sets",
+        "_shared",
+        "_sharing",
+        "flags",
+        "modseqs",
+        "saved",
+        "uids",
+    )
 
     def __init__(
-        self, pause: Callable[[], Awaitable[None]] | None = None, sharing: Sharing | None = None
+        self,
+        pause: Callable[[], Awaitable[None]] | None = None,
+        sharing: Sharing | None = None,
+        *,
+        modseqs: bool = False,
     ) -> None:
         self._pause = pause or _no_pause
         self._sharing = sharing
         self._shared: SharedColumns | None = None  # with whom ours are shared
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
+        self.modseqs = array("Q") if modseqs else None
+        self.saved = SavedResult()
         self._sets = FlagSets()
         self._gone = Marks()  # removed messages that the client still counts
         self._changed = Marks()  # messages whose flags the client does not know
 
-    async def take(self, changed: FlagColumns) -> None:
-        """Take in new messages, and the flags of known ones."""
-        if not len(changed) or (not self.uids and await self._find(changed)):
+    async def take(self, changed: FlagColumns, modseq: int = 0) -> None:
+        """Take in new messages, and the flags of known ones.
+
+        :param modseq: see `Changes.modseq`.  No message gets a greater one here, because some changes before
+            it may be missing, and the client would take it to know them.
+        """
+        if not len(changed):
+            return
+        if not self.uids and await self._find(changed):
+            await self._add_modseqs(changed.modseqs, modseq)
             return
         self._own()
         # Usually all messages are new.  The known ones come first, because UIDs ascend.
         known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
         for start in range(0, known, _AT_ONCE):
             stop = min(start + _AT_ONCE, known)
-            self._note_flags(changed.uids[start:stop], changed.flags[start:stop])
+            modseqs = self._capped(changed.modseqs[start:stop], modseq)
+            self._note_flags(changed.uids[start:stop], changed.flags[start:stop], modseqs)
             await self._pause()
         for start in range(known, len(changed.uids), _AT_ONCE):
             self.uids.extend(changed.uids[start : start + _AT_ONCE])
             self.flags += self._sets.shared(changed.flags[start : start + _AT_ONCE])
             await self._pause()
+        await self._add_modseqs(changed.modseqs[known:], modseq)
         self._resize()
 
     @asynccontextmanager
@@ -127,19 +158,24 @@ class MessageColumns:
         self._gone.resize(len(self.uids))
         self._changed.resize(len(self.uids))
 
-    def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> None:
-        """Take in the flags of known messages, and mark those whose flags have changed."""
-        for indexes, before, now in self._replace(uids, flags):
+    def _note_flags(
+        self, uids: Sequence[int], flags: Sequence[frozenset[str]], modseqs: Sequence[int]
+    ) -> None:
+        """Take in the flags of known messages, and mark those whose flags, or known modseqs, have changed."""
+        others = self._other_modseqs(uids, modseqs)
+        for indexes, before, now in self._replace(uids, flags, modseqs):
             differ = [a is not b and a != b for a, b in zip(before, now, strict=True)]
+            if others is not None:
+                differ = list(map(or_, differ, others))
             if all(differ) and isinstance(indexes, range):
                 self._changed.mark(indexes)
             elif any(differ):
                 self._changed.mark(compress(indexes, differ))
 
     def _replace(
-        self, uids: Sequence[int], flags: Sequence[frozenset[str]]
+        self, uids: Sequence[int], flags: Sequence[frozenset[str]], modseqs: Sequence[int]
     ) -> Iterator[tuple[Sequence[int], Sequence[frozenset[str]], Sequence[frozenset[str]]]]:
-        """Set the flags of messages: yields their indexes, and the flags before and now.
+        """Set the flags and modseqs of messages: yields their indexes, and the flags before and now.
 
         UIDs of no message in the view are left out.
         """
@@ -150,9 +186,15 @@ class MessageColumns:
         if self.uids[first:stop] == array("I", uids):
             before = self.flags[first:stop]
             self.flags[first:stop] = now
+            if self.modseqs is not None:
+                self.modseqs[first:stop] = array("Q", modseqs)
             yield range(first, stop), before, now
             return
         found = [self.index(uid) for uid in uids]
+        if self.modseqs is not None:
+            for known, modseq in zip(found, modseqs, strict=True):
+                if known is not None:
+                    self.modseqs[known] = modseq
         indexes = [at for at in found if at is not None]
         now = [each for each, at in zip(now, found, strict=True) if at is not None]
         before = [self.flags[at] for at in indexes]
@@ -171,6 +213,57 @@ class MessageColumns:
             for some in _ranges(len(self.uids)):
                 if differ := changed.within(some):
                     yield differ
+
+    # -- modseqs
+
+    async def note_modseqs(self, current: FlagColumns, modseq: int) -> None:
+        """Begin to keep modseqs, with those of all messages that exist.
+
+        :param modseq: the greatest that a message may have here, as in `take`.
+        """
+        modseqs = array("Q", [modseq]) * len(self.uids)  # what is gone keeps that
+        for start in range(0, len(current), _AT_ONCE):
+            some = current.uids[start : start + _AT_ONCE]
+            theirs = [min(each, modseq) for each in current.modseqs[start : start + _AT_ONCE]]
+            first = bisect_left(self.uids, some[0])
+            if self.uids[first : first + len(some)] == array("I", some):
+                modseqs[first : first + len(some)] = array("Q", theirs)
+            else:
+                for uid, each in zip(some, theirs, strict=True):
+                    if (at := self.index(uid)) is not None:
+                        modseqs[at] = each
+            await self._pause()
+        self.modseqs = modseqs
+
+    async def changed_since(self, modseq: int, indexes: Sequence[int]) -> Sequence[int]:
+        """Those of some indexes whose messages have a greater modseq; modseqs are kept."""
+        found = array("I")
+        modseqs = self.modseqs or ()
+        for start in range(0, len(indexes), _AT_ONCE):
+            found.extend([at for at in indexes[start : start + _AT_ONCE] if modseqs[at] > modseq])
+            await self._pause()
+        return found
+
+    async def _add_modseqs(self, modseqs: Sequence[int], modseq: int) -> None:
+        """Add those of new messages."""
+        if self.modseqs is None:
+            return
+        for start in range(0, len(modseqs), _AT_ONCE):
+            self.modseqs.extend(self._capped(modseqs[start : start + _AT_ONCE], modseq))
+            await self._pause()
+
+    def _capped(self, modseqs: Sequence[int], modseq: int) -> Sequence[int]:
+        if self.modseqs is None or not modseqs or max(modseqs) <= modseq:
+            return modseqs
+        return [min(each, modseq) for each in modseqs]
+
+    def _other_modseqs(self, uids: Sequence[int], modseqs: Sequence[int]) -> list[bool] | None:
+        """Which of the messages in the view had another modseq; None if modseqs are not kept."""
+        known = self.modseqs
+        if known is None:
+            return None
+        pairs = zip(map(self.index, uids), modseqs, strict=True)
+        return [known[at] != modseq for at, modseq in pairs if at is not None]
 
     # -- removed messages
 
@@ -200,16 +293,19 @@ class MessageColumns:
                 self._gone.mark(found)
             await self._pause()
 
-    async def expunge(self) -> AsyncIterator[list[int]]:
+    async def expunge(self) -> AsyncIterator[tuple[list[int], Sequence[int]]]:
         """Drop the messages that are gone.
 
-        :returns: the sequence number of each when the client hears of it, some at a time: each EXPUNGE
-            changes the numbers of the messages that follow (RFC 9051 7.5.1).
+        :returns: the sequence number of each when the client hears of it, and their UIDs, some at a time:
+            each EXPUNGE changes the numbers of the messages that follow (RFC 9051 7.5.1).
         """
         gone, self._gone = self._gone, Marks()
         uids, flags, expunged = array("I"), list[frozenset[str]](), 0
+        modseqs = None if self.modseqs is None else array("Q")
         for some in _ranges(len(self.uids)):
             removed = gone.within(some)
+            if modseqs is not None and self.modseqs is not None:
+                modseqs.extend(gone.unmarked(self.modseqs[some.start : some.stop], some))
             if len(removed) == len(some):
                 pass
             elif removed:
@@ -219,12 +315,13 @@ class MessageColumns:
                 uids += self.uids[some.start : some.stop]
                 flags += self.flags[some.start : some.stop]
             if removed:
-                yield [at + 1 - before for before, at in enumerate(removed, expunged)]
+                numbers = [at + 1 - before for before, at in enumerate(removed, expunged)]
+                yield numbers, [self.uids[at] for at in removed]
                 expunged += len(removed)
             else:
                 await self._pause()
         self._leave()
-        self.uids, self.flags = uids, flags
+        self.uids, self.flags, self.modseqs = uids, flags, modseqs
         self._resize()
         await self.share()
 
@@ -244,8 +341,8 @@ class MessageColumns:
         answered = array("I")
         expected: dict[frozenset[str], frozenset[str]] = {}
         for start in range(0, len(stored), _AT_ONCE):
-            columns = stored.uids[start : start + _AT_ONCE], stored.flags[start : start + _AT_ONCE]
-            for indexes, before, now in self._replace(*columns):
+            some = stored[start : start + _AT_ONCE]
+            for indexes, before, now in self._replace(some.uids, some.flags, some.modseqs):
                 if not silent:
                     answered.extend(indexes)
                     continue
@@ -282,10 +379,11 @@ class MessageColumns:
         if len(sequence.ranges) > _FEW_RANGES:
             await self._pause()  # the wire has just read them
         uids = self.uids
-        if uid:
+        is_saved = not sequence.ranges
+        if uid or is_saved:
             if not uids:
                 return ()
-            merged = sequence.merged(uids[-1])
+            merged = self.saved if is_saved else sequence.merged(uids[-1])
             ranges: list[range] = []
             for start in range(0, len(merged), _AT_ONCE):
                 if start:
@@ -299,8 +397,8 @@ class MessageColumns:
             if merged[0][0] < 1 or merged[-1][1] > len(uids):
                 raise IMAPWireError("No such message")
             ranges = [range(low - 1, high) for low, high in merged]
-        if len(ranges) == 1:
-            return ranges[0]
+        if len(ranges) < 2:
+            return ranges[0] if ranges else ()
         if (count := sum(map(len, ranges))) and ranges[-1].stop - ranges[0].start == count:
             return range(ranges[0].start, ranges[-1].stop)
         return Runs(ranges)

@@ -12,9 +12,11 @@ from typing import Protocol
 
 from mailproto.imap.server._search_message import Message
 from mailproto.message import Steps
-from mailproto.model import ContentTest, Found
+from mailproto.model import ContentTest, Found, MessageInfo, Part
 
 __all__ = ["All", "Any", "Batch", "Column", "Condition", "Content", "Cost", "Opposite"]
+
+_NOTHING = Part(0)
 
 Mask = int
 """An octet for each message of a batch, the first one the lowest: 1 if the message matches, or else 0."""
@@ -40,6 +42,7 @@ class Batch:
     :ivar flags: their sets of flags.
     :ivar sizes: their sizes; 0 where a size is not known.
     :ivar dates: their internal dates, as the sizes.
+    :ivar infos: what else was read of them, if a column needs it; None where nothing was.
     :ivar known: the answers of columns.
     :ivar found: what the mailbox itself found: the messages that surely pass a test of content, and those
         that may.
@@ -52,6 +55,7 @@ class Batch:
         "everything",
         "flags",
         "found",
+        "infos",
         "known",
         "size",
         "sizes",
@@ -67,6 +71,7 @@ class Batch:
         self.everything = int.from_bytes(b"\1" * self.size, "little")
         self.sizes: Sequence[int] = ()
         self.dates: Sequence[int] = ()
+        self.infos: Sequence[MessageInfo | None] = ()
         self.known: dict[Column, Mask] = {}
         self.found: dict[Content, tuple[Mask, Mask]] = {}
         self._different: frozenset[frozenset[str]] | None = None
@@ -116,12 +121,17 @@ class Column:
     """A test of a column.
 
     :param answer: gives the messages that match, an octet for each: 1 or 0.
+    :param parts: what must be read of the messages for `Batch.infos`; with ``Cost.METADATA`` and without
+        parts, it is their sizes and dates.
     """
 
-    __slots__ = ("_answer", "cost")
+    __slots__ = ("_answer", "cost", "parts")
 
-    def __init__(self, cost: Cost, answer: Callable[[Batch], bytes | bytearray]) -> None:
+    def __init__(
+        self, cost: Cost, answer: Callable[[Batch], bytes | bytearray], parts: Part = _NOTHING
+    ) -> None:
         self.cost = cost
+        self.parts = parts
         self._answer = answer
 
     def learn(self, batch: Batch) -> None:

@@ -6,12 +6,16 @@ from mailproto.errors import MailError, NoPermission, NoSuchMailbox, OverQuota, 
 
 __all__ = [
     "FLAG_NOT_KEPT",
+    "BadCharset",
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
+    "HasChildren",
     "RefusedWithCode",
     "SessionOver",
+    "SomeGone",
     "TryCreate",
+    "UIDRequired",
 ]
 
 FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly, NoPermission)
@@ -23,6 +27,13 @@ class BadCommand(MailError):
 
     code, enhanced = 500, "5.5.1"
     default_text = "Not valid in this state"
+
+
+class UIDRequired(BadCommand):
+    """A message's number from a client that wants UIDs only (RFC 9586)."""
+
+    imap = "UIDREQUIRED"
+    default_text = "Messages have no numbers, only UIDs"
 
 
 class TryCreate(NoSuchMailbox):
@@ -47,6 +58,32 @@ class RefusedWithCode(MailError):
     def __init__(self, response_code: str, text: str) -> None:
         super().__init__(text)
         self.response_code = response_code
+
+
+class SomeGone(MailError):
+    """STORE could not change all messages, because some no longer exist, and an extension says more.
+
+    :param text: what it says, response code included.
+    """
+
+    default_text = "Some of the messages no longer exist"
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text.decode("ascii"))
+
+
+class HasChildren(MailError):
+    """DELETE of a name that only holds the names below it (RFC 9051 7.1)."""
+
+    imap = "HASCHILDREN"
+    default_text = "The name has children, and is no mailbox itself"
+
+
+class BadCharset(MailError):
+    """The keys of SEARCH are in a charset that is not supported (RFC 9051 6.4.4)."""
+
+    imap = "BADCHARSET (US-ASCII UTF-8)"
+    default_text = "Charset not supported"
 
 
 class ContentUnreadable(Unavailable):

@@ -42,6 +42,7 @@ class Extension:
     :ivar announce: what it announces in the state of a session.
     :ivar needs: the add-ons that every account and mailbox must provide (`IAddOns`); without them, the
         extension is left out.
+    :ivar needs_extensions: the names of extensions without which this one is left out, too.
     :ivar commands: see `CommandSpec`.
     :ivar guard: called before each command; raises to refuse it.
     :ivar enables: what ENABLE takes, and what is done then, once.
@@ -51,6 +52,8 @@ class Extension:
     :ivar on_append: called with each message that is about to be stored; raises to refuse it.
     :ivar on_fetch: called before FETCH answers; it may change the request.
     :ivar on_store: called before STORE stores; it may change the request.
+    :ivar on_search_keys: called with the keys of SEARCH before anything is looked for; gives those that take
+        their place.
     :ivar on_search: called with what was looked for and found; gives what the answer says in addition, with a
         space before it.
     :ivar fetch_columns: items of FETCH that are one word, with values for many messages at a time.
@@ -70,14 +73,16 @@ class Extension:
     capabilities: Sequence[str] = ()
     announce: Callable[[Session], Iterable[str]] | None = None
     needs: frozenset[InterfaceClass] = frozenset()
+    needs_extensions: frozenset[str] = frozenset()
     commands: Sequence[CommandSpec[Any]] = ()
     guard: Callable[[Session, CommandSpec[Any]], None] | None = None
-    enables: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
+    enables: Mapping[str, Callable[[Session], Awaitable[None]]] = field(default_factory=dict)
     on_select: Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]] | None = None
     on_create: Callable[[Session, str], Awaitable[bytes | None]] | None = None
     on_append: Callable[[Session, Content], Awaitable[None]] | None = None
     on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None
     on_store: Callable[[Session, StoreRequest], Awaitable[None]] | None = None
+    on_search_keys: Callable[[Session, SearchKey], Awaitable[SearchKey]] | None = None
     on_search: Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]] | None = None
     select_parameters: Sequence[SelectParameter[Any]] = ()
     create_parameters: Sequence[CreateParameter[Any]] = ()

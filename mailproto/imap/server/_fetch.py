@@ -51,13 +51,19 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     await server.catch_up(expunges=command.uid)
     view = server.selected
     indexes = await view.indexes(arguments.sequence, uid=command.uid)
-    request = FetchRequest(arguments.items, indexes, command.uid)
+    request = FetchRequest(arguments.items, indexes, command.uid, arguments)
     for name, value in arguments.modifiers.items():
         await tables.fetch_modifiers[name].apply(server, request, value)
     for prepare in tables.on_fetch:
         await prepare(server, request)
     indexes = one_by_one(request.indexes)
-    plan = compile_items(request.items, tables.fetch_columns, tables.fetch_pieces, uid=command.uid)
+    plan = compile_items(
+        request.items,
+        tables.fetch_columns,
+        tables.fetch_pieces,
+        uid=command.uid,
+        uids_only=server.manner.uids_only,
+    )
     response = _Response(server, view, plan)
     try:
         await response.answer(indexes)
@@ -128,8 +134,7 @@ class _Response:
         for at, info, beginning in zip(batch.indexes, batch.infos, plan.begin(batch), strict=True):
             end = b")\r\n"
             if info.uid in seen and not plan.shows_flags:
-                [flags] = self.view.flags_at([at])
-                end = b" FLAGS %b)\r\n" % flags
+                end = b" %b)\r\n" % self.server.selected_writer.change_at(at, plan.names)
             if whole is not None and info.content is not None:
                 octets = unwrapped(info.content)
                 if isinstance(octets, bytes) and len(octets) < STREAMED:

@@ -22,7 +22,7 @@ from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, List, Lsub, grammars
 from mailproto.model import DELIMITER, MailboxEntry
 
-__all__ = ["LISTING"]
+__all__ = ["LISTING", "attributes_of"]
 
 _DELIMITER: Final = DELIMITER.encode("ascii")
 
@@ -140,7 +140,7 @@ class _Listing:
                         await writer.write(response)
 
     def _attributes(self, entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> bytes:
-        attributes = _attributes(entry, has_inferiors, show_subscribed)
+        attributes = attributes_of(entry, has_inferiors, show_subscribed)
         for option, _ in self._returns:
             if option.attributes is not None:
                 attributes.update(dict.fromkeys(option.attributes(entry)))
@@ -245,7 +245,8 @@ def _up(name: str) -> Iterator[str]:
         at = name.rfind(DELIMITER, 0, at)
 
 
-def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+def attributes_of(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool) -> dict[str, None]:
+    """The attributes of a name, in the order in which they are told."""
     attributes: dict[str, None] = {}
     if not entry.exists:
         attributes["\\NonExistent"] = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
-from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.server._announcing import announce, announce_deleted
+from mailproto.imap.server._errors import HasChildren, SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._options import StatusItem
 from mailproto.imap.server._registry import tables_of
@@ -23,19 +25,23 @@ from mailproto.imap.wire import (
     MailboxName,
     NoArguments,
     Rename,
+    Respelled,
     Select,
     Status,
     grammars,
 )
 from mailproto.model import DELIMITER, MailboxStatus
 
-__all__ = ["MAILBOXES", "render_status"]
+__all__ = ["MAILBOXES", "prepare_status", "render_status"]
 
 
 async def select(server: Session, command: Command[Select]) -> bytes:
     """SELECT and EXAMINE.  The previous mailbox is closed, even if the command fails."""
     arguments = command.arguments
     tables = tables_of(server)
+    for name, value in arguments.parameters.items():
+        if (prepare := tables.select_parameters[name].prepare) is not None:
+            await prepare(server, value)
     await server.wait_turn()  # the mailbox may be large
     if server.view is not None:
         server.deselect()
@@ -47,8 +53,10 @@ async def select(server: Session, command: Command[Select]) -> bytes:
         pause=server.yield_turn,
         sharing=server.factory.shared.of(server.signed_in.name, mailbox.name, mailbox.uid_validity),
         failed=lambda error: server.tell_failed(command.name, error),
+        recent=server.manner.recent,
+        modseqs=server.manner.modseqs,
     )
-    writer = ViewWriter(view)
+    writer = ViewWriter(view, server.manner)
     status = await view.load()
     try:
         description = await writer.describe(status)
@@ -62,6 +70,7 @@ async def select(server: Session, command: Command[Select]) -> bytes:
     server.respond(description)
     for tell in tables.on_select:
         await tell(server, writer, status)
+    await announce(server, arguments.mailbox)
     for name, value in arguments.parameters.items():
         await tables.select_parameters[name].apply(server, writer, status, value)
     access = "READ-ONLY" if view.read_only else "READ-WRITE"
@@ -88,13 +97,22 @@ async def create(server: Session, command: Command[Create]) -> bytes | None:
         break
     else:
         await settle(server.signed_in.create(name))
+    if isinstance(arguments.mailbox, Respelled):
+        await announce(server, name, arguments.mailbox)
     codes = [await tell(server, name) for tell in tables.on_create]
     return b"".join([b"[%b] " % code for code in codes if code][:1]) + b"CREATE completed"
 
 
 async def delete(server: Session, command: Command[MailboxName]) -> None:
     """DELETE (RFC 9051 6.3.5).  The selected mailbox is closed if it is deleted."""
-    await settle(server.signed_in.delete(command.arguments.mailbox))
+    name = command.arguments.mailbox
+    try:
+        await settle(server.signed_in.delete(name))
+    except NoSuchMailbox:
+        if await _only_holds_inferiors(server, name):
+            raise HasChildren from None
+        raise
+    announce_deleted(server, name)
     if server.view is not None:
         # The selected mailbox may have been renamed, so the mailbox itself is asked.
         try:
@@ -104,10 +122,18 @@ async def delete(server: Session, command: Command[MailboxName]) -> None:
             server.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
 
 
+async def _only_holds_inferiors(server: Session, name: str) -> bool:
+    entries = await settle(server.signed_in.list())
+    at = bisect_left(range(len(entries)), name, key=lambda at: entries[at].name)
+    return at < len(entries) and entries[at].name == name and entries[at].exists
+
+
 async def rename(server: Session, command: Command[Rename]) -> None:
     """RENAME (RFC 9051 6.3.6)."""
     arguments = command.arguments
-    await settle(server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER)))
+    new = arguments.new.removesuffix(DELIMITER)
+    await settle(server.signed_in.rename(arguments.old, new))
+    await announce(server, new, arguments.old)
 
 
 async def subscribe(server: Session, command: Command[MailboxName]) -> None:
@@ -124,11 +150,20 @@ async def status(server: Session, command: Command[Status]) -> None:
     """STATUS (RFC 9051 6.3.11), also of the selected mailbox."""
     arguments = command.arguments
     name = arguments.mailbox
+    await prepare_status(server, arguments.items)
     found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
         # The mailbox itself says why, such as NoPermission.
         found = await settle((await settle(server.signed_in.open(name))).status())
     server.respond(await render_status(server, name, found, arguments.items))
+
+
+async def prepare_status(server: Session, items: Iterable[str]) -> None:
+    """Do what must be done before these items are read."""
+    known = tables_of(server).status_items
+    for item in items:
+        if (prepare := known[item].prepare) is not None:
+            await prepare(server)
 
 
 async def render_status(server: Session, name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:

@@ -5,7 +5,7 @@ Equal keys become one condition, which is tested once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any as Anything
 from typing import Generic, TypeAlias, TypeVar
@@ -14,11 +14,12 @@ from mailproto.imap import wire
 from mailproto.imap.server import _search_columns as columns
 from mailproto.imap.server import _search_content as content
 from mailproto.imap.server._conditions import All, Any, Column, Condition, Content, Opposite
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import And, Not, Or, SearchKey
 from mailproto.message import Steps, search_key
 
-__all__ = ["SEARCH_KEYS", "Conditions", "Search", "SearchKeys", "compiled"]
+__all__ = ["SEARCH_KEYS", "Conditions", "Search", "SearchKeys", "compiled", "mentions"]
 
 C = TypeVar("C", bound=Column | Content)
 K = TypeVar("K", bound=SearchKey)
@@ -31,6 +32,7 @@ class Search:
     :ivar columns: the columns that may be tested, the cheapest first.
     :ivar contents: the tests of content that may be made, the cheapest first.
     :ivar texts: the keys of BODY and TEXT, mapped.
+    :ivar before: awaited with the session before messages are tested.
     """
 
     def __init__(self, view: MailboxView) -> None:
@@ -39,6 +41,7 @@ class Search:
         self.columns: list[Column] = []
         self.contents: list[Content] = []
         self.texts: dict[str, None] = {}
+        self.before: list[Callable[[Session], Awaitable[None]]] = []
         self._made: dict[object, Anything] = {}
         self._spellings = columns.Spellings()
 
@@ -60,7 +63,9 @@ class Search:
 
     def sequence(self, sequence: wire.SequenceSet, *, uid: bool) -> Column:
         """Messages in a set; numbers and UIDs of no message are left out."""
-        uids = self.view.uids
+        uids, saved = self.view.uids, self.view.saved
+        if not sequence.ranges:
+            return self.column(wire.SAVED, lambda: columns.between(saved.firsts, saved.lasts, uid=True))
         last = (uids[-1] if uid else len(uids)) if uids else 0
         return self.column((sequence, uid), lambda: columns.in_ranges(sequence.merged(last), uid=uid))
 
@@ -129,6 +134,19 @@ SEARCH_KEYS: Sequence[SearchKeys[Anything]] = (
     SearchKeys(wire.Text, Search.text),
 )
 """The kinds of RFC 3501; their words are in `mailproto.imap.wire.grammars`."""
+
+
+def mentions(key: SearchKey, test: Callable[[SearchKey], bool]) -> bool:
+    """Whether the test is true of the key, or of a key in it."""
+    match key:
+        case And(keys):
+            return any(mentions(each, test) for each in keys)
+        case Or(left, right):
+            return mentions(left, test) or mentions(right, test)
+        case Not(inner):
+            return mentions(inner, test)
+    return test(key)
+
 
 Conditions: TypeAlias = Mapping[type[SearchKey], Callable[[Search, Anything], Condition]]
 

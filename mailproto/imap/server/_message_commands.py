@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.imap.server._errors import ExpungeIssued, TryCreate
+from mailproto.imap.server._errors import ExpungeIssued, SomeGone, TryCreate
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
+from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Copy, NoArguments, Store, format_set, grammars
 from mailproto.interfaces import IMailbox
 from mailproto.model import FlagColumns, StoreResult
 
-__all__ = ["AT_ONCE", "MESSAGES", "copyuid", "named_messages", "open_target"]
+__all__ = ["AT_ONCE", "MESSAGES", "copyuid", "named_messages", "open_target", "removed"]
 
 AT_ONCE = 1000
 """How many messages are told of before others may have their turn."""
@@ -55,10 +56,28 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     for start in range(0, len(answered), AT_ONCE):
         server.respond(writer.fetch_flags(answered[start : start + AT_ONCE], uid=command.uid))
         await server.flush()
+    if writer.manner.modseqs:
+        await _tell_modseqs(server, writer, stored.uids, answered)
+        # The client may take itself to know all changes before these, so it is told of them.
+        view.expect_changes(view.mailbox)
+        await server.catch_up(expunges=command.uid)
+    text = None if request.finish is None else await request.finish(result)
     # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
     if len(stored) + len(result.refused) != len(indexes) and not command.uid and not arguments.silent:
-        raise ExpungeIssued
-    return None if request.finish is None else await request.finish(result)
+        raise SomeGone(text) if text else ExpungeIssued
+    return text
+
+
+async def _tell_modseqs(
+    server: Session, writer: ViewWriter, uids: Sequence[int], answered: Collection[int]
+) -> None:
+    """Tell the modseqs of messages that were stored, but for those whose flags were told with them."""
+    told = frozenset(answered)
+    for start in range(0, len(uids), AT_ONCE):
+        found = map(writer.view.index, uids[start : start + AT_ONCE])
+        if others := [at for at in found if at is not None and at not in told]:
+            server.respond(writer.fetch_flags(others, uid=True, flags=False))
+            await server.flush()
 
 
 async def open_target(server: Session, name: str) -> IMailbox:
@@ -123,13 +142,26 @@ async def _set(server: Session, numbers: array[int]) -> bytes:
     return b",".join(sets)
 
 
-async def expunge(server: Session, command: Command[NoArguments]) -> None:
+async def expunge(server: Session, command: Command[NoArguments]) -> bytes | None:
     """EXPUNGE; the responses come with other updates, before the tagged OK."""
     view = server.selected
     if view.read_only:
         raise ReadOnly
     await server.wait_turn_for(len(view.uids))
-    await settle(view.vanish(await settle(view.mailbox.expunge())))
+    expunged = await settle(view.mailbox.expunge())
+    await view.vanish(expunged)
+    return await removed(server, command.full_name) if expunged else None
+
+
+async def removed(server: Session, command: str) -> bytes | None:
+    """The client has removed messages: tell it, and up to which modseq it knows all changes then, if it wants
+    modseqs (RFC 7162 3.2.7, 3.2.9; RFC 6851 4.4)."""
+    writer = server.selected_writer
+    if not writer.manner.modseqs:
+        return None
+    writer.view.expect_changes(writer.view.mailbox)
+    await server.catch_up(expunges=True)
+    return b"[HIGHESTMODSEQ %d] %b completed" % (writer.view.modseq, command.encode("ascii"))
 
 
 MESSAGES = Extension(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mailproto.content import Content
-from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
+from mailproto.imap.server._requests import FetchRequest, SearchAsked, SearchFound, StoreRequest
 from mailproto.imap.server._session import Session, Sink
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import ArgumentReader, Option, Steps
@@ -37,9 +37,12 @@ class SelectParameter(Option[V]):
     """A parameter of SELECT and EXAMINE.
 
     :ivar apply: called when the mailbox is selected and described, before the tagged OK.
+    :ivar prepare: called before the mailbox is opened, while the previous one is still selected; raises to
+        refuse the command.
     """
 
     apply: Callable[[Session, ViewWriter, MailboxStatus, V], Awaitable[None]]
+    prepare: Callable[[Session, V], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,14 @@ class SearchReturn(Option[V]):
 
     :ivar answer: writes its part of the ESEARCH response, with a space before it (`Session.respond`).
     :ivar is_silent: whether there is no ESEARCH response if only such options were given.
+    :ivar check: called before anything is looked for; raises to refuse the search.
+    :ivar refused: called if the search fails.
     """
 
     answer: Callable[[Session, SearchFound, V], Awaitable[None]]
     is_silent: bool = False
+    check: Callable[[Session, SearchAsked], None] | None = None
+    refused: Callable[[Session], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +98,13 @@ class StatusItem:
     :ivar name: in upper case.
     :ivar value: renders its value.
     :ivar look_up: finds what is no part of a status, by the mailbox's name, and is used instead of ``value``.
+    :ivar prepare: called before the status is read.
     """
 
     name: str
     value: Callable[[Session, MailboxStatus], bytes] | None = None
     look_up: Callable[[Session, str], Awaitable[bytes]] | None = None
+    prepare: Callable[[Session], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,13 @@ class Tables:
     announced: bytes
     announce: Sequence[Callable[[Session], Iterable[str]]]
     guards: Sequence[Callable[[Session, CommandSpec[Any]], None]]
-    enables: Mapping[str, Callable[[Session], None]]
+    enables: Mapping[str, Callable[[Session], Awaitable[None]]]
     on_select: Sequence[Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]]]
     on_create: Sequence[Callable[[Session, str], Awaitable[bytes | None]]]
     on_append: Sequence[Callable[[Session, Content], Awaitable[None]]]
     on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]
     on_store: Sequence[Callable[[Session, StoreRequest], Awaitable[None]]]
+    on_search_keys: Sequence[Callable[[Session, SearchKey], Awaitable[SearchKey]]]
     on_search: Sequence[Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]]]
     select_parameters: Mapping[str, SelectParameter[Any]]
     create_parameters: Mapping[str, CreateParameter[Any]]
@@ -85,7 +86,7 @@ class Tables:
         :param offered: the add-ons of every account and mailbox; extensions that need others are left out.
         :raises ValueError: two of them bring the same.
         """
-        used = [extension for extension in extensions if extension.needs <= offered]
+        used = _usable([extension for extension in extensions if extension.needs <= offered])
 
         def one(what: str, items: Callable[[Extension], Iterable[tuple[K, V]]]) -> dict[K, V]:
             table: dict[K, V] = {}
@@ -149,6 +150,7 @@ class Tables:
             on_append=[each.on_append for each in used if each.on_append is not None],
             on_fetch=[each.on_fetch for each in used if each.on_fetch is not None],
             on_store=[each.on_store for each in used if each.on_store is not None],
+            on_search_keys=[each.on_search_keys for each in used if each.on_search_keys is not None],
             on_search=[each.on_search for each in used if each.on_search is not None],
             select_parameters=select_parameters,
             create_parameters=create_parameters,
@@ -170,6 +172,16 @@ class Tables:
         """What CAPABILITY announces in the session's state, separated by spaces."""
         words = [word.encode("ascii") for announce in self.announce for word in announce(session)]
         return b" ".join([self.announced, *words])
+
+
+def _usable(extensions: list[Extension]) -> list[Extension]:
+    """Those extensions that have all others which they need."""
+    while True:
+        names = {extension.name for extension in extensions}
+        usable = [extension for extension in extensions if extension.needs_extensions <= names]
+        if len(usable) == len(extensions):
+            return usable
+        extensions = usable
 
 
 def _named(items: Iterable[NamedT]) -> Iterator[tuple[str, NamedT]]:

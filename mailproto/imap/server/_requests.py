@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from mailproto.imap.wire import FetchItem
+from mailproto.imap.server._view import MailboxView
+from mailproto.imap.wire import NO_OPTIONS, Fetch, FetchItem, Options, SearchKey
 from mailproto.model import FlagChange, StoreResult
 
-__all__ = ["FetchRequest", "SearchFound", "StoreRequest", "one_by_one"]
+__all__ = ["FetchRequest", "SearchAsked", "SearchFound", "StoreRequest", "one_by_one"]
+
+
+Ordering: TypeAlias = "Callable[[Sequence[int]], Awaitable[Sequence[int]]]"
 
 
 def one_by_one(indexes: Sequence[int]) -> Sequence[int]:
@@ -24,12 +28,14 @@ class FetchRequest:
     :ivar items: what is told of each message.
     :ivar indexes: which messages, by their indexes in the view, in ascending order.
     :ivar uid: whether it is UID FETCH.
+    :ivar asked: what the client wrote.
     :ivar finish: gives the text of the tagged OK, or None, when all was answered.
     """
 
     items: tuple[FetchItem, ...]
     indexes: Sequence[int]
     uid: bool
+    asked: Fetch
     finish: Callable[[], Awaitable[bytes | None]] | None = None
 
 
@@ -54,15 +60,47 @@ class StoreRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchAsked:
+    """What SEARCH, or a command like it, looks for.
+
+    :ivar view: where.
+    :ivar uid: whether the answer has UIDs.
+    :ivar returns: what is told, such as ``MIN``.
+    :ivar order: puts the UIDs of messages into the requested order; None for the order of the mailbox.
+    """
+
+    tag: str
+    view: MailboxView
+    key: SearchKey
+    uid: bool
+    returns: Options = NO_OPTIONS
+    order: Ordering | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchFound:
     """What SEARCH has found.
 
-    :ivar numbers: sequence numbers or UIDs, in ascending order.
-    :ivar uid: whether they are UIDs.
+    :ivar asked: what was looked for.
+    :ivar numbers: sequence numbers or UIDs, in the requested order.
     :ivar extended: whether the answer is ESEARCH.
     """
 
-    numbers: array[int]
-    uid: bool
-    tag: str
+    asked: SearchAsked
+    numbers: Sequence[int]
     extended: bool
+
+    @property
+    def uid(self) -> bool:
+        """Whether the numbers are UIDs."""
+        return self.asked.uid
+
+    @property
+    def tag(self) -> str:
+        """The command's."""
+        return self.asked.tag
+
+    @property
+    def returns(self) -> Options:
+        """What is told."""
+        return self.asked.returns

@@ -98,16 +98,23 @@ class RowPlan:
     :ivar parts: what is to be read of each message.
     :ivar pieces: the items that have to be made for each message, with what makes them.
     :ivar marks_seen: whether fetching sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
-    :ivar shows_flags: whether FLAGS is among the items.
+    :ivar names: of the other items.
     :ivar template: the other items, separated by spaces, with a place for each column's value.
+    :ivar uids_only: whether messages have no numbers (RFC 9586).
     """
 
     parts: Part
     pieces: Pieces
     marks_seen: bool
-    shows_flags: bool
+    names: frozenset[str]
     template: bytes
     columns: tuple[FetchColumn, ...]
+    uids_only: bool = False
+
+    @property
+    def shows_flags(self) -> bool:
+        """Whether FLAGS is among the items."""
+        return "FLAGS" in self.names
 
     @property
     def whole(self) -> FetchSection | None:
@@ -124,10 +131,14 @@ class RowPlan:
         """Whether `render` renders everything."""
         return not self.pieces
 
+    @property
+    def _begin(self) -> bytes:
+        return b"* %d UIDFETCH (" if self.uids_only else b"* %d FETCH ("
+
     def render(self, batch: Batch) -> Iterator[bytes]:
         """``* n FETCH (...)`` with CRLF for each message, if `is_rows`; in pieces, mostly one."""
         columns = [column.values(batch) for column in self.columns]
-        rows = self._rows(b"* %%d FETCH (%b)\r\n" % self.template, batch, columns)
+        rows = self._rows(self._begin + self.template + b")\r\n", batch, columns)
         if len(batch.indexes) == 1:
             yield next(rows)
             return
@@ -148,11 +159,11 @@ class RowPlan:
 
     def begin(self, batch: Batch) -> Iterator[bytes]:
         """The beginning of each message's response, up to what is not a row."""
-        template = b"* %d FETCH (" + (self.template + b" " if self.columns else b"")
+        template = self._begin + (self.template + b" " if self.columns else b"")
         return self._rows(template, batch, [column.values(batch) for column in self.columns])
 
     def _rows(self, template: bytes, batch: Batch, columns: Sequence[Sequence[Any]]) -> Iterator[bytes]:
-        numbers = [at + 1 for at in batch.indexes]
+        numbers = _uids(batch) if self.uids_only else [at + 1 for at in batch.indexes]
         return (template % row for row in zip(numbers, *columns, strict=True))
 
 
@@ -162,12 +173,14 @@ def compile_items(
     pieces: Mapping[type[FetchItem], FetchPiece[Any]],
     *,
     uid: bool,
+    uids_only: bool = False,
 ) -> RowPlan:
     """Make the plan for these items.
 
     :param columns: those that the server knows, by name.
     :param pieces: those that the server knows, by the class of their items.
     :param uid: whether the response must have the UID (RFC 9051 6.4.9).
+    :param uids_only: see `RowPlan`.
     """
     names: list[str] = []
     others: list[tuple[FetchItem, FetchPiece[Any]]] = []
@@ -176,7 +189,7 @@ def compile_items(
             names.append(item.name)
         else:
             others.append((item, pieces[type(item)]))
-    if uid and "UID" not in names:
+    if uid and "UID" not in names and not uids_only:
         names.insert(0, "UID")
     chosen = [columns[name] for name in names]
     parts = Part(0)
@@ -190,7 +203,8 @@ def compile_items(
         parts=parts,
         pieces=tuple(others),
         marks_seen=any(piece.marks_seen(item) for item, piece in others),
-        shows_flags="FLAGS" in names,
+        names=frozenset(names),
         template=b" ".join([column.template for column in chosen]),
         columns=tuple(chosen),
+        uids_only=uids_only,
     )

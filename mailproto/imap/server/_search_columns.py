@@ -11,7 +11,18 @@ from typing import Literal
 from mailproto.imap.server._conditions import Batch, Column, Cost
 from mailproto.model import SYSTEM_FLAGS
 
-__all__ = ["Spellings", "compared", "dated", "flagged", "in_ranges", "recent", "sized"]
+__all__ = [
+    "Spellings",
+    "arrived",
+    "between",
+    "compared",
+    "dated",
+    "flagged",
+    "in_ranges",
+    "of_day",
+    "recent",
+    "sized",
+]
 
 _EPOCH_ORDINAL = 719_163
 """``datetime.date(1970, 1, 1).toordinal()``"""
@@ -27,6 +38,11 @@ def in_ranges(ranges: Collection[tuple[int, int]], *, uid: bool) -> Column:
     """
     firsts = array("Q", [first for first, _ in ranges])
     lasts = array("Q", [last for _, last in ranges])
+    return between(firsts, lasts, uid=uid)
+
+
+def between(firsts: array[int], lasts: array[int], *, uid: bool) -> Column:
+    """As `in_ranges`; the numbers where ranges begin and end are in two arrays."""
 
     def answer(batch: Batch) -> bytes | bytearray:
         size = batch.size
@@ -90,12 +106,24 @@ def sized(op: Literal["LARGER", "SMALLER"], octets: int) -> Column:
     return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.sizes)))
 
 
-def dated(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Column:
-    """Messages by the day of their internal date in UTC; SINCE includes its day (RFC 9051 6.4.4)."""
+def arrived(op: Literal["OLDER", "YOUNGER"], seconds: int) -> Column:
+    """Messages whose internal date is this time or before, or this time or after (RFC 5032)."""
+    matches = seconds.__ge__ if op == "OLDER" else seconds.__le__
+    return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.dates)))
+
+
+def of_day(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Callable[[int], bool]:
+    """A test of a time, by its day in UTC; SINCE includes its day (RFC 9051 6.4.4)."""
     begins = (date.toordinal() - _EPOCH_ORDINAL) * _DAY
-    matches = {
+    tests: dict[str, Callable[[int], bool]] = {
         "BEFORE": begins.__gt__,
         "ON": range(begins, begins + _DAY).__contains__,
         "SINCE": begins.__le__,
-    }[op]
+    }
+    return tests[op]
+
+
+def dated(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Column:
+    """Messages by their internal date."""
+    matches = of_day(op, date)
     return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.dates)))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress
 
 from mailproto.awaiting import settle
 from mailproto.errors import Unavailable
 from mailproto.imap.server._conditions import Batch, Column, Cost, Mask
 from mailproto.imap.server._matching import Search
+from mailproto.imap.server._progress import Progress
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._search_message import Message
 from mailproto.imap.server._session import Session
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.interfaces.add_ons import IFinding
 from mailproto.message import Working
-from mailproto.model import Metadata, Part
+from mailproto.model import MessageInfo, Metadata, Part
 
 __all__ = ["find"]
 
@@ -31,9 +32,16 @@ _FEW = 16
 """After so many columns, the search looks whether the others are needed; then after twice as many."""
 
 
-async def find(server: Session, search: Search, *, uid: bool) -> array[int]:
-    """The sequence numbers, or UIDs, of the messages that match, in ascending order."""
-    return await _Finder(server, search).find(uid=uid)
+async def find(
+    server: Session, search: Search, *, uid: bool, within: Sequence[int] | None = None
+) -> array[int]:
+    """The sequence numbers, or UIDs, of the messages that match, in ascending order.
+
+    :param within: the indexes of the messages that are tested, ascending; None for all of the view.
+    """
+    for prepare in search.before:
+        await prepare(server)
+    return await _Finder(server, search).find(uid=uid, within=within)
 
 
 class _Finder:
@@ -46,36 +54,44 @@ class _Finder:
         columns = search.columns
         self._known = [column for column in columns if column.cost < Cost.METADATA]
         self._metadata = [column for column in columns if column.cost is Cost.METADATA]
+        self._reads_metadata = any(not column.parts for column in self._metadata)
+        self._parts = Part(0)
+        for column in self._metadata:
+            self._parts |= column.parts
         mailbox = search.view.mailbox
         self._finding = mailbox if search.contents and IFinding.providedBy(mailbox) else None
 
-    async def find(self, *, uid: bool) -> array[int]:
+    async def find(self, *, uid: bool, within: Sequence[int] | None) -> array[int]:
         found = array("I")
         view = self._view
         size = MESSAGES_AT_ONCE if self._finding is None else _FOUND_AT_ONCE
-        for start in range(0, len(view.uids), size):
+        self._progress = Progress(self._server, len(view.uids))
+        for start, here in _batches(len(view.uids), size, within):
             stop = start + size
             batch = Batch(start, view.uids[start:stop], view.flags[start:stop])
-            matching = await self._matching(batch)
+            matching = await self._matching(batch, batch.everything if here is None else _mask(here))
             if matching:
                 numbers = batch.uids if uid else range(start + 1, start + 1 + batch.size)
                 if matching != batch.everything:
                     numbers = array("I", compress(numbers, batch.chosen(matching)))
                 found.extend(numbers)
             await self._server.yield_turn()
+            await self._progress.reached(stop)
         return found
 
-    async def _matching(self, batch: Batch) -> Mask:
-        """The messages of a batch that match."""
-        here = batch.everything
+    async def _matching(self, batch: Batch, here: Mask) -> Mask:
+        """Those of the messages ``here`` in a batch that match."""
         if self._view.any_gone:
             there = bytearray(batch.size)
             for at in self._view.there(range(batch.start, batch.start + batch.size)):
                 there[at - batch.start] = 1
-            here = int.from_bytes(there, "little")
+            here &= _mask(there)
         surely, is_open = await self._learn(batch, self._known, here)
         if is_open and self._metadata:
-            is_open &= await self._read_metadata(batch, is_open)
+            if self._reads_metadata:
+                is_open &= await self._read_metadata(batch, is_open)
+            if self._parts:
+                is_open &= await self._read_parts(batch, is_open)
             surely, is_open = await self._learn(batch, self._metadata, surely | is_open)
         if is_open and self._finding is not None:
             surely, is_open = await self._find_content(self._finding, batch, surely, is_open)
@@ -140,6 +156,19 @@ class _Finder:
         batch.sizes, batch.dates = sizes, dates
         return int.from_bytes(exist, "little")
 
+    async def _read_parts(self, batch: Batch, chosen: Mask) -> Mask:
+        """Read what else columns need; returns which of the ``chosen`` messages still exist."""
+        found: list[MessageInfo | None] = [None] * batch.size
+        exist = bytearray(batch.size)
+        uids = list(compress(batch.uids, batch.chosen(chosen)))
+        async for infos in read_in_batches(self._view.mailbox, uids, self._parts):
+            for info in infos:
+                at = bisect_left(batch.uids, info.uid)
+                found[at], exist[at] = info, 1
+            await self._server.yield_turn()
+        batch.infos = found
+        return int.from_bytes(exist, "little")
+
     async def _read_content(self, batch: Batch, chosen: Mask) -> Mask:
         """Read messages; returns which of the ``chosen`` ones match."""
         columns = {column: batch.chosen(mask) for column, mask in batch.known.items()}
@@ -148,6 +177,7 @@ class _Finder:
         async for infos in read_in_batches(self._view.mailbox, uids, _CONTENT):
             for info in infos:
                 at = bisect_left(batch.uids, info.uid)
+                await self._progress.reached(batch.start + at)
                 matching[at] = await self._matches(at, Message(info, columns, self._search.texts))
                 await self._server.yield_turn()
         return int.from_bytes(matching, "little")
@@ -165,6 +195,25 @@ class _Finder:
             self._server.tell_failed("SEARCH", told)
             return False
         return work.result
+
+
+def _mask(octets: bytearray) -> Mask:
+    return int.from_bytes(octets, "little")
+
+
+def _batches(count: int, size: int, within: Sequence[int] | None) -> Iterator[tuple[int, bytearray | None]]:
+    """Where batches begin, and which of their messages are tested: an octet for each, or None for all."""
+    if within is None:
+        yield from ((start, None) for start in range(0, count, size))
+        return
+    at = 0
+    while at < len(within):
+        start = within[at]
+        here = bytearray(min(size, count - start))
+        while at < len(within) and within[at] < start + size:
+            here[within[at] - start] = 1
+            at += 1
+        yield start, here
 
 
 async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:

@@ -96,6 +96,7 @@ class IMAPServer(Session):
 
     async def _command(self, command: Command[Any]) -> None:
         self._has_answered = False
+        self.tag = command.tag
         spec = self._spec(command.full_name)
         try:
             reply = await spec.handler(self, command)
@@ -140,12 +141,11 @@ class IMAPServer(Session):
                 # The command is done, and the client must not repeat it: the next command brings the updates.
                 self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
         text = reply or f"{command.full_name} completed".encode("ascii")
-        self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
         self._bad_commands = 0
         self._commands += self.account is not None
         if self.is_compressed:
             await self.compress()
-        self._send()
+        self.complete(command.tag.encode("ascii"), b"OK " + text)
 
     async def _receive(self, literal: StreamedLiteral) -> None:
         spec = self._spec(literal.name)
@@ -190,8 +190,7 @@ class IMAPServer(Session):
         self._refused(tag or "", f"{kind} {code}{error.text}".encode("ascii", "replace"), bad=error.bad)
 
     def _refused(self, tag: str, text: bytes, *, bad: bool = False) -> None:
-        self._responses.append(b"%b %b\r\n" % (tag.encode("ascii") or b"*", text))
-        self._send()
+        self.complete(tag.encode("ascii") or b"*", text)
         self._bad_commands = self._bad_commands + 1 if bad else 0
         if self._bad_commands >= self.limits.bad_commands:
             self.end(b"* BYE Too many bad commands\r\n", "too many bad commands")

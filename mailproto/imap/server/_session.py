@@ -15,6 +15,7 @@ from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
+from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
@@ -48,6 +49,9 @@ class Session(ServerConnection[Event]):
     :ivar sasl: the exchanges of AUTHENTICATE.
     :ivar account: the account that signed in, or None.
     :ivar writer: tells the client of the selected mailbox; None if no mailbox is selected.
+    :ivar manner: how the client wants to be told of it.
+    :ivar tag: of the command under way; "" if there is none.
+    :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
     :ivar uploads: the streamed literals of the command that is being read.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
     """
@@ -68,6 +72,9 @@ class Session(ServerConnection[Event]):
         )
         self.account: IAccount | None = None
         self.writer: ViewWriter | None = None
+        self.manner = Manner()
+        self.tag = ""
+        self.holds_expunges = False
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
@@ -195,12 +202,25 @@ class Session(ServerConnection[Event]):
             self._responses.clear()
             self.write(data)
 
+    def complete(self, tag: bytes, response: bytes) -> None:
+        """Collect the tagged response to a command, and send everything.
+
+        :param response: what follows the tag and a space.
+        """
+        self.tag = ""
+        self.holds_expunges = False
+        if self.writer is not None:
+            self._responses.append(self.writer.before_completion())
+        self._responses.append(b"%b %b\r\n" % (tag, response))
+        self._send()
+
     async def catch_up(self, *, expunges: bool) -> None:
         """Tell the client of changes in the selected mailbox.
 
         :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
             closed: RFC 2180 3.1 leaves nothing better.
         """
+        expunges = expunges and not self.holds_expunges
         if self.writer is None or not self.writer.has_updates(expunges=expunges):
             return
         told = False
@@ -260,6 +280,7 @@ class Session(ServerConnection[Event]):
         self.account = None
         self.enabled.clear()
         self.kept.clear()
+        self.manner = Manner()
         self._responses.clear()
         self.wire.utf8, self.wire.syntax, self.wire.limits = False, syntax, self.limits.before_login
         self.signed_out()

@@ -13,7 +13,7 @@ command under way at a time, so during a pause nothing else uses its view.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError
@@ -37,14 +37,18 @@ class MailboxView(MessageColumns):
     :param pause: awaited during long work, so that others have their turn.
     :param sharing: where equal columns of other views are found; None to share with nobody.
     :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
+    :param recent: whether this client is told of ``\\Recent``; if not, none is claimed.
+    :param modseqs: whether the modseqs of messages are kept.
     """
 
     __slots__ = (
         "_decided",
         "_failed",
+        "_held_at",
         "_modseq",
         "_on_hint",
         "_recent",
+        "_shows_recent",
         "_stale",
         "_unwatch",
         "mailbox",
@@ -59,12 +63,16 @@ class MailboxView(MessageColumns):
         pause: Callable[[], Awaitable[None]] | None = None,
         sharing: Sharing | None = None,
         failed: Callable[[MailError], None] | None = None,
+        recent: bool = True,
+        modseqs: bool = False,
     ) -> None:
-        super().__init__(pause, sharing)
+        super().__init__(pause, sharing, modseqs=modseqs)
         self.mailbox = mailbox
         self._failed = failed or _ignore
         self.read_only = read_only or not mailbox.writable
+        self._shows_recent = recent
         self._recent = RecentRanges()
+        self._held_at: int | None = None
         self._decided = 0  # of how many messages it is known whether they are recent
         self._modseq = 0
         self._stale = False
@@ -127,7 +135,8 @@ class MailboxView(MessageColumns):
         self._stale = False  # a later hint makes it stale again
         try:
             await self._look()
-            if len(self.uids) > self._decided and IRecent.providedBy(self.mailbox):
+            is_longer = len(self.uids) > self._decided
+            if is_longer and self._shows_recent and IRecent.providedBy(self.mailbox):
                 if status is None:
                     status = await settle(self.mailbox.status())
                 await self._claim_recent(self.mailbox, status)
@@ -139,10 +148,29 @@ class MailboxView(MessageColumns):
     async def _look(self) -> None:
         changes = await settle(self.mailbox.changes_since(self._modseq))
         async with self.turn(len(changes.changed)):
-            await self.take(changes.changed)
+            await self.take(changes.changed, changes.modseq)
             await self.vanish(changes.vanished)
             await self.share()
         self._modseq = changes.modseq
+
+    async def vanish(self, uids: Sequence[int]) -> None:
+        """See `MessageColumns.vanish`."""
+        await super().vanish(uids)
+        if self._held_at is None and self.any_gone:
+            self._held_at = self._modseq
+
+    @property
+    def modseq(self) -> int:
+        """The client knows all changes up to it, once it has been told of `take_changed`; removed messages
+        that it still counts keep it low (RFC 7162 3.2)."""
+        return self._modseq if self._held_at is None else self._held_at
+
+    async def keep_modseqs(self) -> None:
+        """Keep the modseqs of messages from now on; what has changed lately has been told."""
+        if self.modseqs is None:
+            changes = await settle(self.mailbox.changes_since(0))
+            # What has changed since the latest look is taken in by the next one.
+            await self.note_modseqs(changes.changed, self._modseq)
 
     async def _claim_recent(self, mailbox: IRecent, status: MailboxStatus) -> None:
         """Find out which of the new messages are recent.
@@ -166,11 +194,17 @@ class MailboxView(MessageColumns):
         await self._look()
         self._mark_recent(first)
 
-    async def expunge(self) -> AsyncIterator[list[int]]:
+    async def expunge(self) -> AsyncIterator[tuple[list[int], Sequence[int]]]:
         """See `MessageColumns.expunge`."""
-        async for numbers in super().expunge():
-            yield numbers
+        async for some in super().expunge():
+            yield some
         self._decided = len(self.uids)
+        self._held_at = None
+
+    def forget_recent(self) -> None:
+        """From now on, nothing is recent for this client."""
+        self._shows_recent = False
+        self._recent = RecentRanges()
 
     def _mark_recent(self, first: int) -> None:
         """Mark the new messages from UID ``first`` on as recent."""

@@ -6,22 +6,28 @@ messages come in pieces, some thousand messages at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
 
+from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import flag_list
+from mailproto.imap.wire import flag_list, format_set
 from mailproto.model import SYSTEM_FLAGS, MailboxStatus
 
 __all__ = ["ViewWriter"]
 
 
 class ViewWriter:
-    """The responses of one session about its selected mailbox."""
+    """The responses of one session about its selected mailbox.
 
-    __slots__ = ("_keywords", "_messages", "view")
+    :param manner: how the client wants to be told; by default, as in RFC 3501.
+    """
 
-    def __init__(self, view: MailboxView) -> None:
+    __slots__ = ("_capped", "_keywords", "_messages", "manner", "view")
+
+    def __init__(self, view: MailboxView, manner: Manner | None = None) -> None:
         self.view = view
+        self.manner = manner or Manner()
+        self._capped = False  # whether the client was told of a modseq below those of FETCH responses
         # How many messages, and how many of the view's keywords, the client knows of.
         self._messages = 0
         self._keywords = 0
@@ -31,7 +37,8 @@ class ViewWriter:
         view = self.view
         permanent = frozenset() if view.read_only else view.mailbox.permanent_flags
         uid_next = max(status.uid_next, view.uids[-1] + 1 if view.uids else 1)
-        unseen = await view.first_unseen() if status.unseen else None
+        tells_unseen = status.unseen and not self.manner.extended
+        unseen = await view.first_unseen() if tells_unseen else None
         return b"".join(
             (
                 self._flags(),
@@ -67,40 +74,83 @@ class ViewWriter:
                 yield self.fetch_flags(some, uid=True)
         if expunges and view.any_gone:
             # Expunges come last, because the responses above use the numbers from before them.
-            async for numbers in view.expunge():
-                yield b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
+            async for removed in view.expunge():
+                yield self._expunged(*removed)
             self._messages = len(view.uids)
+            if self._capped:
+                self._capped = False
+                yield self.highest_modseq()
+
+    def _expunged(self, numbers: Sequence[int], uids: Sequence[int]) -> bytes:
+        if self.manner.vanished or self.manner.uids_only:
+            return b"* VANISHED %b\r\n" % format_set(uids)
+        return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
+
+    def before_completion(self) -> bytes:
+        """What must come before the tagged response of a command: while the client is not told of removed
+        messages, it must not take itself to know all changes up to the modseqs it was told (RFC 7162 3.2)."""
+        if not (self.manner.modseqs and self.view.any_gone):
+            return b""
+        self._capped = True
+        return self.highest_modseq()
 
     # -- single responses
 
     def exists(self) -> bytes:
         """EXISTS and RECENT, which always come together."""
         self._messages = len(self.view.uids)
+        if not self.manner.recent:
+            return b"* %d EXISTS\r\n" % self._messages
         return b"* %d EXISTS\r\n* %d RECENT\r\n" % (self._messages, self.view.recent_count())
 
     def keywords(self) -> bytes:
         """FLAGS, if the next responses may have keywords that the client does not know; or nothing."""
         return self._flags() if len(self.view.keywords) > self._keywords else b""
 
+    def highest_modseq(self) -> bytes:
+        """The modseq up to which the client knows all changes (RFC 7162 3.1.2.1)."""
+        return b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % self.view.modseq
+
     def _flags(self) -> bytes:
         """FLAGS: the system flags, and the keywords seen in this mailbox (RFC 9051 7.3.5)."""
         self._keywords = len(self.view.keywords)
         return b"* FLAGS %b\r\n" % flag_list(frozenset([*SYSTEM_FLAGS, *self.view.keywords]))
 
-    def fetch_flags(self, indexes: Iterable[int], *, uid: bool) -> bytes:
-        """FETCH with the flags of these messages, and with their UIDs if ``uid``."""
-        view = self.view
-        flags = view.flags_at(indexes := list(indexes))
-        if uid:
-            return b"".join(
-                [
-                    b"* %d FETCH (UID %d FLAGS %b)\r\n" % (at + 1, view.uids[at], rendered)
-                    for at, rendered in zip(indexes, flags, strict=True)
-                ]
-            )
-        return b"".join(
-            [
-                b"* %d FETCH (FLAGS %b)\r\n" % (at + 1, rendered)
-                for at, rendered in zip(indexes, flags, strict=True)
-            ]
-        )
+    def change_at(self, at: int, told: Container[str]) -> bytes:
+        """What FETCH adds to the items of a message whose flags it has changed.
+
+        :param told: the names of items that are told anyway.
+        """
+        [flags] = self.view.flags_at([at])
+        parts = [b"FLAGS %b" % flags]
+        if self.manner.modseqs and self.view.modseqs is not None:
+            if "UID" not in told and not self.manner.uids_only:
+                parts.append(b"UID %d" % self.view.uids[at])
+            if "MODSEQ" not in told:
+                parts.append(b"MODSEQ (%d)" % self.view.modseqs[at])
+        return b" ".join(parts)
+
+    def fetch_flags(self, indexes: Iterable[int], *, uid: bool, flags: bool = True) -> bytes:
+        """FETCH with the flags of these messages, and what else the client wants to know of a change.
+
+        :param uid: whether it has their UIDs, which it always has with modseqs.
+        :param flags: False for modseqs alone.
+        """
+        view, manner = self.view, self.manner
+        indexes = list(indexes)
+        names: list[bytes] = []
+        columns: list[Sequence[object]] = [[at + 1 for at in indexes]]
+        word = b"FETCH"
+        if manner.uids_only:
+            columns, word = [[view.uids[at] for at in indexes]], b"UIDFETCH"
+        elif uid or manner.modseqs or manner.extended:
+            names.append(b"UID %d")
+            columns.append([view.uids[at] for at in indexes])
+        if flags:
+            names.append(b"FLAGS %b")
+            columns.append(view.flags_at(indexes))
+        if manner.modseqs and view.modseqs is not None:
+            names.append(b"MODSEQ (%d)")
+            columns.append([view.modseqs[at] for at in indexes])
+        template = b"* %%d %b (%b)\r\n" % (word, b" ".join(names))
+        return b"".join([template % row for row in zip(*columns, strict=True)])

@@ -62,6 +62,7 @@ from mailproto.imap.wire._commands import (
     Store,
     UidExpunge,
 )
+from mailproto.imap.wire._cursor import Respelled
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._events import (
     Command,
@@ -102,12 +103,13 @@ from mailproto.imap.wire._search_keys import (
     Text,
     Uids,
 )
-from mailproto.imap.wire._sequence_set import SequenceSet, set_pieces
+from mailproto.imap.wire._sequence_set import SAVED, SequenceSet, ordered_set_pieces, set_pieces
 from mailproto.imap.wire._urls import MessageURL, bad_url, message_url
 
 __all__ = [
     "NO_ARGUMENTS",
     "NO_OPTIONS",
+    "SAVED",
     "Address",
     "All",
     "And",
@@ -157,6 +159,7 @@ __all__ = [
     "ReadError",
     "Recent",
     "Rename",
+    "Respelled",
     "Search",
     "SearchKey",
     "Select",
@@ -180,6 +183,7 @@ __all__ = [
     "internal_date",
     "message_url",
     "no_value",
+    "ordered_set_pieces",
     "own_arguments",
     "quoted_or_literal",
     "set_pieces",

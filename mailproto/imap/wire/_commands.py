@@ -201,7 +201,8 @@ class Append:
 class Search:
     """SEARCH and UID SEARCH.
 
-    :ivar charset: its name in upper case; the key's values are already decoded.
+    :ivar charset: its name in upper case; the key's values are already decoded, unless it is none of
+        `grammars.SEARCH_CHARSETS`.
     :ivar returns: None for SEARCH without RETURN; else such as ``MIN`` and ``COUNT`` (RFC 4731).  An empty
         list means ALL, and is given as ``ALL``.
     """

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Self
 
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._limits import IMAPWireLimits
-from mailproto.imap.wire._sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SAVED, SequenceSet
 from mailproto.model import canonical_mailbox_name
 
-__all__ = ["Cursor", "LiteralWanted"]
+__all__ = ["Cursor", "LiteralWanted", "Respelled"]
 
 _QUOTED = rb'"([^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*)"'
 _LITERAL = rb"\{[0-9]+\+?+\}\r\n"
@@ -46,6 +47,23 @@ def _is_utf8(octets: bytes) -> bool:
 
 class LiteralWanted(Exception):
     """The text is valid so far, and ends where a literal begins."""
+
+
+class Respelled(str):
+    """A mailbox's name that the client has spelled otherwise, such as ``inbox``.
+
+    :ivar written: as the client wrote it.
+    """
+
+    __slots__ = ("written",)
+
+    def __new__(cls, name: str, written: str) -> Self:
+        """Make a name of its two spellings."""
+        made = super().__new__(cls, name)
+        made.written = written
+        return made
+
+    written: str
 
 
 class Cursor:
@@ -130,7 +148,9 @@ class Cursor:
         return value
 
     def set_here(self) -> SequenceSet:
-        """A ``sequence-set``."""
+        """A ``sequence-set``; ``$`` is `SAVED`."""
+        if self.take(b"$"):
+            return SAVED
         return SequenceSet.parse(self.expect(_SEQUENCE_SET, "a sequence set")[0])
 
     def nil(self) -> bool:
@@ -220,4 +240,5 @@ class Cursor:
             name = data.decode("utf-8") if self.utf8 else mutf7.decode(data)
         except ValueError:
             return None
-        return canonical_mailbox_name(name)
+        canonical = canonical_mailbox_name(name)
+        return name if name == canonical else Respelled(canonical, name)

@@ -30,10 +30,11 @@ from mailproto.imap.wire._search_keys import (
     Text,
     Uids,
 )
-from mailproto.imap.wire._sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SAVED, SequenceSet
 from mailproto.model import SYSTEM_FLAGS
 
 __all__ = [
+    "SEARCH_CHARSETS",
     "SEARCH_NAMES",
     "SEARCH_READERS",
     "KeyReader",
@@ -49,7 +50,8 @@ _CHARSET = re.compile(rb" CHARSET(?= )", re.IGNORECASE)
 _KEY = re.compile(rb"[A-Za-z]++")
 _SET = re.compile(rb"[0-9*][0-9:,*]*+")
 
-_CODECS = {"US-ASCII": "ascii", "ASCII": "ascii", "UTF-8": "utf-8"}
+SEARCH_CHARSETS: Mapping[str, str] = {"US-ASCII": "ascii", "ASCII": "ascii", "UTF-8": "utf-8"}
+"""The charsets that are supported, with their codecs."""
 
 SEARCH_NAMES: Mapping[bytes, SearchKey] = {
     b"ALL": All(),
@@ -91,20 +93,18 @@ def search_program(arguments: ArgumentReader) -> tuple[str | None, SearchKey]:
 
 
 def search_charset(arguments: ArgumentReader) -> str:
-    """``SP charset``, in upper case."""
-    charset = arguments.astring().decode("ascii", "replace").upper()
-    if charset not in _CODECS:
-        raise IMAPWireError("Charset not supported", code="BADCHARSET (US-ASCII UTF-8)", bad=False)
-    return charset
+    """``SP charset``, in upper case; it may be none of `SEARCH_CHARSETS`."""
+    return arguments.astring().decode("ascii", "replace").upper()
 
 
 def search_keys(arguments: ArgumentReader, charset: str | None) -> SearchKey:
     """``1*(SP key)``, as one key.
 
-    The default charset is US-ASCII in RFC 3501 and UTF-8 in RFC 9051; UTF-8 includes US-ASCII.
+    The default charset is US-ASCII in RFC 3501 and UTF-8 in RFC 9051; UTF-8 includes US-ASCII.  With
+    another charset, the keys are read all the same: an error in them comes first.
     """
     arguments.space()
-    return KeyReader(arguments, _CODECS[charset or "UTF-8"]).all_keys()
+    return KeyReader(arguments, SEARCH_CHARSETS.get(charset or "UTF-8", "latin-1")).all_keys()
 
 
 class KeyReader:
@@ -158,6 +158,8 @@ class KeyReader:
             self._depth += 1
             arguments.close()
             return key
+        if arguments.take(b"$"):
+            return Uids(SAVED)
         return Numbers(SequenceSet.parse(arguments.expect(_SET, "a search key")[0]))
 
     def inner(self) -> SearchKey:

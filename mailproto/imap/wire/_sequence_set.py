@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mailproto.imap.wire._errors import IMAPWireError
 
-__all__ = ["SequenceSet", "format_set", "set_pieces"]
+__all__ = ["SAVED", "SequenceSet", "format_set", "ordered_set_pieces", "set_pieces"]
 
 _MAX_NUMBER = (1 << 32) - 1
 _SET = re.compile(
@@ -24,7 +24,7 @@ class SequenceSet:
     """Ranges of UIDs or sequence numbers, as the client wrote them.
 
     :ivar ranges: pairs (low, high) with low <= high.  ``*`` is None and comes last: ``5:3`` is
-        ``(3, 5)``, ``*:7`` is ``(7, None)`` and ``*`` is ``(None, None)``.
+        ``(3, 5)``, ``*:7`` is ``(7, None)`` and ``*`` is ``(None, None)``.  There are none in `SAVED`.
     """
 
     ranges: tuple[tuple[int | None, int | None], ...]
@@ -61,7 +61,7 @@ class SequenceSet:
                 concrete.append((last, last))
             else:
                 concrete.append((low, last) if low < last else (last, low))
-        if len(concrete) == 1:
+        if len(concrete) < 2:
             return concrete
         concrete.sort()
         merged = []
@@ -74,6 +74,10 @@ class SequenceSet:
                 high = next_high
         merged.append((low, high))
         return merged
+
+
+SAVED = SequenceSet(())
+"""``$``: the messages that a SEARCH has saved (RFC 5182), whatever their numbers are."""
 
 
 def _range(item: bytes) -> tuple[int | None, int | None]:
@@ -124,3 +128,26 @@ def _length_of_range(numbers: Sequence[int], start: int) -> int:
 
 def _format_range(first: int, last: int) -> bytes:
     return b"%d" % first if first == last else b"%d:%d" % (first, last)
+
+
+def ordered_set_pieces(numbers: Sequence[int], size: int) -> Iterator[bytes]:
+    """Write numbers in their order as a set, in pieces for about ``size`` numbers each.
+
+    Only ascending neighbours become ranges, so that the set has the same order for all who read it
+    (RFC 5267 3.2).
+    """
+    comma = b""
+    start = 0
+    while start < len(numbers):
+        stop = min(start + size, len(numbers))
+        ranges: list[bytes] = []
+        first = last = numbers[start]
+        for number in numbers[start + 1 : stop]:
+            if number != last + 1:
+                ranges.append(_format_range(first, last))
+                first = number
+            last = number
+        ranges.append(_format_range(first, last))
+        yield comma + b",".join(ranges)
+        comma = b","
+        start = stop

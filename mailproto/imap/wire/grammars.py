@@ -17,6 +17,7 @@ from mailproto.imap.wire._mailbox_commands import (
 )
 from mailproto.imap.wire._message_commands import copy, store, uid_expunge
 from mailproto.imap.wire._search import (
+    SEARCH_CHARSETS,
     SEARCH_NAMES,
     SEARCH_READERS,
     search,
@@ -30,6 +31,7 @@ from mailproto.imap.wire._session_commands import authenticate, enable, identify
 __all__ = [
     "FETCH_MACROS",
     "FETCH_NAMES",
+    "SEARCH_CHARSETS",
     "SEARCH_NAMES",
     "SEARCH_READERS",
     "append",

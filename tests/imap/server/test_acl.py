@@ -172,7 +172,7 @@ class EnforcementTests(ACLTestCase):
         ):
             with self.subTest(command=command):
                 for name in (SHARED, "user/alice/None", "user/nobody/INBOX"):
-                    self.clients["2"].send(f"a {command.replace('X', name)}\r\n".encode())
+                    self.clients["2"].send(f"a {command.replace(' X', f' {name}')}\r\n".encode())
                     answer = self.clients["2"].received()
                     self.assertRegex(answer, rb"\Aa NO \[(NONEXISTENT|TRYCREATE)\] No such mailbox\r\n\Z")
 

@@ -178,11 +178,16 @@ async def join(session: Session, data: Joined, uploads: Iterator[Sink]) -> Conte
 
 
 async def codes(session: Session, name: str) -> bytes:
+    session.respond(b"* OK Named %b\r\n" % name.encode())
     return b"XNAMED " + name.encode()
 
 
 async def more(session: Session, key: SearchKey, found: SearchFound) -> bytes:
     return b" XFOUND %d" % len(found.numbers) if found.extended else b" (XFOUND %d)" % len(found.numbers)
+
+
+async def strict(session: Session) -> None:
+    COUNT.of(session).append("strict")
 
 
 async def no_flags(session: Session, request: FetchRequest) -> None:
@@ -198,7 +203,7 @@ ALL = Extension(
         CommandSpec("UID XONLY", grammars.no_arguments, count),
     ),
     guard=guard,
-    enables={"XSTRICT": lambda session: COUNT.of(session).append("strict")},
+    enables={"XSTRICT": strict},
     on_select=tell,
     on_create=codes,
     on_search=more,
@@ -243,7 +248,7 @@ class ExtensionTests(DialogueTestCase):
         self.assertIn(b" XALL", greeting)
         self.assertNotIn(b"XSECRET", greeting)
         client.send(b"a LOGIN alice secret\r\n")
-        self.assertIn(b" XSECRET]", client.received())
+        self.assertIn(b" XSECRET ", client.received())
 
     def test_commands_and_what_they_remember(self) -> None:
         self.sign_in()
@@ -288,13 +293,15 @@ class ExtensionTests(DialogueTestCase):
             """
             C: a SELECT INBOX (XGREET "you there")
             S*: ...
+            S: * OK [MAILBOXID ...
             S: * OK [XMODSEQ ...] So be it
             S: * OK Hello you there
             S: a OK [READ-WRITE] SELECT completed
             C: b SELECT INBOX (XOTHER)
             S: b BAD Unknown parameter
             C: c CREATE Two (XTWICE)
-            S: c OK [XNAMED Two] CREATE completed
+            S: * OK Named Two
+            S: c OK [MAILBOXID ...] CREATE completed
             C: d SELECT Two2
             S*: ...
             S: d OK ...

@@ -103,12 +103,12 @@ class AttributeTests(DialogueTestCase):
         self.assertTrue(lines[2499].startswith(b"* 2500 FETCH (UID 2500 "))
         self.assertLess(len(writes), 6)
 
-    def test_modifiers_are_refused(self) -> None:
+    def test_unknown_modifiers_are_refused(self) -> None:
         self.fill(1)
         self.sign_in(select="INBOX")
         self.talk(
             """
-            C: a FETCH 1 FLAGS (CHANGEDSINCE 1)
+            C: a FETCH 1 FLAGS (XODD 1)
             S: a BAD ...
             """
         )

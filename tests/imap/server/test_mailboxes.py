@@ -21,7 +21,7 @@ class ManageTests(MailboxTestCase):
         self.talk(
             """
             C: a CREATE Work/Plans/
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b CREATE Work
             S: b NO [ALREADYEXISTS] Mailbox exists already
             C: c CREATE inbox
@@ -40,7 +40,7 @@ class ManageTests(MailboxTestCase):
             C: h DELETE Work
             S: h OK DELETE completed
             C: i DELETE Work
-            S: i NO [NONEXISTENT] No such mailbox
+            S: i NO [HASCHILDREN] The name has children, and is no mailbox itself
             C: j LIST "" W*
             S: * LIST (\\Noselect \\HasChildren) "/" Work
             S: * LIST (\\HasNoChildren) "/" Work/Plans
@@ -52,7 +52,7 @@ class ManageTests(MailboxTestCase):
         self.talk(
             """
             C: a CREATE Outgoing (USE (\\Sent))
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b LIST "" Out*
             S: * LIST (\\HasNoChildren \\Sent) "/" Outgoing
             S: b OK LIST completed
@@ -71,7 +71,7 @@ class ManageTests(MailboxTestCase):
         self.talk(
             """
             C: a CREATE a/b
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b RENAME a c
             S: b OK RENAME completed
             C: c LIST "" *
@@ -92,7 +92,7 @@ class ManageTests(MailboxTestCase):
         self.talk(
             """
             C: a CREATE INBOX/below
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b RENAME INBOX old
             S: b OK RENAME completed
             C: c STATUS old (MESSAGES)
@@ -117,7 +117,7 @@ class ManageTests(MailboxTestCase):
             C: a DELETE a
             S: a OK DELETE completed
             C: b CREATE a
-            S: b OK CREATE completed
+            S: b OK [MAILBOXID ...] CREATE completed
             """
         )
         self.assertGreater(run(self.account.open("a")).uid_validity, before)
@@ -210,7 +210,7 @@ class ListTests(MailboxTestCase):
             C: a CREATE "B&APw-cher & more"
             S: a NO [CANNOT] Mailbox name is not modified UTF-7
             C: b CREATE "B&APw-cher &- more"
-            S: b OK CREATE completed
+            S: b OK [MAILBOXID ...] CREATE completed
             C: c LIST "" B*
             S: * LIST (\\HasNoChildren) "/" "B&APw-cher &- more"
             S: c OK LIST completed

@@ -204,6 +204,13 @@ class FetchTests(DialogueTestCase):
         self.assertTrue(self.done(other))
         self.assertTrue(self.done(slow))
 
+    def test_one_for_all_items(self) -> None:
+        """Who took one for each item would never be done, and nobody after that."""
+        client = self.client("1")
+        for items in (b"BODY.PEEK[1.MIME] BODY", b"BODY BODY.PEEK[2] BODY BODY.PEEK[1.MIME]"):
+            client.send(b"a FETCH 1 (%b)\r\n" % items)
+            self.assertTrue(self.done(client))
+
     def test_who_goes_away_has_none(self) -> None:
         running, waiting = self.client("1"), self.client("2")
         self.run_out_of_places()

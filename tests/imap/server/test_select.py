@@ -21,6 +21,7 @@ class SelectTests(DialogueTestCase):
             S: * OK [UNSEEN 2] First unseen
             S: * OK [UIDVALIDITY {self.inbox.uid_validity}] UIDs are valid
             S: * OK [UIDNEXT 4] Predicted next UID
+            S: * OK [MAILBOXID ...
             S: a OK [READ-WRITE] SELECT completed
             """
         )
@@ -36,6 +37,7 @@ class SelectTests(DialogueTestCase):
             S: * 0 RECENT
             S: * OK [UIDVALIDITY ...
             S: * OK [UIDNEXT 1] Predicted next UID
+            S: * OK [MAILBOXID ...
             S: a OK [READ-ONLY] EXAMINE completed
             """
         )
@@ -123,12 +125,12 @@ class SelectTests(DialogueTestCase):
             """
         )
 
-    def test_parameters_are_refused(self) -> None:
+    def test_unknown_parameters_are_refused(self) -> None:
         self.sign_in()
         self.talk(
             """
-            C: a SELECT INBOX (CONDSTORE)
-            S: a BAD ...
+            C: a SELECT INBOX (XODD)
+            S: a BAD Unknown parameter
             """
         )
 

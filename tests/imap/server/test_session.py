@@ -47,7 +47,7 @@ class GreetingTests(DialogueTestCase):
             S: * ID ("name" "mailproto")
             S: b OK ID completed
             C: c ENABLE CONDSTORE X-UNKNOWN
-            S: * ENABLED
+            S: * ENABLED CONDSTORE
             S: c OK ENABLE completed
             C: d NAMESPACE
             S: * NAMESPACE (("" "/")) (("user/" "/")) NIL

@@ -77,7 +77,7 @@ class ColumnsTests(SynchronousTestCase):
             run(view.vanish([2]))
 
             async def expunge(view: MessageColumns = view) -> list[list[int]]:
-                return [numbers async for numbers in view.expunge()]
+                return [numbers async for numbers, _ in view.expunge()]
 
             self.assertEqual(run(expunge()), [[2]])
         self.assert_shared(first, second)

@@ -107,7 +107,7 @@ class FetchTests(WireTestCase):
                 b"FETCH 1 BODY[]<0>",
                 b"FETCH 1 BODY[]<-1.5>",
                 b"FETCH 1 BODY[]<1.99999999999999999999>",
-                b"FETCH 1 FLAGS (VANISHED)",
+                b"FETCH 1 FLAGS (XVANISHED)",
                 b"FETCH 1 FLAGS (XSINCE 9223372036854775808)",
                 b"FETCH 0 FLAGS",
                 b"FETCH x FLAGS",

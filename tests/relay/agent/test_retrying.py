@@ -57,6 +57,8 @@ class ScheduleTests(World):
         self.assertEqual(self.lines[-2].partition(" ")[0], "given-up")
         self.assertIn("To: <alice@home.example>", self.reports()[-1])
         self.assertIn("Status: 5.4.7", self.reports()[-1])
+        self.assertIn("X-mailproto; 554 5.4.7 Given up after 5 days", " ".join(self.reports()[-1].split()))
+        self.assertNotIn("said: 554", self.reports()[-1])  # this server has said so
 
     def test_a_held_message_is_not_late_or_old_when_its_time_comes(self) -> None:
         """Its sender had it held for a week (FUTURERELEASE)."""

@@ -18,7 +18,7 @@ async def enable(session: Session, command: Command[Enable]) -> None:
     for name in command.arguments.names:
         if name in known and name not in session.enabled:
             session.enabled.add(name)
-            known[name](session)
+            await known[name](session)
             enabled.append(b" " + name.encode("ascii"))
     session.respond(b"* ENABLED%b\r\n" % b"".join(enabled))
 

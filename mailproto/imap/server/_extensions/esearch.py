@@ -25,7 +25,7 @@ async def _max(session: Session, found: SearchFound, value: None) -> None:
 async def _all(session: Session, found: SearchFound, value: None) -> None:
     if found.numbers:
         session.respond(b" ALL ")
-        await respond_with_set(session, found.numbers)
+        await respond_with_set(session, found.numbers, ordered=found.asked.order is not None)
 
 
 async def _count(session: Session, found: SearchFound, value: None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from mailproto.awaiting import settle
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._mailbox_commands import render_status
+from mailproto.imap.server._mailbox_commands import prepare_status, render_status
 from mailproto.imap.server._options import ListReturn
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import ArgumentReader, grammars
@@ -25,6 +25,7 @@ async def _responses(
     session: Session, entries: Sequence[MailboxEntry], items: tuple[str, ...]
 ) -> AsyncIterator[bytes]:
     """STATUS of those that can be selected, with one query (RFC 5819 2)."""
+    await prepare_status(session, items)
     names = [entry.name for entry in entries if entry.selectable]
     found = await settle(session.signed_in.status(names))
     for name in names:

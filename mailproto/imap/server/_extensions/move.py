@@ -6,7 +6,7 @@ from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import ReadOnly
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._message_commands import AT_ONCE, copyuid, named_messages, open_target
+from mailproto.imap.server._message_commands import AT_ONCE, copyuid, named_messages, open_target, removed
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, Copy, grammars
@@ -14,7 +14,7 @@ from mailproto.imap.wire import Command, Copy, grammars
 __all__ = ["EXTENSION"]
 
 
-async def move(session: Session, command: Command[Copy]) -> None:
+async def move(session: Session, command: Command[Copy]) -> bytes | None:
     """MOVE: an untagged COPYUID comes first, then the EXPUNGEs and other updates (RFC 6851 4.3)."""
     view = session.selected
     if view.read_only:
@@ -27,6 +27,7 @@ async def move(session: Session, command: Command[Copy]) -> None:
         for start in range(0, len(moved), AT_ONCE):
             await view.vanish([uid for uid, _ in moved[start : start + AT_ONCE]])
     view.expect_changes(target)
+    return await removed(session, command.full_name) if moved else None
 
 
 EXTENSION = Extension(

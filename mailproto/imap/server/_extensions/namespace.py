@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.wire import Command, NoArguments, encode_mailbox, grammars
+from mailproto.imap.wire import Command, NoArguments, grammars
 from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.model import DELIMITER
 
@@ -22,12 +22,12 @@ async def namespace(session: Session, command: Command[NoArguments]) -> None:
     account = session.signed_in
     others = b"NIL"
     if IAccessControl.providedBy(account):
-        others = b'((%b "%b"))' % (_quoted(account.other_users), _DELIMITER)
+        others = b'((%b "%b"))' % (_quoted(session, account.other_users), _DELIMITER)
     session.respond(b'* NAMESPACE (("" "%b")) %b NIL\r\n' % (_DELIMITER, others))
 
 
-def _quoted(prefix: str) -> bytes:
-    name = encode_mailbox(prefix)
+def _quoted(session: Session, prefix: str) -> bytes:
+    name = session.encoded(prefix)
     return name if name.startswith(b'"') else b'"%b"' % name
 
 

@@ -31,7 +31,7 @@ _HEADER: Final = 1 << 18
 """Octets in which the header of a new message is looked for."""
 
 
-def _begin(session: Session) -> None:
+async def _begin(session: Session) -> None:
     wire = session.wire
     wire.utf8 = True
     # RFC 6855 3: from now on, SEARCH has no CHARSET.

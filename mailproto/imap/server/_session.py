@@ -43,6 +43,21 @@ class Sink(Protocol):
         """Drop what was taken, unless somebody else has it now."""
 
 
+class Notices(Protocol):
+    """What tells a client of changes at any time (NOTIFY).
+
+    :ivar is_idling: whether IDLE lasts, in which all messages may be told of.
+    """
+
+    is_idling: bool
+
+    def hinted(self) -> None:
+        """There may be changes in the selected mailbox."""
+
+    def close(self) -> None:
+        """Tell nothing more."""
+
+
 class Session(ServerConnection[Event]):
     """One client's session.
 
@@ -52,6 +67,7 @@ class Session(ServerConnection[Event]):
     :ivar manner: how the client wants to be told of it.
     :ivar tag: of the command under way; "" if there is none.
     :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
+    :ivar notices: tells the client of changes at any time, if it wants that.
     :ivar uploads: the streamed literals of the command that is being read.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
     """
@@ -78,6 +94,7 @@ class Session(ServerConnection[Event]):
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
+        self.notices: Notices | None = None
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._has_answered = False  # whether anything was sent in answer to the running command
@@ -214,9 +231,10 @@ class Session(ServerConnection[Event]):
         self._responses.append(b"%b %b\r\n" % (tag, response))
         self._send()
 
-    async def catch_up(self, *, expunges: bool) -> None:
+    async def catch_up(self, *, expunges: bool, flags: bool = True) -> None:
         """Tell the client of changes in the selected mailbox.
 
+        :param flags: False if it does not want to know of changed flags.
         :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
             closed: RFC 2180 3.1 leaves nothing better.
         """
@@ -225,7 +243,7 @@ class Session(ServerConnection[Event]):
             return
         told = False
         try:
-            async for piece in self.writer.updates(expunges=expunges):
+            async for piece in self.writer.updates(expunges=expunges, flags=flags):
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
@@ -252,8 +270,21 @@ class Session(ServerConnection[Event]):
         """Forget the command that waits for a line."""
         self._waiting_command = self._on_line = None
         self.sasl.abandon()
+        self.listen()
+
+    def listen(self) -> None:
+        """Let hints of the selected mailbox go to `notices`."""
+        if self.notices is not None:
+            self.notices.is_idling = False
         if self.view is not None:
-            self.view.on_hint(None)
+            self.view.on_hint(None if self.notices is None else self.notices.hinted)
+
+    def stop_notices(self) -> None:
+        """Tell of changes with answers to commands only."""
+        notices, self.notices = self.notices, None
+        if notices is not None:
+            notices.close()
+        self.listen()
 
     def take_uploads(self) -> Sequence[Sink]:
         """The streamed literals of the command, in its order; the caller closes them."""
@@ -275,6 +306,7 @@ class Session(ServerConnection[Event]):
     def sign_out(self, syntax: Syntax) -> None:
         """Make this the session of nobody, as it was at its beginning; compression stays."""
         logout, self._logout = self._logout, None
+        self.stop_notices()
         self.deselect()
         self.drop_uploads()
         self.account = None
@@ -290,6 +322,7 @@ class Session(ServerConnection[Event]):
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
         self.writer = writer
+        self.listen()
 
     def deselect(self) -> None:
         """Close the selected mailbox, if there is one."""
@@ -306,6 +339,7 @@ class Session(ServerConnection[Event]):
         logout, self._logout = self._logout, None
         try:
             self.forget_line_request()
+            self.stop_notices()
             self.deselect()
             self.drop_uploads()
         finally:

@@ -56,12 +56,13 @@ class ViewWriter:
         """Whether `updates` would read the mailbox or give any responses."""
         return self.view.is_stale or (expunges and self.view.any_gone)
 
-    async def updates(self, *, expunges: bool) -> AsyncIterator[bytes]:
+    async def updates(self, *, expunges: bool, flags: bool = True) -> AsyncIterator[bytes]:
         """Give the responses that tell the client of changes.
 
         The mailbox is read only if it has hinted at a change.
 
         :param expunges: whether EXPUNGE responses are allowed now (RFC 9051 7.5.1).
+        :param flags: whether changed flags are told.
         """
         view = self.view
         if view.is_stale:
@@ -71,6 +72,8 @@ class ViewWriter:
             if len(view.uids) > self._messages:
                 yield self.exists()
             for some in view.take_changed():
+                if not flags:
+                    continue
                 yield self.fetch_flags(some, uid=True)
         if expunges and view.any_gone:
             # Expunges come last, because the responses above use the numbers from before them.

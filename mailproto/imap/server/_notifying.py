@@ -262,7 +262,9 @@ class Notifier:
                 id_ = known[name].id if name in known else None
                 if name in statuses:
                     id_ = statuses[name].mailbox_id
-                noted[intern(name)] = _Known(id_, entry.subscribed, entry.selectable, entry.exists)
+                noted[intern(name)] = _Known(
+                    id_ and intern(id_), entry.subscribed, entry.selectable, entry.exists
+                )
         self._known = noted
         return entries
 

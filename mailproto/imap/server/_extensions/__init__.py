@@ -46,6 +46,7 @@ from mailproto.imap.server._extensions import (
     uidplus,
     unauthenticate,
     unselect,
+    urlauth,
     utf8_accept,
     within,
 )
@@ -105,6 +106,7 @@ STANDARD: Sequence[Extension] = (
     uidplus.EXTENSION,
     unauthenticate.EXTENSION,
     unselect.EXTENSION,
+    urlauth.EXTENSION,
     utf8_accept.EXTENSION,
     within.EXTENSION,
 )

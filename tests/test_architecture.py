@@ -91,7 +91,7 @@ PUBLIC_NAMES = {
     "mailproto.imap": "IMAPServerFactory",
     "mailproto.imap.extensions": """
         AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
-        Extension Extract FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
+        Extension Extract Feed FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
         LITERAL_MINUS ListReturn ListSelection PerServer PerSession RefusedWithCode STANDARD
         Search SearchFound SearchKeys SearchReturn SelectParameter Session Sink StatusItem
         StoreModifier StoreRequest Tables Updates
@@ -104,7 +104,7 @@ PUBLIC_NAMES = {
         FetchAttribute FetchItem FetchSection Flagged Grammar Header IMAPServerWire
         IMAPWireError IMAPWireLimits Id KeyReader LineReader List Literal LiteralChunk
         LiteralRequest Login Lsub MailboxName NO_ARGUMENTS MessageURL NO_OPTIONS New NoArguments Not
-        Numbers Old Option Options Or ReadError Recent Rename SAVED Search SearchKey Select
+        Numbers Old Option Options Or ReadError Recent Rename Respelled SAVED Search SearchKey Select
         SequenceSet Size Status Steps Store Streamed StreamedLiteral Syntax Text UidExpunge Uids
         Upload astring bad_url encode_mailbox flag_list format_set internal_date message_url no_value
         ordered_set_pieces own_arguments quoted_or_literal set_pieces

@@ -11,6 +11,7 @@ from mailproto.accounts import account_key
 from mailproto.awaiting import turn
 from mailproto.backends._access_control import AccessControl
 from mailproto.backends._annotations import (
+    ANNOTATIONS_AT_ONCE,
     SERVER,
     Annotations,
     are_below,
@@ -219,8 +220,15 @@ class _OwnMailboxes:
         self, viewer: _OwnMailboxes, mailbox: str, entries: Sequence[str], depth: int | None
     ) -> Mapping[str, bytes]:
         """What an account sees: see `IAnnotations.annotations`."""
-        found = self._annotations.of(self._place(mailbox), viewer.name)
-        return {entry: found[entry] for entry in sorted(are_below(found, asked_entries(entries), depth))}
+        values, asked = self._annotations.of(self._place(mailbox), viewer.name), asked_entries(entries)
+        found: dict[str, bytes] = {}
+        every = sorted(values)
+        for start in range(0, len(every), ANNOTATIONS_AT_ONCE):
+            if start:
+                await turn()
+            some = every[start : start + ANNOTATIONS_AT_ONCE]
+            found.update((entry, values[entry]) for entry in are_below(some, asked, depth))
+        return found
 
     async def annotate_for(
         self, viewer: _OwnMailboxes, mailbox: str, values: Mapping[str, bytes | None]

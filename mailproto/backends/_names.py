@@ -22,6 +22,7 @@ __all__ = [
     "MAX_NAME_OCTETS",
     "MAX_RETIRED",
     "SPECIAL_USES",
+    "Entries",
     "SortedNames",
     "check_length",
     "check_name",
@@ -194,24 +195,28 @@ def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> Sequen
 
 def entry_steps(
     mailboxes: Mapping[str, str | None], subscribed: Set[str], closed: Set[str] = frozenset()
-) -> Steps[Sequence[MailboxEntry]]:
+) -> Steps[Entries]:
     """The result of `IAccount.list`, in steps.
 
     :param mailboxes: the mailboxes, each with its special use or None; it is fastest if they are sorted.
     :param subscribed: the subscribed names; their mailboxes need not exist.
     :param closed: mailboxes that cannot be selected, although they exist.
     """
-    found = _Entries(mailboxes, subscribed, closed)
+    found = Entries(mailboxes, subscribed, closed)
     yield from found.put_in_order()
     return found
 
 
-class _Entries(Sequence[MailboxEntry]):
+class Entries(Sequence[MailboxEntry]):
     """Makes each entry when somebody looks at it, because objects for all at once take time and memory.
 
     A name that only holds inferiors is kept as the beginning of another one: as texts of their own, such
     names could have thirty times as many octets as the mailboxes.
+
+    :ivar source: what the list was made of, for stores that share it.
     """
+
+    source: object = None
 
     def __init__(self, mailboxes: Mapping[str, str | None], subscribed: Set[str], closed: Set[str]) -> None:
         self._mailboxes = mailboxes

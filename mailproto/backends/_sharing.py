@@ -176,7 +176,7 @@ class Sharing:
         """See `IAccessControl.set_acl`."""
         account, found, mine = self._named(name)
         require(mine, "a")
-        key, present = identifier_key(identifier), account.acl_of(found.mailbox_id)
+        key, present = self._identified(identifier, account), account.acl_of(found.mailbox_id)
         new = changed(present.get(key, ""), rights, operation)
         if key.removeprefix("-") == account_key(account.name):
             raise NoPermission("The owner of a mailbox keeps all rights")
@@ -189,9 +189,24 @@ class Sharing:
         """See `IAccessControl.list_rights`."""
         account, _, mine = self._named(name)
         require(mine, "a")
-        if identifier_key(identifier) == account_key(account.name):
+        if self._identified(identifier, account) == account_key(account.name):
             return ALL, ()
         return "", tuple(ALL)
+
+    def _identified(self, identifier: str, account: Owner) -> str:
+        """The key of an identifier; a name without a domain may be one of the domain of the owner.
+
+        :raises InvalidRights: it cannot be one.
+        """
+        key = identifier_key(identifier)
+        domain = account.name.rpartition("@")[2]
+        if "@" in key or "@" not in account.name or key.removeprefix("-") == ANYONE:
+            return key
+        try:
+            self._find(key.removeprefix("-"))
+        except NoSuchAccount:
+            return identifier_key(f"{identifier}@{domain}")
+        return key
 
     def _rights(self, account: Owner, mailbox_id: str) -> str:
         if account_key(account.name) == self._key:

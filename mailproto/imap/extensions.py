@@ -28,7 +28,7 @@ from mailproto.imap.server._registry import Tables
 from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
 from mailproto.imap.server._rows import Batch, FetchColumn
 from mailproto.imap.server._sections import Extract, FetchedMessage, FetchPiece
-from mailproto.imap.server._session import PerServer, PerSession, Session, Sink
+from mailproto.imap.server._session import Feed, PerServer, PerSession, Session, Sink
 from mailproto.imap.server._spec import CommandSpec, Updates
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "CreateParameter",
     "Extension",
     "Extract",
+    "Feed",
     "FetchColumn",
     "FetchModifier",
     "FetchPiece",

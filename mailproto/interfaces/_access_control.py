@@ -16,9 +16,10 @@ class IAccessControl(Contract, metaclass=ContractClass):
     """An IAccount that lets others use its mailboxes, and sees those of others (ACL, RFC 4314).
 
     Rights are the letters ``lrswipkxtea`` of RFC 4314 2.1, in that order; ``c`` stands for ``kx`` and
-    ``d`` for ``te`` where rights are given. An identifier is an account's name, in any spelling, or
-    ``anyone``; with ``-`` before it, it takes rights away. An account has all rights for its own
-    mailboxes, whatever their lists say. A new mailbox begins with the list of the one above it.
+    ``d`` for ``te`` where rights are given. An identifier is an account's name, in any spelling, or without
+    its domain if the mailbox's account is in the same one; or ``anyone``; with ``-`` before it, it takes
+    rights away. An account has all rights for its own mailboxes, whatever their lists say. A new mailbox
+    begins with the list of the one above it.
 
     The mailboxes of others are called `other_users`, then their account's name, ``/`` and their name
     there, such as ``user/bob@example.org/INBOX``. `IAccount.list` has those with the right ``l``, and all

@@ -25,6 +25,7 @@ from mailproto.service._accounts import remembered_domain
 from mailproto.service._command_error import CommandError
 from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
+from mailproto.service._mailbox_command import add_mailbox_actions
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
 from mailproto.service._reasons import file_error, store_error, user_name
@@ -89,12 +90,14 @@ def _parser() -> ArgumentParser:
     status, None for 0.  One that needs no store sets ``act``, a function of the options, or ``alone``, a
     coroutine function of the reactor and the options.  ``prepare`` is called before the reactor runs."""
     parser = ArgumentParser(
-        prog="mailproto", description="Manage the accounts, the queue and the store of a mailproto server."
+        prog="mailproto",
+        description="Manage the accounts, mailboxes, queue and store of a mailproto server.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, text, add_actions in (
         ("user", "accounts: add, list, passwd, disable, enable, quota, delete", add_user_actions),
+        ("mailbox", "mailboxes of an account: list, create, delete, acl", add_mailbox_actions),
         (
             "queue",
             "mail for other servers: list, show, retry, hold, release, delete, flush, stats",

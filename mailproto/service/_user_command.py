@@ -21,7 +21,7 @@ from mailproto.service._command_error import CommandError
 from mailproto.service._names import new_password
 from mailproto.service._sizes import number, octets
 
-__all__ = ["add_user_actions", "ask_password"]
+__all__ = ["add_user_actions", "ask_password", "found_name"]
 
 _NAMED_LIMITS = {"none": NO_LIMIT, "default": None}
 
@@ -105,13 +105,13 @@ async def _list(store: IStore, options: Namespace) -> None:
 
 async def _passwd(store: IStore, options: Namespace) -> None:
     directory = store.directory
-    name = await _found(directory, options)
+    name = await found_name(directory, options)
     await settle(directory.set_password_hash(name, hash_password(options.password)))
 
 
 async def _disable(store: IStore, options: Namespace) -> None:
     directory = store.directory
-    name = await _found(directory, options)
+    name = await found_name(directory, options)
     record = await settle(directory.password_hash(name))
     if not is_disabled(record):
         await settle(directory.set_password_hash(name, disabled_record(record)))
@@ -119,7 +119,7 @@ async def _disable(store: IStore, options: Namespace) -> None:
 
 async def _enable(store: IStore, options: Namespace) -> None:
     directory = store.directory
-    name = await _found(directory, options)
+    name = await found_name(directory, options)
     record = await settle(directory.password_hash(name))
     if is_disabled(record):
         await settle(directory.set_password_hash(name, enabled_record(record)))
@@ -128,7 +128,7 @@ async def _enable(store: IStore, options: Namespace) -> None:
 async def _quota(store: IStore, options: Namespace) -> None:
     if not IQuotas.providedBy(store):
         raise CommandError("this store has no quotas")
-    name = await _found(store.directory, options)
+    name = await found_name(store.directory, options)
     if options.storage is not None or options.messages is not None:
         own = await settle(store.limits_of(name))
         storage = _limit(options.storage, octets, "--storage", own.storage)
@@ -153,10 +153,10 @@ def _limit(given: str | None, read: Callable[[str], int], option: str, present: 
 
 async def _delete(store: IStore, options: Namespace) -> None:
     directory = store.directory
-    await settle(directory.delete(await settle(_found(directory, options))))
+    await settle(directory.delete(await settle(found_name(directory, options))))
 
 
-async def _found(directory: IDirectory, options: Namespace) -> str:
+async def found_name(directory: IDirectory, options: Namespace) -> str:
     """The account's name as it is stored.
 
     An older version may have created accounts with names that are no longer allowed.

@@ -75,6 +75,20 @@ class AccessControlConformance(StoreFixture):
             await self.assert_raises(NoSuchMailbox, self.account.acl(name))
             await self.assert_raises(NoSuchMailbox, self.account.set_acl(name, BOB, "lr"))
 
+    async def test_names_without_a_domain(self) -> None:
+        bob = await self.let_bob("")
+        await self.account.set_acl(INBOX, "Bob", "lr")
+        await self.account.set_acl(INBOX, "-bob", "r")
+        self.assertEqual(
+            await self.account.acl(INBOX), {ALICE: ALL, BOB.lower(): "lr", f"-{BOB.lower()}": "r"}
+        )
+        self.assertEqual(await bob.my_rights(INBOX_OF_ALICE), "l")
+        self.assertEqual(await self.account.list_rights(INBOX, "alice"), (ALL, ()))
+        await self.assert_raises(NoPermission, self.account.set_acl(INBOX, "alice", "l"))
+        await self.account.set_acl(INBOX, "Bob", "")
+        await self.account.set_acl(INBOX, "-Bob", "")
+        self.assertEqual(await self.account.acl(INBOX), {ALICE: ALL})
+
     async def test_rights_are_set_added_and_removed(self) -> None:
         bob = await self.let_bob("rl")
         for rights, operation, expected in (

@@ -247,7 +247,7 @@ class NameTests(SynchronousTestCase):
             ("alice@example.org", "other.example", "alice@Example.org"),
         ):
             found = Deferred.fromCoroutine(
-                _user_command._found(directory, Namespace(name=name, domain=domain))
+                _user_command.found_name(directory, Namespace(name=name, domain=domain))
             )
             if expected is None:
                 self.failureResultOf(found, NoSuchAccount)
@@ -255,6 +255,6 @@ class NameTests(SynchronousTestCase):
                 self.assertEqual(self.successResultOf(found), expected)
         directory.hashes["alice"] = ""
         found = Deferred.fromCoroutine(
-            _user_command._found(directory, Namespace(name="alice", domain="example.org"))
+            _user_command.found_name(directory, Namespace(name="alice", domain="example.org"))
         )
         self.assertEqual(self.successResultOf(found), "alice")

@@ -11,8 +11,14 @@ from zope.interface import implementer
 
 from mailproto.accounts import account_key
 from mailproto.backends._access_control import AccessControl
-from mailproto.backends._annotations import SERVER, asked_entries, changed_entries
-from mailproto.backends._names import entry_steps
+from mailproto.backends._annotations import (
+    ANNOTATIONS_AT_ONCE,
+    SERVER,
+    are_below,
+    asked_entries,
+    changed_entries,
+)
+from mailproto.backends._names import Entries, entry_steps
 from mailproto.backends._sharing import Shared
 from mailproto.backends._usage import ROOT
 from mailproto.backends.sqlite import (
@@ -69,10 +75,28 @@ class _OwnMailboxes:
 
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
-        mailboxes, subscribed = self._database.read(_list, self._id)
+        database = self._database
+        while self._id in database.lists_in_the_making:  # by another session, which takes some milliseconds
+            await database.pause()
+        source = database.read(_list, self._id)
+        known = database.lists.get(self._id)
+        if known is not None and known.source == source:
+            return known
+        database.lists_in_the_making.add(self._id)
+        try:
+            made = await self._list_of(*source)
+        finally:
+            database.lists_in_the_making.discard(self._id)
+        made.source = source
+        database.lists[self._id] = made
+        return made
+
+    async def _list_of(self, names: str, subscribed: str | None, uses: Sequence[tuple[str, str]]) -> Entries:
+        mailboxes: dict[str, str | None] = dict.fromkeys(names.split("\n"))
+        mailboxes.update(uses)
         if len(mailboxes) > _MANY:
             await self._database.pause()
-        work = Working(entry_steps(mailboxes, subscribed))
+        work = Working(entry_steps(mailboxes, set(subscribed.split("\n")) if subscribed else set()))
         for _ in work:
             await self._database.pause()
         return work.result
@@ -158,9 +182,20 @@ class _OwnMailboxes:
         self, viewer: _OwnMailboxes, mailbox: str, entries: Sequence[str], depth: int | None
     ) -> Mapping[str, bytes]:
         """What an account sees: see `IAnnotations.annotations`."""
-        where = self._place(mailbox)
-        read = self._database.read
-        return read(_annotations.read_annotations, self._id, where, viewer._id, asked_entries(entries), depth)
+        read, pause = self._database.read, self._database.pause
+        where, asked = (self._id, self._place(mailbox), viewer._id), asked_entries(entries)
+        every, found = read(_annotations.entries_of, *where) if depth != 0 else asked, list[str]()
+        for start in range(0, len(every), ANNOTATIONS_AT_ONCE):
+            if start:
+                await pause()
+            found += are_below(every[start : start + ANNOTATIONS_AT_ONCE], asked, depth)
+        values: dict[str, bytes] = {}
+        for start in range(0, len(found), ANNOTATIONS_AT_ONCE):
+            if start:
+                await pause()
+            some = found[start : start + ANNOTATIONS_AT_ONCE]
+            values |= read(_annotations.values_of, *where, entries=some)
+        return values
 
     async def annotate_for(
         self, viewer: _OwnMailboxes, mailbox: str, values: Mapping[str, bytes | None]
@@ -247,10 +282,10 @@ class SQLiteAccount(AccessControl, _OwnMailboxes):
     """An account whose mailboxes others may use, and that may use theirs."""
 
 
-def _list(connection: sqlite3.Connection, account: int) -> tuple[dict[str, str | None], set[str]]:
-    """The mailboxes, sorted, each with its special use or None; and the subscribed names.
+def _list(connection: sqlite3.Connection, account: int) -> tuple[str, str | None, Sequence[tuple[str, str]]]:
+    """The names of the mailboxes, sorted, the subscribed names, and the special uses by name.
 
-    They are read as one text (no name has a line end), because a row for each takes twice the time.
+    Names are read as one text (no name has a line end), because a row for each takes twice the time.
     """
     with _reading.snapshot(connection):
         names, subscribed = (
@@ -263,9 +298,7 @@ def _list(connection: sqlite3.Connection, account: int) -> tuple[dict[str, str |
         ).fetchall()
     if names is None:  # every account has an INBOX
         raise NoSuchAccount
-    mailboxes: dict[str, str | None] = dict.fromkeys(names.split("\n"))
-    mailboxes.update(uses)
-    return mailboxes, set(subscribed.split("\n")) if subscribed else set()
+    return names, subscribed, uses
 
 
 def _find(connection: sqlite3.Connection, account: int, name: str) -> tuple[int, int]:

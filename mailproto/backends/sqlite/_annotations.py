@@ -3,39 +3,42 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from mailproto.backends._annotations import are_below, check_number, is_private
+from mailproto.backends._annotations import check_number, is_private
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import NoSuchMailbox, TooManyAnnotations
 
-__all__ = ["SERVER_ID", "annotate", "annotations_since", "read_annotations", "remove_annotations"]
+__all__ = ["SERVER_ID", "annotate", "annotations_since", "entries_of", "remove_annotations", "values_of"]
 
 SERVER_ID = 0
 """Stands for the server among the ids of mailboxes."""
 
 
-def read_annotations(
-    connection: sqlite3.Connection,
-    account: int,
-    mailbox: int,
-    viewer: int,
-    asked: Sequence[str],
-    depth: int | None,
-) -> dict[str, bytes]:
-    """See `IAnnotations.annotations`."""
-    where = "account = ? AND mailbox = ? AND viewer IN (0, ?) AND value IS NOT NULL"
-    those = (account, mailbox, viewer)
-    rows = connection.execute(f"SELECT entry FROM annotations WHERE {where}", those).fetchall()
-    found = {}
-    for entry in sorted(are_below([entry for (entry,) in rows], asked, depth)):
-        [found[entry]] = connection.execute(
-            f"SELECT value FROM annotations WHERE {where} AND entry = ?",
-            (*those, entry),
-        ).fetchone()
-    return found
+def entries_of(connection: sqlite3.Connection, *where: int) -> list[str]:
+    """The entries that have a value, sorted.
+
+    :param where: the account, the mailbox and the viewer.
+    """
+    rows = connection.execute(f"SELECT entry FROM annotations WHERE {_THERE} ORDER BY entry", where)
+    return [entry for (entry,) in rows]
+
+
+def values_of(connection: sqlite3.Connection, *where: int, entries: Sequence[str]) -> dict[str, bytes]:
+    """The values of those of the entries that have one."""
+    return dict(
+        connection.execute(
+            f"SELECT entry, value FROM annotations WHERE {_THERE}"
+            " AND entry IN (SELECT value FROM json_each(?)) ORDER BY entry",
+            (*where, json.dumps(entries)),
+        ).fetchall()
+    )
+
+
+_THERE = "account = ? AND mailbox = ? AND viewer IN (0, ?) AND value IS NOT NULL"
 
 
 def annotations_since(

@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from mailproto.backends._names import Entries
 from mailproto.backends.sqlite._bodies import Bodies, Body, Digesting
 from mailproto.backends.sqlite._changes import ChangesReader
 from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
@@ -84,6 +86,9 @@ class Database:
         )
         self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor), self._peers)
         self.search = SearchIndex(reactor, self.path, self.bodies)
+        # The lists of mailboxes that somebody uses now, by account: its sessions share one.
+        self.lists: WeakValueDictionary[int, Entries] = WeakValueDictionary()
+        self.lists_in_the_making: set[int] = set()  # accounts
         self._is_alone = False  # whether no other process had it open at the start
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None

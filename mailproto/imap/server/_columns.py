@@ -40,6 +40,8 @@ class MessageColumns:
     :ivar flags: the flags of the same messages, as last seen.
     :ivar modseqs: of the same messages, as last seen; None if they are not kept.
     :ivar saved: the messages that ``$`` stands for.
+    :ivar touched: the indexes of messages whose flags were set, or that were removed, since it was cleared;
+        None if nobody wants to know.  What it has must be used before `expunge`.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class MessageColumns:
         "flags",
         "modseqs",
         "saved",
+        "touched",
         "uids",
     )
 
@@ -69,6 +72,7 @@ class MessageColumns:
         self.flags: list[frozenset[str]] = []
         self.modseqs = array("Q") if modseqs else None
         self.saved = SavedResult()
+        self.touched: Marks | None = None
         self._sets = FlagSets()
         self._gone = Marks()  # removed messages that the client still counts
         self._changed = Marks()  # messages whose flags the client does not know
@@ -157,6 +161,13 @@ class MessageColumns:
     def _resize(self) -> None:
         self._gone.resize(len(self.uids))
         self._changed.resize(len(self.uids))
+        if self.touched is not None:
+            self.touched.resize(len(self.uids))
+
+    def begin_touched(self) -> None:
+        """Begin to note which messages are `touched`."""
+        self.touched = Marks()
+        self._resize()
 
     def _note_flags(
         self, uids: Sequence[int], flags: Sequence[frozenset[str]], modseqs: Sequence[int]
@@ -188,6 +199,8 @@ class MessageColumns:
             self.flags[first:stop] = now
             if self.modseqs is not None:
                 self.modseqs[first:stop] = array("Q", modseqs)
+            if self.touched is not None:
+                self.touched.mark(range(first, stop))
             yield range(first, stop), before, now
             return
         found = [self.index(uid) for uid in uids]
@@ -200,6 +213,8 @@ class MessageColumns:
         before = [self.flags[at] for at in indexes]
         for at, each in zip(indexes, now, strict=True):
             self.flags[at] = each
+        if self.touched is not None:
+            self.touched.mark(indexes)
         yield indexes, before, now
 
     def take_changed(self) -> Iterator[list[int]]:
@@ -291,6 +306,8 @@ class MessageColumns:
                 found = [at for uid in some if (at := self.index(uid)) is not None]
             if found:
                 self._gone.mark(found)
+                if self.touched is not None:
+                    self.touched.mark(found)
             await self._pause()
 
     async def expunge(self) -> AsyncIterator[tuple[list[int], Sequence[int]]]:
@@ -322,6 +339,8 @@ class MessageColumns:
                 await self._pause()
         self._leave()
         self.uids, self.flags, self.modseqs = uids, flags, modseqs
+        if self.touched is not None:
+            self.touched.clear()
         self._resize()
         await self.share()
 

@@ -11,7 +11,7 @@ from mailproto.imap.wire import IMAPWireLimits
 
 __all__ = ["IMAPLimits"]
 
-_BEFORE_LOGIN = IMAPWireLimits(line=36_864, literal_total=32_768, literals=60, swallowed=1 << 16)
+_BEFORE_LOGIN = IMAPWireLimits(line=36_864, literal_total=32_768, literals=64, swallowed=1 << 16)
 _SESSIONS_FROM_ELSEWHERE = 50
 
 
@@ -32,13 +32,15 @@ class IMAPLimits(Limits):
     :ivar sessions_per_account: simultaneous connections that have signed in to one account; one more gets NO
         [LIMIT].  None for 50, and without limit for clients on this machine and over transports in memory.
     :ivar searches: how many searches of one account read messages at a time; others wait.
+    :ivar search_contexts: of how many searches a session is told the changes (RFC 5267); one more gets
+        NOUPDATE.
     :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
         browser or a scanner.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
         ways counts once.
     """
 
-    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"searches"}
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"search_contexts", "searches"}
 
     first_command: float = 60
     idle: float = 1800
@@ -47,6 +49,7 @@ class IMAPLimits(Limits):
     spooled: int = 1 << 30
     sessions_per_account: int | None = None
     searches: int = 2
+    search_contexts: int = 8
     bad_commands: int = 20
     failed_logins: int = 5
 

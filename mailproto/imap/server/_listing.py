@@ -113,10 +113,10 @@ class _Listing:
     async def respond(self, found: Iterable[MailboxEntry], entries: Sequence[MailboxEntry]) -> None:
         """Send the responses for the entries that were ``found``."""
         server, arguments = self._server, self._arguments
-        mailboxes: list[str] = []
+        mailboxes = _Mailboxes()
         async for batch in server.in_batches(entries):
-            mailboxes += [entry.name for entry in batch if entry.exists]
-        holders = _Above(mailboxes)
+            mailboxes.add(batch)
+        holders = _Above(mailboxes.names())
         child_info = b' ("CHILDINFO" (%b))' % b" ".join(
             b'"%b"' % option.encode("ascii")
             for option in sorted(arguments.selection)
@@ -209,6 +209,38 @@ def _chosen(selection: Sequence[ListSelection]) -> Callable[[MailboxEntry], bool
         return (entry.exists or missing) and all(test(entry) for test in tests)
 
     return chosen
+
+
+class _Mailboxes:
+    """Collects the names of existing mailboxes, but none that only holds others, which may be very long."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._holders: list[str] = []  # names that cannot be selected, each above the next one
+        self._is_sorted = True
+
+    def add(self, entries: Iterable[MailboxEntry]) -> None:
+        """Add some of them, in their order."""
+        for entry in entries:
+            if not entry.exists:
+                continue
+            if self._holders:
+                self._leave(entry.name)
+            (self._names if entry.selectable else self._holders).append(entry.name)
+
+    def _leave(self, name: str) -> None:
+        """Names that are not above ``name``, and will be above none, are mailboxes that may not be read."""
+        while self._holders and not name.startswith(self._holders[-1]):
+            self._names.append(self._holders.pop())
+            self._is_sorted = False
+        if self._holders and name.startswith(self._holders[-1] + DELIMITER):
+            self._holders.pop()
+
+    def names(self) -> Sequence[str]:
+        """All of them, sorted."""
+        if self._holders or not self._is_sorted:
+            self._names = sorted([*self._names, *self._holders])
+        return self._names
 
 
 class _Above(Container[str]):

@@ -82,12 +82,14 @@ class SearchReturn(Option[V]):
     :ivar answer: writes its part of the ESEARCH response, with a space before it (`Session.respond`).
     :ivar is_silent: whether there is no ESEARCH response if only such options were given.
     :ivar check: called before anything is looked for; raises to refuse the search.
+    :ivar finish: called when the answer is written.
     :ivar refused: called if the search fails.
     """
 
     answer: Callable[[Session, SearchFound, V], Awaitable[None]]
     is_silent: bool = False
     check: Callable[[Session, SearchAsked], None] | None = None
+    finish: Callable[[Session, SearchFound, V], Awaitable[None]] | None = None
     refused: Callable[[Session], None] | None = None
 
 

@@ -182,6 +182,9 @@ async def answer_extended(server: Session, found: SearchFound, more: bytes = b""
         await option.answer(server, found, found.returns[option.name])
     if is_told:
         server.respond(more + b"\r\n")
+    for option in chosen:
+        if option.finish is not None:
+            await option.finish(server, found, found.returns[option.name])
 
 
 def _chosen(server: Session, returns: Options) -> list[SearchReturn[Any]]:

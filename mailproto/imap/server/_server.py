@@ -132,14 +132,16 @@ class IMAPServer(Session):
             await self._complete(command, self.tables.commands[command.full_name], reply)
 
     async def _complete(self, command: Command[Any], spec: CommandSpec[Any], reply: Reply) -> None:
-        if spec.updates is not Updates.NOTHING:
-            try:
+        try:
+            if spec.updates is not Updates.NOTHING:
                 await self.catch_up(expunges=spec.updates is Updates.ALL)
-            except SessionOver:
-                raise
-            except Exception:
-                # The command is done, and the client must not repeat it: the next command brings the updates.
-                self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
+            else:
+                await self.follow_up()
+        except SessionOver:
+            raise
+        except Exception:
+            # The command is done, and the client must not repeat it: the next command brings the updates.
+            self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
         text = reply or f"{command.full_name} completed".encode("ascii")
         self._bad_commands = 0
         self._commands += self.account is not None

@@ -5,7 +5,7 @@ Handlers know this class only.  What handles the client's events is `mailproto.i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from mailproto.auth.sasl import SASLServer
@@ -22,7 +22,7 @@ from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
 from mailproto.interfaces import IAccount
 
-__all__ = ["PerServer", "PerSession", "Reply", "Session", "Sink"]
+__all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
 
 T = TypeVar("T")
 
@@ -58,6 +58,26 @@ class Notices(Protocol):
         """Tell nothing more."""
 
 
+class Feed(Protocol):
+    """Tells a client of changes of its account, beside those of the selected mailbox: one of `Session.feeds`.
+
+    It does that before the tagged OK of each command after which updates are told, and during IDLE.
+    """
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be something to tell."""
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever that may have become true (IDLE); None to stop."""
+
+    async def tell(self) -> None:
+        """Tell the client (`Session.respond`)."""
+
+    def close(self) -> None:
+        """The session is over."""
+
+
 class Session(ServerConnection[Event]):
     """One client's session.
 
@@ -69,6 +89,7 @@ class Session(ServerConnection[Event]):
     :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
     :ivar notices: tells the client of changes at any time, if it wants that.
     :ivar uploads: the streamed literals of the command that is being read.
+    :ivar feeds: what else tells the client of changes.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
     """
 
@@ -91,6 +112,7 @@ class Session(ServerConnection[Event]):
         self.manner = Manner()
         self.tag = ""
         self.holds_expunges = False
+        self.feeds: list[Feed] = []
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
@@ -232,18 +254,31 @@ class Session(ServerConnection[Event]):
         self._send()
 
     async def catch_up(self, *, expunges: bool, flags: bool = True) -> None:
-        """Tell the client of changes in the selected mailbox.
+        """Tell the client of changes in the selected mailbox, and of what `feeds` know.
 
         :param flags: False if it does not want to know of changed flags.
         :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
             closed: RFC 2180 3.1 leaves nothing better.
         """
+        for feed in self.feeds:
+            if feed.is_stale:
+                await feed.tell()
         expunges = expunges and not self.holds_expunges
-        if self.writer is None or not self.writer.has_updates(expunges=expunges):
-            return
+        if self.writer is not None and self.writer.has_updates(expunges=expunges):
+            await self._tell(self.writer.updates(expunges=expunges, flags=flags))
+
+    async def follow_up(self) -> None:
+        """Tell the client what follows from its own changes.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and self.writer.follower is not None:
+            await self._tell(self.writer.followed())
+
+    async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
         try:
-            async for piece in self.writer.updates(expunges=expunges, flags=flags):
+            async for piece in pieces:
                 if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
@@ -253,6 +288,18 @@ class Session(ServerConnection[Event]):
             what = "was deleted" if isinstance(error, NoSuchMailbox) else "may not be read any more"
             self.end(f"* BYE Selected mailbox {what}\r\n".encode("ascii"), f"selected mailbox {what}")
             raise SessionOver from None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be changes that the client has not been told."""
+        return (self.view is not None and self.view.is_stale) or any(feed.is_stale for feed in self.feeds)
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever there may be changes to tell; None to stop."""
+        if self.view is not None:
+            self.view.on_hint(listener)
+        for feed in self.feeds:
+            feed.on_hint(listener)
 
     def request_line(
         self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
@@ -270,6 +317,7 @@ class Session(ServerConnection[Event]):
         """Forget the command that waits for a line."""
         self._waiting_command = self._on_line = None
         self.sasl.abandon()
+        self.on_hint(None)
         self.listen()
 
     def listen(self) -> None:
@@ -309,6 +357,7 @@ class Session(ServerConnection[Event]):
         self.stop_notices()
         self.deselect()
         self.drop_uploads()
+        self._drop_feeds()
         self.account = None
         self.enabled.clear()
         self.kept.clear()
@@ -318,6 +367,10 @@ class Session(ServerConnection[Event]):
         self.signed_out()
         if logout is not None:
             logout()
+
+    def _drop_feeds(self) -> None:
+        while self.feeds:
+            self.feeds.pop().close()
 
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
@@ -342,6 +395,7 @@ class Session(ServerConnection[Event]):
             self.stop_notices()
             self.deselect()
             self.drop_uploads()
+            self._drop_feeds()
         finally:
             if logout is not None:
                 logout()

@@ -7,26 +7,40 @@ messages come in pieces, some thousand messages at a time.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from typing import Protocol
 
 from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import flag_list, format_set
 from mailproto.model import SYSTEM_FLAGS, MailboxStatus
 
-__all__ = ["ViewWriter"]
+__all__ = ["Follower", "ViewWriter"]
+
+
+class Follower(Protocol):
+    """Tells what follows from changes of the messages, such as the new results of a search."""
+
+    def is_due(self) -> bool:
+        """Whether there may be something to tell."""
+
+    def updates(self) -> AsyncIterator[bytes]:
+        """Give the responses; removed messages have their numbers still."""
 
 
 class ViewWriter:
     """The responses of one session about its selected mailbox.
 
     :param manner: how the client wants to be told; by default, as in RFC 3501.
+    :ivar follower: told of changes after the client was, and before it is told of expunges; None if there is
+        none.
     """
 
-    __slots__ = ("_capped", "_keywords", "_messages", "manner", "view")
+    __slots__ = ("_capped", "_keywords", "_messages", "follower", "manner", "view")
 
     def __init__(self, view: MailboxView, manner: Manner | None = None) -> None:
         self.view = view
         self.manner = manner or Manner()
+        self.follower: Follower | None = None
         self._capped = False  # whether the client was told of a modseq below those of FETCH responses
         # How many messages, and how many of the view's keywords, the client knows of.
         self._messages = 0
@@ -54,7 +68,10 @@ class ViewWriter:
 
     def has_updates(self, *, expunges: bool) -> bool:
         """Whether `updates` would read the mailbox or give any responses."""
-        return self.view.is_stale or (expunges and self.view.any_gone)
+        return self.view.is_stale or (expunges and self.view.any_gone) or self._is_followed()
+
+    def _is_followed(self) -> bool:
+        return self.follower is not None and self.follower.is_due()
 
     async def updates(self, *, expunges: bool, flags: bool = True) -> AsyncIterator[bytes]:
         """Give the responses that tell the client of changes.
@@ -75,6 +92,8 @@ class ViewWriter:
                 if not flags:
                     continue
                 yield self.fetch_flags(some, uid=True)
+        async for piece in self.followed():
+            yield piece
         if expunges and view.any_gone:
             # Expunges come last, because the responses above use the numbers from before them.
             async for removed in view.expunge():
@@ -96,6 +115,12 @@ class ViewWriter:
             return b""
         self._capped = True
         return self.highest_modseq()
+
+    async def followed(self) -> AsyncIterator[bytes]:
+        """Give the responses that follow from what the client knows already, such as its own changes."""
+        if self.follower is not None and self.follower.is_due():
+            async for piece in self.follower.updates():
+                yield piece
 
     # -- single responses
 

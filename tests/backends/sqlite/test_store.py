@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _bodies, _changing, _reading, _schema
+from mailproto.backends.sqlite import _account, _bodies, _changing, _reading, _schema
 from mailproto.backends.sqlite._bodies import LARGE, Digesting
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.content import Content
@@ -65,6 +65,25 @@ class StoreTests(TestCase):
         self.assertEqual((await inbox.status(), (await inbox.changes_since(0)).changed), before)
         small, big = await inbox.read([1, 2], Part.CONTENT)
         self.assertEqual((small.content, bytes(big.content)), (SMALL, BIG))
+
+    async def test_sessions_share_the_list_of_mailboxes(self):
+        """A list of 10,000 names is a megabyte."""
+        self.patch(_account, "_MANY", 10)
+        accounts = [await self.store.account(ALICE) for _ in range(3)]
+        for number in range(8):
+            await accounts[0].create(f"box{number}")
+        first, second, third = await gatherResults(
+            [Deferred.fromCoroutine(account.list()) for account in accounts]
+        )
+        self.assertIs(first, second)
+        self.assertIs(first, third)
+        await accounts[1].subscribe("box7")
+        self.assertIsNot(await accounts[0].list(), first)
+        self.assertTrue(next(each for each in await accounts[2].list() if each.name == "box7").subscribed)
+        self.assertFalse(next(each for each in first if each.name == "box7").subscribed)
+        lists = self.store._database.lists
+        del first, second, third
+        self.assertEqual(len(lists), 0)
 
     async def test_a_body_is_stored_once(self):
         await self.store.directory.add("bob@example.org", "")

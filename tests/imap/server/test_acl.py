@@ -161,18 +161,19 @@ class EnforcementTests(ACLTestCase):
 
     def test_nothing_is_known_of_what_is_not_shared(self) -> None:
         for command in (
-            "SELECT X",
-            "EXAMINE X",
-            "STATUS X (MESSAGES)",
-            "DELETE X",
-            "SUBSCRIBE X",
-            "APPEND X {5+}\r\nHello",
-            "RENAME X y",
-            "MYRIGHTS X",
+            "SELECT NAME",
+            "EXAMINE NAME",
+            "STATUS NAME (MESSAGES)",
+            "DELETE NAME",
+            "SUBSCRIBE NAME",
+            "APPEND NAME {5+}\r\nHello",
+            "RENAME NAME y",
+            "MYRIGHTS NAME",
+            "GETMETADATA NAME /shared/comment",
         ):
             with self.subTest(command=command):
                 for name in (SHARED, "user/alice/None", "user/nobody/INBOX"):
-                    self.clients["2"].send(f"a {command.replace(' X', f' {name}')}\r\n".encode())
+                    self.clients["2"].send(f"a {command.replace(' NAME', f' {name}')}\r\n".encode())
                     answer = self.clients["2"].received()
                     self.assertRegex(answer, rb"\Aa NO \[(NONEXISTENT|TRYCREATE)\] No such mailbox\r\n\Z")
 

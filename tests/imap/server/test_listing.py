@@ -123,6 +123,27 @@ class HierarchyTests(SynchronousTestCase):
         found = list(_listing._superiors(names))
         self.assertEqual(sorted(found), sorted(above))
 
+    @given(
+        st.dictionaries(
+            st.lists(st.sampled_from(["a", "a-", "a0", "b"]), min_size=1, max_size=4).map("/".join),
+            st.booleans(),
+            max_size=6,
+        ),
+        st.integers(1, 3),
+    )
+    def test_the_names_above_mailboxes_that_may_not_be_read(
+        self, readable: dict[str, bool], size: int
+    ) -> None:
+        names = {*readable, *_listing._superiors(sorted(readable))}
+        entries = [MailboxEntry(name, selectable=readable.get(name, False)) for name in sorted(names)]
+        mailboxes = _listing._Mailboxes()
+        for start in range(0, len(entries), size):
+            mailboxes.add(entries[start : start + size])
+        above = _listing._Above(mailboxes.names())
+        for name in names:
+            self.assertEqual(name in above, any(each.startswith(name + "/") for each in readable), name)
+        self.assertLessEqual(set(mailboxes.names()), set(readable))
+
 
 class RecursiveTests(DialogueTestCase):
     def test_what_tells_nothing_new_is_not_sent(self) -> None:

@@ -16,7 +16,7 @@ __all__ = ["EXTENSION"]
 
 
 async def idle(server: Session, command: Command[NoArguments]) -> None:
-    """Push changes of the selected mailbox until the client says DONE."""
+    """Push changes until the client says DONE."""
     if server.notices is not None:
         await _notify(server, server.notices, command)
         return
@@ -46,7 +46,7 @@ async def _notify(server: Session, notices: Notices, command: Command[NoArgument
 
 
 class _Pusher:
-    """Sends changes of the mailbox while IDLE lasts, one update at a time."""
+    """Sends changes while IDLE lasts, one update at a time."""
 
     def __init__(self, server: Session) -> None:
         self._server = server
@@ -54,17 +54,15 @@ class _Pusher:
         self._stopped = False
 
     def start(self) -> None:
-        """Begin to listen to the mailbox's hints."""
-        if (view := self._server.view) is not None:
-            view.on_hint(self._hinted)
-            if view.is_stale:
-                self._hinted()
+        """Begin to listen to hints."""
+        self._server.on_hint(self._hinted)
+        if self._server.is_stale:
+            self._hinted()
 
     async def stop(self) -> None:
         """Stop listening, and wait for the update under way."""
         self._stopped = True
-        if (view := self._server.view) is not None:
-            view.on_hint(None)
+        self._server.on_hint(None)
         if self._running is not None:
             await self._running
 
@@ -81,7 +79,7 @@ class _Pusher:
         server = self._server
         try:
             await server.wait_turn()  # all who idle in this mailbox are told at the same time
-            while not self._stopped and server.is_open and server.view is not None and server.view.is_stale:
+            while not self._stopped and server.is_open and server.is_stale:
                 await server.catch_up(expunges=True)
                 await server.flush()
         except (ConnectionOver, SessionOver):

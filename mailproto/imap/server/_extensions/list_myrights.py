@@ -21,6 +21,7 @@ async def _responses(session: Session, entries: Sequence[MailboxEntry], value: N
     account = access_control(session)
     for entry in entries:
         if entry.exists:
+            await session.yield_turn()
             try:
                 rights = await settle(account.my_rights(entry.name))
             except (NoSuchMailbox, NoPermission):  # it only holds others, or has just been removed

@@ -30,6 +30,7 @@ async def _responses(
     found = await settle(session.signed_in.status(names))
     for name in names:
         if name in found:
+            await session.yield_turn()
             try:
                 response = await render_status(session, name, found[name], items)
             except (NoSuchMailbox, NoPermission):  # it has just been removed

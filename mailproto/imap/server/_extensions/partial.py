@@ -28,13 +28,11 @@ _MAX_NUMBER = (1 << 32) - 1
 class PartialRange:
     """Results by their places.
 
-    :ivar text: as the client wrote it.
     :ivar first: the first place, from 1.
     :ivar last: the last one.
     :ivar from_end: whether places are counted from the end.
     """
 
-    text: bytes
     first: int
     last: int
     from_end: bool
@@ -54,7 +52,7 @@ def partial_range(arguments: ArgumentReader) -> PartialRange:
     numbers = sorted((int(match[2]), int(match[4])))
     if match[1] != match[3] or numbers[1] > _MAX_NUMBER:
         raise IMAPWireError("Invalid range")
-    return PartialRange(match[0], numbers[0], numbers[1], bool(match[1]))
+    return PartialRange(numbers[0], numbers[1], bool(match[1]))
 
 
 def partial_of(found: SearchFound) -> Sequence[int] | None:
@@ -65,7 +63,8 @@ def partial_of(found: SearchFound) -> Sequence[int] | None:
 
 async def _answer(session: Session, found: SearchFound, wanted: PartialRange) -> None:
     numbers = wanted.of(found.numbers)
-    session.respond(b" PARTIAL (%b " % wanted.text)
+    sign = b"-" if wanted.from_end else b""
+    session.respond(b" PARTIAL (%b%d:%b%d " % (sign, wanted.first, sign, wanted.last))
     if numbers:
         await respond_with_set(session, numbers, ordered=found.asked.order is not None)
     else:

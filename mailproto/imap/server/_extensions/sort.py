@@ -33,10 +33,14 @@ class Sort:
 
 
 def _sort(arguments: ArgumentReader) -> Sort:
-    """``[SP "RETURN (" options ")"] SP "(" criteria ")" SP charset 1*(SP key)``."""
+    """``[SP "RETURN (" options ")"] SP "(" criteria ")" SP charset 1*(SP key)``.
+
+    Some have the options after the charset.
+    """
     returns = grammars.search_returns(arguments)
     orders = _criteria(arguments)
     charset = grammars.search_charset(arguments)
+    returns = returns or grammars.search_returns(arguments)
     return Sort(Search(charset, grammars.search_keys(arguments, charset), returns), orders)
 
 

@@ -1,0 +1,54 @@
+"""LIST-METADATA (RFC 9590): annotations of the mailboxes that LIST finds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from mailproto.errors import NoPermission, NoSuchMailbox
+from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._extensions.metadata import (
+    SPECIAL_USE,
+    read_annotations,
+    read_entries,
+    render_entries,
+    render_use,
+)
+from mailproto.imap.server._options import ListReturn
+from mailproto.imap.server._session import Session
+from mailproto.imap.wire import ArgumentReader
+from mailproto.interfaces.add_ons import IAnnotations
+from mailproto.model import MailboxEntry
+
+__all__ = ["EXTENSION"]
+
+ENTRIES: Final = 100
+"""The most entries, because each is told of each mailbox."""
+
+
+def _entries(arguments: ArgumentReader) -> tuple[str, ...]:
+    return read_entries(arguments, ENTRIES)
+
+
+async def _responses(
+    session: Session, entries: Sequence[MailboxEntry], names: tuple[str, ...]
+) -> AsyncIterator[bytes]:
+    """METADATA of those that exist; a value that is not there is NIL."""
+    for entry in entries:
+        await session.yield_turn()
+        values: dict[str, bytes | None] = dict.fromkeys(names)
+        try:
+            values.update(await read_annotations(session, entry.name, names))
+        except (NoSuchMailbox, NoPermission):  # it only holds others, or has just been removed
+            continue
+        if SPECIAL_USE in values and entry.special_use:
+            values[SPECIAL_USE] = render_use(entry)
+        yield render_entries(entry.name, values)
+
+
+EXTENSION = Extension(
+    "LIST-METADATA",
+    capabilities=("LIST-METADATA",),
+    needs=frozenset({IAnnotations}),
+    list_returns=(ListReturn("METADATA", _entries, responses=_responses),),
+)

@@ -43,6 +43,12 @@ time of the reactor's thread is told beside it: if that is much less, the reason
 """
 
 
+class ServerFault(Unavailable):
+    """An error that no contract has: a fault of ours, or of a backend (RFC 5530 SERVERBUG)."""
+
+    imap = "SERVERBUG"
+
+
 class ConnectionOver(Exception):
     """The connection has ended while a handler was running: nobody waits for its result any more."""
 
@@ -516,7 +522,7 @@ class EventConnection(Connection, Generic[EventT]):
                 event=self.describe(event),
                 hint=hint(failure.value),
             )
-            error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
+            error = ServerFault(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)
         if self.is_open:
             self.refuse(event, error)

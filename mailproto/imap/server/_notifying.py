@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from sys import intern
 from typing import Final, NamedTuple, cast
+from weakref import WeakValueDictionary
 
 from mailproto.awaiting import settle
 from mailproto.connection import ConnectionOver
@@ -20,7 +21,7 @@ from mailproto.imap.server._fetch import respond
 from mailproto.imap.server._listing import attributes_of
 from mailproto.imap.server._mailbox_commands import render_status
 from mailproto.imap.server._registry import tables_of
-from mailproto.imap.server._session import Session
+from mailproto.imap.server._session import PerServer, Session
 from mailproto.imap.wire import quoted_or_literal
 from mailproto.interfaces.add_ons import IMailboxChanges
 from mailproto.model import DELIMITER, AccountChanges, MailboxEntry, MailboxStatus
@@ -58,7 +59,7 @@ class Notifier:
         self._told_of = 0  # the UID of the last message in the selected mailbox that was told of
         self._view: object = None  # the selected mailbox of which that was
         self._counts: dict[str, int] = {}  # of messages, and the next UIDs, together in one number
-        self._known: dict[str, _Known] = {}
+        self._known = _Names()
         self._unwatch: Callable[[], None] = _nothing
         self._is_over = False
 
@@ -256,7 +257,7 @@ class Notifier:
             if entry.selectable and name not in known and name not in changes.statuses
         ]
         statuses = {**changes.statuses, **(await settle(session.signed_in.status(new)) if new else {})}
-        noted: dict[str, _Known] = {}
+        noted = _Names()
         async for batch in session.in_batches(entries.items(), _AT_ONCE * 4):
             for name, entry in batch:
                 id_ = known[name].id if name in known else None
@@ -265,7 +266,9 @@ class Notifier:
                 noted[intern(name)] = _Known(
                     id_ and intern(id_), entry.subscribed, entry.selectable, entry.exists
                 )
-        self._known = noted
+        shared = _SHARED.of(session)
+        other = shared.get(session.signed_in.name)
+        self._known = shared[session.signed_in.name] = noted if other is None or other != noted else other
         return entries
 
     async def _tell_of_names(self, before: Mapping[str, _Known], entries: Mapping[str, MailboxEntry]) -> None:
@@ -325,6 +328,15 @@ def _difference(
         is_below_another = new_names.get(above) == old.rpartition(DELIMITER)[0] != ""
         return {} if is_below_another else {name: "MAILBOXNAME"}
     return {above: "MAILBOXNAME", name: "MAILBOXNAME"} if above else {name: "MAILBOXNAME"}
+
+
+class _Names(dict[str, "_Known"]):
+    """The list of mailboxes as a client knows it; those that know the same share it, and nobody changes it."""
+
+    __slots__ = ("__weakref__",)
+
+
+_SHARED: PerServer[WeakValueDictionary[str, _Names]] = PerServer(lambda factory: WeakValueDictionary())
 
 
 class _Known(NamedTuple):

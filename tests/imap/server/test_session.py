@@ -293,7 +293,7 @@ class RefusalTests(DialogueTestCase):
         self.talk(
             """
             C: a SELECT INBOX
-            S: a NO [UNAVAILABLE] Temporary failure, try again later
+            S: a NO [SERVERBUG] Temporary failure, try again later
             C: b NOOP
             S: b OK NOOP completed
             """

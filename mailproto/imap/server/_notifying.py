@@ -331,7 +331,7 @@ def _difference(
 
 
 class _Names(dict[str, "_Known"]):
-    """The list of mailboxes as a client knows it; those that know the same share it, and nobody changes it."""
+    """The list of mailboxes as clients know it; those that know the same share it, and nobody changes it."""
 
     __slots__ = ("__weakref__",)
 

@@ -8,6 +8,7 @@ from typing import Any
 from mailproto.imap.server import _urlauth
 from mailproto.model import Part
 from tests.imap.server.dialogue import Client, DialogueTestCase, run
+from tests.imap.server.test_binary import multipart
 
 MESSAGE = b"Subject: Report\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nfirst\r\n--x--\r\n"
 URL = b"imap://alice@mail.example.org/INBOX/;UID=1"
@@ -131,7 +132,53 @@ class FetchTests(URLTestCase):
 
     def test_nothing_but_empty_octets(self) -> None:
         url = self.made(URL + b"/;SECTION=1/;PARTIAL=9.1;URLAUTH=anonymous")
-        self.assertIn(b' ""\r\n', self.say(self.bob, b'a URLFETCH "%b"' % url))
+        self.assertIn(b" {0}\r\n\r\n", self.say(self.bob, b'a URLFETCH "%b"' % url))
+
+
+PLAIN = b'(BODYPARTSTRUCTURE ("text" "plain" ("charset" "us-ascii") NIL NIL %b NIL NIL NIL NIL))'
+
+
+class BinaryTests(URLTestCase):
+    """RFC 5524."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        parts = (("base64", b"aGVs\r\nbG8="), ("x-strange", b"secret"), ("base64", b"AAH/"))
+        self.inbox.add(multipart(*parts), (), 0)
+
+    def fetch(self, part: bytes, forms: bytes) -> bytes:
+        url = self.made(URL.replace(b"UID=1", b"UID=2") + part + b";URLAUTH=anonymous")
+        said = self.say(self.bob, b'a URLFETCH ("%b"%b)' % (url, forms))
+        beginning, end = b'* URLFETCH "%b" ' % url, b"\r\na OK URLFETCH completed\r\n"
+        self.assertTrue(said.startswith(beginning) and said.endswith(end), said)
+        return said[len(beginning) : -len(end)]
+
+    def test_decoded_parts_and_their_structure(self) -> None:
+        for part, forms, answer in (
+            (b"/;SECTION=1", b" BODY", b"(BODY {10}\r\naGVs\r\nbG8=)"),
+            (b"/;SECTION=1", b"", b"{10}\r\naGVs\r\nbG8="),
+            (b"/;SECTION=1", b" BINARY", b"(BINARY {5}\r\nhello)"),
+            (b"/;SECTION=1/;PARTIAL=1.2", b" binary", b"(BINARY {2}\r\nel)"),
+            (b"/;SECTION=1", b" BODYPARTSTRUCTURE", PLAIN % b'"base64" 10 1'),
+            (
+                b"/;SECTION=1",
+                b" BINARY BODYPARTSTRUCTURE",
+                PLAIN % b'"7bit" 5 0' + b" (BINARY {5}\r\nhello)",
+            ),
+            (b"/;SECTION=2", b" BINARY", b"(BINARY NIL)"),
+            (
+                b"/;SECTION=3",
+                b" BODYPARTSTRUCTURE BINARY",
+                PLAIN % b'"binary" 3 0' + b" (BINARY ~{3}\r\n\0\1\xff)",
+            ),
+            (b"/;SECTION=9", b" BINARY", b"NIL"),
+        ):
+            self.assertEqual(self.fetch(part, forms), answer, (part, forms))
+
+    def test_what_is_wrong(self) -> None:
+        for command in (b"(x BODY BINARY)", b"(x WORD)", b"(x BODY", b"()"):
+            self.assertIn(b"a BAD ", self.say(self.bob, b"a URLFETCH " + command))
+        self.assertIn(b'* URLFETCH "x" NIL', self.say(self.bob, b"a URLFETCH (x BINARY)"))
 
 
 class GenerateTests(URLTestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from zope.interface import implementer
 
@@ -42,6 +43,7 @@ from mailproto.errors import (
     NoSuchAccount,
     NoSuchMailbox,
     NoSuchQuotaRoot,
+    TooManyAnnotations,
 )
 from mailproto.interfaces import IAccount, IMailbox
 from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
@@ -146,6 +148,9 @@ class _OwnMailboxes:
             raise MailboxExists
         moves = check_rename(old, new, moving)
         self._check_room([*superiors(new), *moves.values()], without=moving)
+        above = new.rpartition(DELIMITER)[0]
+        if above and above not in self._mailboxes:
+            self._check_identifiers(self._inherited(above))
         left = {source: (self._special_uses.get(source), self._leave(source)) for source in moves}
         self._make_superiors(new)
         for source, target in moves.items():
@@ -411,10 +416,13 @@ class _OwnMailboxes:
             raise MailboxExists
         check_name(new)
         self._check_room([*superiors(new), new])
+        self._check_identifiers(self._inherited(new))
         self._make_superiors(new)
         self._make(new, None)
-        self._list_changed()
         inbox = self._mailboxes[INBOX]
+        with suppress(TooManyAnnotations):  # mail is more important
+            self._annotations.copy(inbox.mailbox_id, self._mailboxes[new].mailbox_id, self._modseqs.last)
+        self._list_changed()
         uids = (await inbox.changes_since(0)).changed.uids
         await inbox.move(uids, self._mailboxes[new])
 

@@ -260,12 +260,15 @@ class _OwnMailboxes:
     async def mailbox_changes(self, modseq: int) -> AccountChanges:
         """See `IMailboxChanges.mailbox_changes`."""
         self._there()
-        names = {mailbox.mailbox_id: name for name, mailbox in self._mailboxes.items()} | {SERVER: SERVER}
-        statuses = await self.status(list(self._names))
+        changed = [name for name, mailbox in self._mailboxes.items() if mailbox.has_changed_after(modseq)]
+        annotated = self._annotations.since(modseq, self.name)
+        names = {SERVER: SERVER}
+        if annotated:
+            names |= {mailbox.mailbox_id: name for name, mailbox in self._mailboxes.items()}
         return AccountChanges(
-            {name: status for name, status in statuses.items() if status.modseq > modseq},
+            await self.status(changed),
             self._listed > modseq,
-            {names[id_]: entries for id_, entries in self._annotations.since(modseq, self.name).items()},
+            {names[id_]: entries for id_, entries in annotated.items()},
             self._modseqs.last,
         )
 

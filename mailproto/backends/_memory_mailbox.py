@@ -85,6 +85,10 @@ class MemoryMailbox(SimpleMailbox):
         self._values = Values()
         self.mailbox_id = f"F{numbers.next_id()}"
 
+    def has_changed_after(self, modseq: int) -> bool:
+        """Whether its latest change has a greater modseq."""
+        return self._state.modseq > modseq
+
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
         return (await super().status())._replace(mailbox_id=self.mailbox_id)

@@ -271,7 +271,7 @@ class EnforcementTests(ACLTestCase):
             f"""
             C2: a APPEND {SHARED} (\\Seen \\Flagged) {{5+}}
             C2: Hello
-            S2: a OK [APPENDUID ...
+            S2: a OK APPEND completed
             C2: b APPEND INBOX {{5+}}
             C2: Hello
             S2: b OK ...
@@ -279,7 +279,7 @@ class EnforcementTests(ACLTestCase):
             S2*: * ...
             S2: c OK ...
             C2: d COPY 1 {SHARED}
-            S2: d OK ...
+            S2: d OK COPY completed
             C2: e STATUS {SHARED} (MESSAGES)
             S2: e NO [NOPERM] Permission denied
             C2: f SELECT {SHARED}
@@ -292,6 +292,23 @@ class EnforcementTests(ACLTestCase):
             """
         )
         self.assertEqual(run(self.sent.status()).messages, 4)
+
+    def test_moving_to_where_one_may_only_put_messages(self) -> None:
+        """RFC 4315 3: the client is not told the UIDs there."""
+        self.allow("li")
+        self.talk(
+            f"""
+            C2: a APPEND INBOX {{5+}}
+            C2: Hello
+            S2: a OK [APPENDUID ...
+            C2: b SELECT INBOX
+            S2*: * ...
+            S2: b OK ...
+            C2: c MOVE 1 {SHARED}
+            S2: * 1 EXPUNGE
+            S2: c OK MOVE completed
+            """
+        )
 
     def test_who_may_make_and_remove_mailboxes(self) -> None:
         self.allow("lk")

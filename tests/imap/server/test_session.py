@@ -34,7 +34,7 @@ class GreetingTests(DialogueTestCase):
         client.send(b"c CAPABILITY\r\n")
         capabilities, _, _ = client.received().partition(b"\r\n")
         self.assertIn(b" UNSELECT", capabilities)
-        for word in (b"AUTH=", b"SASL-IR", b"LOGINDISABLED"):
+        for word in (b" AUTH=", b"SASL-IR", b"LOGINDISABLED"):
             self.assertNotIn(word, capabilities)
 
     def test_noop_id_enable_logout(self) -> None:
@@ -293,7 +293,7 @@ class RefusalTests(DialogueTestCase):
         self.talk(
             """
             C: a SELECT INBOX
-            S: a NO [UNAVAILABLE] Temporary failure, try again later
+            S: a NO [SERVERBUG] Temporary failure, try again later
             C: b NOOP
             S: b OK NOOP completed
             """

@@ -104,16 +104,16 @@ PUBLIC_NAMES = {
         FetchAttribute FetchItem FetchSection Flagged Grammar Header IMAPServerWire
         IMAPWireError IMAPWireLimits Id KeyReader LineReader List Literal LiteralChunk
         LiteralRequest Login Lsub MailboxName NO_ARGUMENTS MessageURL NO_OPTIONS New NoArguments Not
-        Numbers Old Option Options Or ReadError Recent Rename SAVED Search SearchKey Select
+        Numbers Old Option Options Or ReadError Recent Rename Respelled SAVED Search SearchKey Select
         SequenceSet Size Status Steps Store Streamed StreamedLiteral Syntax Text UidExpunge Uids
         Upload astring bad_url encode_mailbox flag_list format_set internal_date message_url no_value
         ordered_set_pieces own_arguments quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
-        IDeliverySessions IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds
-        IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
-        IVerifier
+        IDeliverySessions IDirectory IExpander IFixedMailboxes IHandover IIdentity IMailbox IMetadata
+        IObjectIds IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions
+        IStore IVerifier
     """,
     "mailproto.interfaces.add_ons": """
         IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IQuota IQuotas

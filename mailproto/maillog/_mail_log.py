@@ -126,9 +126,11 @@ class MailLog(Observer):
 
         For one of whom the client is not told, the line is ``unreported``, a warning.
         """
+        outcome = event.outcome
         if len(event.envelope.recipients) == 1:
             return
-        outcome = event.outcome
+        if not outcome.accepted and event.is_told and not self._has_room(event.client):
+            return
         level, kind, told = _level(outcome.enhanced), _kind(outcome.code), ""
         if outcome.accepted:
             kind = "accepted"

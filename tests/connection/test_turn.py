@@ -343,6 +343,21 @@ class TurnTests(SynchronousTestCase):
             self.reactor.turn()
         self.assertEqual(len({*self.factory.heard}), 18 + 1)
 
+    def test_nor_for_many_that_hang_up_at_the_same_moment(self) -> None:
+        gone = [self.connect()[0] for _ in range(300)]
+        client, _ = self.connect()
+        for each in gone:
+            each.close()
+        client.send(b"NOOP\n")
+        self.reactor.turn()
+        self.reactor.turn()
+        self.assertEqual(self.factory.heard, [b"NOOP"])
+        closed = sum(protocol.was_closed for _, protocol in self.pairs)
+        self.assertLess(closed, 129)
+        for _ in range(4):
+            self.reactor.turn()
+        self.assertEqual(sum(protocol.was_closed for _, protocol in self.pairs), 300)
+
     def test_nor_do_long_ones_wait_for_all_short_ones(self) -> None:
         clients = self.long_and_short()
         self.reactor.turn()

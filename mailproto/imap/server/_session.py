@@ -323,7 +323,9 @@ class Session(ServerConnection[Event]):
         logout, self._logout = self._logout, None
         self.deselect()
         self.drop_uploads()
+        self._close_feeds()
         self.account = None
+        self.manner = Manner()
         self.enabled.clear()
         self.kept.clear()
         self._responses.clear()
@@ -342,6 +344,10 @@ class Session(ServerConnection[Event]):
         if writer is not None:
             writer.view.close()
 
+    def _close_feeds(self) -> None:
+        while self.feeds:
+            self.feeds.pop().close()
+
     def released(self) -> None:
         """See `ServerConnection.released`."""
         self.sasl.end()
@@ -353,8 +359,7 @@ class Session(ServerConnection[Event]):
             self.forget_line_request()
             self.deselect()
             self.drop_uploads()
-            while self.feeds:
-                self.feeds.pop().close()
+            self._close_feeds()
         finally:
             if logout is not None:
                 logout()

@@ -214,7 +214,7 @@ class NameTests(Case):
 
     def test_a_name_that_is_no_utf_8(self) -> None:
         self.enable()
-        self.talk('C: a CREATE "x\udcff"\nS: a NO [CANNOT] Mailbox name is not UTF-8')
+        self.talk('C: a CREATE "x\udcff"\nS: a BAD Expected UTF-8')
 
     def test_a_control_character(self) -> None:
         """Net-Unicode has none (5.1)."""

@@ -153,15 +153,15 @@ class SpecialUseTests(ExtendedTestCase):
         self.talk(
             """
             C: a CREATE MySpecial (USE (\\Drafts))
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ...] CREATE completed
             C: b CREATE Everything (USE (\\Sent \\Drafts))
             S: b NO [USEATTR] ...
             C: c CREATE Everything (USE (\\All))
             S: c NO [USEATTR] ...
             C: d CREATE Plain (USE ())
-            S: d OK CREATE completed
+            S: d OK [MAILBOXID ...] CREATE completed
             C: e CREATE Fruit/Junk (USE (\\junk))
-            S: e OK CREATE completed
+            S: e OK [MAILBOXID ...] CREATE completed
             C: f LIST "" "%" RETURN (SPECIAL-USE)
             S: * LIST (\\HasChildren) "/" Fruit
             S: * LIST (\\HasNoChildren) "/" INBOX

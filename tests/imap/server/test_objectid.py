@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mailproto.backends._simple import SimpleMailbox
 from mailproto.imap.extensions import STANDARD
 from mailproto.imap.server._registry import Tables
 from mailproto.model import NewMessage, Part
@@ -108,7 +107,8 @@ class SaveDateTests(DialogueTestCase):
         self.fill(2)
         infos = run(self.inbox.read([1], Part.SAVE_DATE))
         self.saved = infos[0].save_date
-        self.patch(SimpleMailbox, "read", self.read(SimpleMailbox.read))
+        mailboxes = type(self.inbox)
+        self.patch(mailboxes, "read", self.read(mailboxes.read))
 
     def read(self, original):  # type: ignore[no-untyped-def]
         """The second message was saved a day before 2019."""

@@ -380,10 +380,10 @@ class FreedTests(DialogueTestCase):
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
-        for commands in (b"", b"a LOGIN alice secret\r\nb SELECT INBOX\r\n"):
+        for commands in (b"", b"a LOGIN alice secret\r\nb SELECT INBOX\r\n", b"a LOGIN alice wrong\r\n"):
             transport = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
             transport.send(commands)
-            self.clock.advance(0)
+            self.clock.advance(2)
             server = weakref.ref(transport.protocol)
             transport.drop()
             vars(transport).clear()  # Twisted's own transports let go of the protocol, too

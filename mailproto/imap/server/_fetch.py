@@ -32,10 +32,10 @@ from mailproto.imap.server._sections import (
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import Command, Fetch, grammars
+from mailproto.imap.wire import Command, Fetch, FetchItem, grammars
 from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo, Part
 
-__all__ = ["FETCH"]
+__all__ = ["FETCH", "respond"]
 
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
@@ -58,18 +58,7 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     for prepare in tables.on_fetch:
         await prepare(server, request)
     indexes = one_by_one(request.indexes)
-    plan = compile_items(
-        request.items,
-        tables.fetch_columns,
-        tables.fetch_pieces,
-        uid=command.uid,
-        uids_only=server.manner.uids_only,
-    )
-    response = _Response(server, view, plan)
-    try:
-        await response.answer(indexes)
-    finally:
-        response.close()
+    response = await respond(server, request.items, indexes, uid=command.uid)
     if response.failed:
         raise ContentUnreadable
     if response.failure is not None:
@@ -77,6 +66,22 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     if response.sent < len(indexes) and not command.uid:
         raise ExpungeIssued
     return None if request.finish is None else await request.finish()
+
+
+async def respond(
+    server: Session, items: Sequence[FetchItem], indexes: Sequence[int], *, uid: bool
+) -> _Response:
+    """Send FETCH responses of these messages."""
+    tables = tables_of(server)
+    plan = compile_items(
+        items, tables.fetch_columns, tables.fetch_pieces, uid=uid, uids_only=server.manner.uids_only
+    )
+    response = _Response(server, server.selected, plan)
+    try:
+        await response.answer(indexes)
+    finally:
+        response.close()
+    return response
 
 
 class _Response:

@@ -111,9 +111,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
-        IDeliverySessions IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds
-        IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
-        IVerifier
+        IDeliverySessions IDirectory IExpander IFixedMailboxes IHandover IIdentity IMailbox IMetadata
+        IObjectIds IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions
+        IStore IVerifier
     """,
     "mailproto.interfaces.add_ons": """
         IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IQuota IQuotas
@@ -151,8 +151,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver
-        Observer ObserverOrMore Observers Refusal Relayed SignInRefused SignedIn Stalled TurnedAway Unreached
-        client_of
+        Observer ObserverOrMore Observers Refusal Relayed Reported SignInRefused SignedIn Stalled TurnedAway
+        Unreached client_of
     """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",

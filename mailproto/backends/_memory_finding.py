@@ -161,15 +161,15 @@ async def threads(
     messages: Sequence[Message], values: Sequence[HeaderValues], algorithm: ThreadAlgorithm
 ) -> Threads:
     """See `IFinding.thread`; ``messages`` are by ascending UID."""
-    by_arrival = algorithm is ThreadAlgorithm.REFS
     rows = [
         ThreadMessage(
             message.info.uid,
-            (message.info.internal_date or 0) if by_arrival else _sent(message, each),
+            _sent(message, each),
             each.id or None,
             struct.unpack(f">{len(each.references) // 8}Q", each.references),
             each.base_subject,
             each.is_reply,
+            message.info.internal_date or 0,
         )
         for message, each in zip(messages, values, strict=True)
     ]

@@ -12,13 +12,14 @@ from itertools import count
 from zope.interface import implementer
 
 from mailproto.backends import _queue_arguments as given
+from mailproto.backends._handover import Handover
 from mailproto.backends._memory_turns import Destinations, QueuedFor
 from mailproto.backends._queue_filter import fits, is_deferred
 from mailproto.backends._watch import Watchers
 from mailproto.content import Content
 from mailproto.domains import canonical_domain
 from mailproto.errors import LeaseLost, NoSuchQueued
-from mailproto.interfaces import IQueue
+from mailproto.interfaces import IHandover, IQueue
 from mailproto.model import (
     AppendedMessage,
     DestinationState,
@@ -70,7 +71,7 @@ class _Lease:
     recipients: list[QueuedFor]
 
 
-@implementer(IQueue)
+@implementer(IHandover, IQueue)
 class MemoryQueue:
     """A queue in memory.
 
@@ -88,19 +89,40 @@ class MemoryQueue:
         self._destinations = Destinations()
         self._watchers: Watchers[None] = Watchers()
         self._is_sooner = False  # whether something may have become due earlier
+        self._handover = Handover()
 
     async def add(self, messages: Sequence[NewQueued]) -> Placed:
         """See `IQueue.add`."""
         given.check_new("messages", messages)
         contents = [bytes(message.content) for message in messages]
-        put = await self._find_places(messages)
-        placed = await put()
-        self._accept(messages, contents)
+        offer = self._handover.offer(messages)
+        leases: Sequence[Lease | None] = ()
+        try:
+            put = await self._find_places(messages)
+            placed = await put()
+            leases = self._accept(messages, contents, None if offer is None else offer.until)
+        finally:
+            if offer is not None:
+                offer.answer(leases)
         self._finish()
         return placed
 
-    def _accept(self, messages: Sequence[NewQueued], contents: Sequence[bytes]) -> None:
-        for new, octets in zip(messages, contents, strict=True):
+    def hand_over(
+        self, reserve: Callable[[str], float], take: Callable[[str, Lease | None], None]
+    ) -> Callable[[], None]:
+        """See `IHandover.hand_over`."""
+        given.check_taker(reserve, take)
+        return self._handover.begin(reserve, take)
+
+    def _accept(
+        self, messages: Sequence[NewQueued], contents: Sequence[bytes], until: Sequence[float] | None = None
+    ) -> list[Lease | None]:
+        """:param until: of each message, until when it is leased if it is next; 0.0 not to lease it.
+        :returns: the lease of each.
+        """
+        leases: list[Lease | None] = []
+        ends = until or [0.0] * len(messages)
+        for at, (new, octets, end) in enumerate(zip(messages, contents, ends, strict=True)):
             message = _Message(next(self._ids), new, Content(octets[new.skip :]))
             due = max(new.due, new.arrived)
             for number, name in enumerate(new.destinations):
@@ -114,11 +136,16 @@ class MemoryQueue:
                 destination.paused_until = min(destination.paused_until, new.expires)
                 if new.due > new.arrived:
                     destination.wait(each, due)
+                elif end and destination.is_free(due):
+                    leases.append(self._lease(message, [each], due, end))
                 else:
                     destination.make_ready(each, due)
             if message.recipients:
                 self._messages[message.id] = message
-                self._is_sooner = True
+            if len(leases) <= at:
+                leases.append(None)
+                self._is_sooner = self._is_sooner or bool(message.recipients)
+        return leases
 
     # -- leases
 
@@ -146,15 +173,18 @@ class MemoryQueue:
                 each.token = None
         leases = []
         for id_, found in chosen.items():
-            token, message = next(self._tokens), self._messages[id_]
-            self._leases[token] = _Lease(message, now, until, found)
-            for each in found:
-                each.token = token
-                self._destinations[destination].wait(each, until)
-            leases.append(Lease(token, message.shown(recipients=found, whole=True), until))
+            leases.append(self._lease(self._messages[id_], found, now, until))
         self._destinations[destination].leased(now)
         self._finish()
         return leases
+
+    def _lease(self, message: _Message, found: list[QueuedFor], now: float, until: float) -> Lease:
+        token = next(self._tokens)
+        self._leases[token] = _Lease(message, now, until, found)
+        for each in found:
+            each.token = token
+            self._destinations[each.destination].wait(each, until)
+        return Lease(token, message.shown(recipients=found, whole=True), until)
 
     def _held(self, leases: Sequence[Lease]) -> Iterator[tuple[Lease, _Lease]]:
         for lease in leases:

@@ -72,6 +72,10 @@ class Destination:
     def _ready(self) -> list[QueuedFor]:
         return [each for each in self.waiting if each.is_ready]
 
+    def is_free(self, now: float) -> bool:
+        """Whether one that comes now would be leased next in any case."""
+        return not (self._ready() or self.failures or self.paused_until > now)
+
     def wait(self, each: QueuedFor, time: float) -> None:
         """A recipient waits for a time."""
         each.is_ready, each.time = False, time

@@ -27,6 +27,7 @@ __all__ = [
     "check_pause",
     "check_renewal",
     "check_results",
+    "check_taker",
     "checked_destination",
 ]
 
@@ -89,6 +90,12 @@ def checked_destination(destination: str) -> str:
 def check_destination_of(destination_of: Callable[[str], str]) -> None:
     """:raises TypeError: it is no function of a domain."""
     check_call("destination_of", destination_of, "a function of a domain that returns a destination", 1)
+
+
+def check_taker(reserve: Callable[[str], float], take: Callable[[str, Lease | None], None]) -> None:
+    """:raises TypeError: one is no such function."""
+    check_call("reserve", reserve, "a function of a destination that returns a time, or 0", 1)
+    check_call("take", take, "a function of a destination and a Lease, or None", 2)
 
 
 def check_renewal(leases: Sequence[Lease], until: float) -> None:

@@ -17,9 +17,9 @@ change is on disk (for backends that keep mail on disk) and visible to every oth
 *Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IPlacing`, `IServiceExtensions`, `IVerifier`,
-`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`, `IQueueStore`) extend a
-required one; servers find them with ``providedBy``.  A store also lists the optional contracts of its
-mailboxes and accounts before any client signs in (`IAddOns.add_ons`).
+`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`, `IQueueStore`, `IHandover`)
+extend a required one; servers find them with ``providedBy``.  A store also lists the optional contracts of
+its mailboxes and accounts before any client signs in (`IAddOns.add_ons`).
 """
 
 from mailproto.interfaces._accounts import (
@@ -43,7 +43,7 @@ from mailproto.interfaces._deliveries import (
     IVerifier,
 )
 from mailproto.interfaces._mailboxes import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces._queues import IQueue, IQueueStore
+from mailproto.interfaces._queues import IHandover, IQueue, IQueueStore
 from mailproto.interfaces._stores import IAddOns, ICheckable, IStore
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "IDirectory",
     "IExpander",
     "IFixedMailboxes",
+    "IHandover",
     "IIdentity",
     "IMailbox",
     "IMetadata",

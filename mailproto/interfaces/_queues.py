@@ -20,7 +20,7 @@ from mailproto.model import (
     RecipientResult,
 )
 
-__all__ = ["IQueue", "IQueueStore"]
+__all__ = ["IHandover", "IQueue", "IQueueStore"]
 
 
 @contract
@@ -142,6 +142,29 @@ class IQueue(Contract, metaclass=ContractClass):
 
     def counts(self, now: float) -> Result[QueueCounts]:
         """How much is in the queue."""
+
+
+@contract
+class IHandover(Contract, metaclass=ContractClass):
+    """An `IQueue` that leases messages as it accepts them, and hands them to whoever sends in this process.
+
+    That spares a second transaction, and reading what has just been written.  It is only for messages that
+    would be leased next in any case: of those with one recipient that needs another server, which is due,
+    at a destination that is not paused, has not failed, and has no other recipients ready.  Nobody may rely
+    on it: of any message the queue may decide not to do it.
+    """
+
+    def hand_over(
+        self, reserve: Callable[[str], float], take: Callable[[str, Lease | None], None]
+    ) -> Callable[[], None]:
+        """Hand over leases from now on; if several want them, the first one gets them.
+
+        :param reserve: called in the reactor's thread with a destination for which a message comes; returns
+            until when it may be leased, in seconds since the epoch, or 0 to leave it in the queue.
+        :param take: called there once for each time that was not 0, with the destination: with the lease,
+            which is committed, or with None if there is none.
+        :returns: a function that ends this: then ``reserve`` is not called any more.
+        """
 
 
 @contract

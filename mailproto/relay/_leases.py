@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from twisted.internet.defer import DeferredLock, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto._logger import PackageLogger
@@ -44,6 +44,7 @@ class Leases:
         self._timer: IDelayedCall | None = None
         self._looked_at = 0.0  # the system's time when renewal was last thought of
         self._renewal = DeferredLock()
+        self._waiting: list[Deferred[None]] = []  # for the last lease to be given back
 
     @property
     def number(self) -> int:
@@ -59,6 +60,29 @@ class Leases:
     def is_ample(self) -> bool:
         """Whether so many messages may still be leased that other destinations are worth looking at."""
         return self.free > self._limits.leased // 4
+
+    def reserve(self, destination: Destination) -> float:
+        """Keep room for a message that the queue may lease at once; returns until when, 0.0 without room.
+
+        There is room only where enough is left for those that wait in the queue.
+        """
+        most = min(self._limits.destination_leased, self.free // 2)
+        if not self.is_ample or destination.held >= most:
+            return 0.0
+        self._asked += 1
+        destination.held += 1
+        return self._now() + self._limits.lease
+
+    def take(self, destination: Destination, lease: Lease | None) -> Held | None:
+        """Take a lease for which there is room, or give up the room if there is none."""
+        self._asked -= 1
+        if lease is None:
+            destination.held -= 1
+            self._tell_if_none()
+            return None
+        self._keep_looking()
+        self._looked_at = min(self._looked_at, lease.until - self._limits.lease)  # the clock may be set
+        return self._hold(lease, destination)
 
     def wanted(self, destination: Destination) -> int:
         """How many messages may be leased for a destination now; 0 while it has enough.
@@ -105,21 +129,37 @@ class Leases:
         """What was leased; what messages demand is read from their headers, in turns."""
         taken: list[Held] = []
         turn = Turn(self._clock)
-        if leases and self._timer is None:
-            self._looked_at = self._now()
-            self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
+        if leases:
+            self._keep_looking()
         for lease in leases:
-            held = self._held[lease.token] = Held(lease, destination, LaneKey(wanted_tls(lease.message)))
-            taken.append(held)
+            taken.append(self._hold(lease, destination))
             if turn.is_over:
                 await turn.next()
         destination.held += len(taken)
         return taken
 
+    def _hold(self, lease: Lease, destination: Destination) -> Held:
+        held = self._held[lease.token] = Held(lease, destination, LaneKey(wanted_tls(lease.message)))
+        return held
+
     def forget(self, held: Held) -> None:
         """A lease was settled or given back."""
         if self._held.pop(held.lease.token, None) is not None:
             held.destination.held -= 1
+            self._tell_if_none()
+
+    def all_given_back(self) -> Deferred[None]:
+        """Fires when nothing is leased, nor asked for; for the end."""
+        given: Deferred[None] = Deferred()
+        self._waiting.append(given)
+        self._tell_if_none()
+        return given
+
+    def _tell_if_none(self) -> None:
+        if self._waiting and not (self._held or self._asked):
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                each.callback(None)
 
     async def release(self, given: Iterable[Held]) -> None:
         """Give back leases of which nothing was tried."""
@@ -153,11 +193,15 @@ class Leases:
         finally:
             self._renewal.release()
 
+    def _keep_looking(self) -> None:
+        if self._timer is None:
+            self._looked_at = self._now()
+            self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
+
     def _look(self) -> None:
         self._timer = None
         if self._held:
-            self._looked_at = self._now()
-            self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
+            self._keep_looking()
             soon = self._now() + self._limits.lease * 0.6
             old = [held for held in self._held.values() if held.lease.until <= soon and not held.is_lost]
             if old:

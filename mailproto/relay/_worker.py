@@ -20,6 +20,7 @@ from mailproto.relay._connections import Connections, Unreachable, Ways
 from mailproto.relay._conversion import Converter
 from mailproto.relay._destination import Destination, Held, Result
 from mailproto.relay._dispatcher import Dispatcher
+from mailproto.relay._handed import Handed
 from mailproto.relay._leases import Leases
 from mailproto.relay._limits import RelayLimits
 from mailproto.relay._pausing import Pausing
@@ -80,9 +81,17 @@ class Worker:
         self._connections = Connections(reactor, ways, self._limits)
         self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self, converter)
         self._leases = Leases(reactor, queue, self._limits, now)
-        self._settling = Settling(reactor, queue, hostname, prepare_report, self._settled)
+        self._settling = Settling(reactor, queue, hostname, prepare_report, observers, self._settled)
         self._pausing = Pausing(
             queue, self._leases, self._schedule, self._random, now, self._observers, self._bring
+        )
+        self._handed = Handed(
+            reactor,
+            self._leases,
+            may_take=self._may_take,
+            destination=self._destination,
+            start=self._dispatcher.start,
+            give_back=self.give_back,
         )
         self._destinations: dict[str, Destination] = {}
         self._to_pause: set[str] = set()  # the destinations that are being paused
@@ -93,13 +102,13 @@ class Worker:
         self._is_cut = False  # whether more destinations are due than were looked at
         self._is_looking = self._is_to_look = self._is_feeding = False
         self._is_stopping = False
-        self._all_settled: Deferred[None] | None = None
 
     # -- start and stop
 
     def start(self) -> None:
         """See `RelayAgent.start`."""
         self._end_watch = self._queue.watch(self._look_soon)
+        self._handed.begin(self._queue)
         self._look_soon()
 
     def stop(self) -> Deferred[None]:
@@ -110,6 +119,7 @@ class Worker:
         self._is_stopping = True
         if self._end_watch is not None:
             self._end_watch()
+        self._handed.end()
         self._cancel_timer()
         ended = self._dispatcher.stop()
         await self._leases.release(
@@ -121,9 +131,7 @@ class Worker:
             late.cancel()
         self._settling.stop()
         await gatherResults(list(self._running), consumeErrors=True)
-        if self._leases.number:
-            self._all_settled = Deferred()
-            await self._all_settled
+        await self._leases.all_given_back()
         self._leases.stop()
         self._connections.close()
 
@@ -249,6 +257,19 @@ class Worker:
             self._is_cut = False
             self._look_soon()
 
+    def _may_take(self, name: str) -> Destination | None:
+        """A destination for which a new message may be leased at once; None if it must wait in the queue.
+
+        It must while others wait there, for this destination or for those that were not looked at.
+        """
+        if self._is_stopping or self._is_cut:
+            return None
+        if name not in self._destinations and len(self._destinations) >= REMEMBERED:
+            return None  # the queue's hint leads to a look, and that forgets some
+        destination = self._destination(name)
+        waits = destination.has_more or destination.is_leasing
+        return None if waits or destination.is_leaving or destination.failures else destination
+
     def _tidy(self) -> None:
         """Forget destinations that have nothing to do."""
         if len(self._destinations) > REMEMBERED:
@@ -297,9 +318,6 @@ class Worker:
 
     def _settled(self, held: Held) -> None:
         self._leases.forget(held)
-        if self._all_settled is not None and not self._leases.number:
-            self._all_settled.callback(None)
-            return
         if held.destination.has_more:
             self._feed_soon()
         if self._is_cut and self._leases.is_ample:

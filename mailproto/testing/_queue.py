@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailproto.testing._queue_adding import QueueAddingConformance
+from mailproto.testing._queue_handover import QueueHandoverConformance
 from mailproto.testing._queue_leasing import QueueLeasingConformance
 from mailproto.testing._queue_operating import QueueOperatingConformance
 from mailproto.testing._queue_order import QueueOrderConformance
@@ -13,6 +14,7 @@ __all__ = ["QueueConformance"]
 class QueueConformance(
     QueueAddingConformance,
     QueueLeasingConformance,
+    QueueHandoverConformance,
     QueueOrderConformance,
     QueueOperatingConformance,
 ):

@@ -38,7 +38,7 @@ def unwrapped(value: Any) -> Any:
     return value._wrapped if isinstance(value, Settled) else value
 
 
-_PLAIN = {"watch"}
+_PLAIN = {"hand_over", "watch"}
 """The methods of contracts that are not awaited."""
 
 

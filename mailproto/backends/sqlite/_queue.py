@@ -9,19 +9,21 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from zope.interface import implementer
 
 from mailproto.backends import _queue_arguments as given
+from mailproto.backends._handover import Handover
 from mailproto.backends._queue_filter import fits
 from mailproto.backends.sqlite import _queue_reading as reading
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import Database
-from mailproto.backends.sqlite._queue_adding import UNREAD, Entry, add_all, entry
+from mailproto.backends.sqlite._queue_adding import UNREAD, Added, Entry, add_all, entry
 from mailproto.backends.sqlite._queue_changing import change_some, pause, regroup_some
+from mailproto.backends.sqlite._queue_handover import answered, offered, placed
 from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all, release_all, renew_all
 from mailproto.backends.sqlite._queue_settling import settle_all, settle_and_report_all, settlement
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.backends.sqlite._schema import connect
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError
-from mailproto.interfaces import IQueue
+from mailproto.interfaces import IHandover, IQueue
 from mailproto.model import (
     AppendedMessage,
     DestinationState,
@@ -67,12 +69,13 @@ class _Known(dict[str, str]):
         return self[domain]
 
 
-@implementer(IQueue)
+@implementer(IHandover, IQueue)
 class SQLiteQueue:
     """The queue of a store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._handover = Handover()
 
     def add(self, messages: Sequence[NewQueued]) -> Deferred[Sequence[Sequence[AppendedMessage]]]:
         """See `IQueue.add`."""
@@ -85,8 +88,22 @@ class SQLiteQueue:
                 entries = self._small(messages)
             except (MailError, ValueError):
                 return fail()
-            return self._database.writer.submit(add_all, entries)
-        return self._with_files(messages, lambda entries: self._database.writer.submit(add_all, entries))
+            offer = self._handover.offer(messages)
+            if offer is None:
+                return self._submit(entries).addCallback(placed)
+            entries = offered(entries, offer, self._database.process)
+            return self._submit(entries).addBoth(answered, offer, entries)
+        return self._with_files(messages, self._submit).addCallback(placed)
+
+    def _submit(self, entries: list[Entry]) -> Deferred[Sequence[Added]]:
+        return self._database.writer.submit(add_all, entries)
+
+    def hand_over(
+        self, reserve: Callable[[str], float], take: Callable[[str, Lease | None], None]
+    ) -> Callable[[], None]:
+        """See `IHandover.hand_over`."""
+        given.check_taker(reserve, take)
+        return self._handover.begin(reserve, take)
 
     def settle(
         self, lease: Lease, results: Sequence[RecipientResult], reports: Sequence[NewQueued] = ()

@@ -15,6 +15,7 @@ from mailproto.backends.sqlite._bodies import Body, Digest
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Arrival, Place, Placing
+from mailproto.backends.sqlite._queue_leasing import insert_leases, new_tokens
 from mailproto.backends.sqlite._queue_schema import READY, TIMED, WAITING
 from mailproto.backends.sqlite._queue_tally import Tally
 from mailproto.backends.sqlite._requests import in_any_order
@@ -24,7 +25,7 @@ from mailproto.errors import MailError
 from mailproto.message import Summary
 from mailproto.model import NULL_PATH, AppendedMessage, NewQueued, canonical_mailbox_name
 
-__all__ = ["UNREAD", "Adding", "Entry", "add_all", "entry"]
+__all__ = ["UNREAD", "Added", "Adding", "Entry", "add_all", "entry"]
 
 UNREAD = Digest(Summary(b"", b"", b""), ThreadKeys((), None, joins_by_subject=False))
 """The digest of a body that is in no mailbox: nobody asks for it."""
@@ -34,6 +35,8 @@ class Entry(NamedTuple):
     """A message to be accepted.
 
     :ivar recipients: those that need another server, each with its destination.
+    :ivar until: until when its only recipient is leased at once, if it is the next one; 0.0 not to lease it.
+    :ivar lessee: who leases, as `Peers` names it.
     """
 
     body: Body
@@ -41,6 +44,21 @@ class Entry(NamedTuple):
     recipients: Sequence[tuple[int, str]]
     envelope: str
     message: NewQueued
+    until: float = 0.0
+    lessee: str = ""
+
+
+class Added(NamedTuple):
+    """What became of an entry.
+
+    :ivar placed: where its placements are.
+    :ivar id: its number in the queue.
+    :ivar token: of its lease; 0 if there is none.
+    """
+
+    placed: Sequence[AppendedMessage]
+    id: int
+    token: int
 
 
 def entry(message: NewQueued, body: Body) -> Entry:
@@ -65,11 +83,11 @@ def entry(message: NewQueued, body: Body) -> Entry:
 @adds_content
 def add_all(
     transaction: Transaction, requests: Sequence[Sequence[Entry]]
-) -> Sequence[Sequence[Sequence[AppendedMessage]] | Failure]:
-    """For each request, which is accepted or refused as a whole: where its placements are, or a failure."""
+) -> Sequence[Sequence[Added] | Failure]:
+    """For each request, which is accepted or refused as a whole: what became of its entries, or a failure."""
     tally = transaction.shared(Tally)
     adding = Adding(transaction, tally, requests)
-    results: list[Sequence[Sequence[AppendedMessage]] | Failure] = []
+    results: list[Sequence[Added] | Failure] = []
     for entries in requests:
         error = adding.refusal(entries)
         results.append(adding.add(entries) if error is None else Failure(error))
@@ -95,6 +113,9 @@ class Adding:
         tally.load_shares(there)
         self._messages: list[tuple[object, ...]] = []
         self._recipients: list[tuple[object, ...]] = []
+        self._leases: list[tuple[object, ...]] = []
+        asked = sum(each.until > 0 for entries in coming for each in entries)
+        self._tokens = new_tokens(transaction, asked) if asked else iter(())
 
     def refusal(self, entries: Sequence[Entry]) -> MailError | None:
         """Why these cannot be accepted."""
@@ -112,21 +133,20 @@ class Adding:
                     return full()
         return None
 
-    def add(self, entries: Sequence[Entry]) -> list[list[AppendedMessage]]:
-        """Add messages that are not refused; returns where their placements are."""
-        placing, appended = self._placing, []
+    def add(self, entries: Sequence[Entry]) -> list[Added]:
+        """Add messages that are not refused."""
+        placing, added = self._placing, []
         for each in entries:
             where = []
             for place, coming in each.placements:
                 mailbox = placing.mailbox(place)
                 assert not isinstance(mailbox, MailError)  # noqa: S101
                 where.append(placing.put(mailbox, coming))
-            appended.append(where)
-            if each.recipients:
-                self._queue(each)
-        return appended
+            added.append(Added(where, *(self._queue(each) if each.recipients else (0, 0))))
+        return added
 
-    def _queue(self, entry: Entry) -> None:
+    def _queue(self, entry: Entry) -> tuple[int, int]:
+        """Returns its number, and the token of its lease."""
         message, tally = entry.message, self._tally
         id_, size = self._placing.keep(entry.body), entry.body.size - message.skip
         self._messages.append(
@@ -142,17 +162,39 @@ class Adding:
                 entry.envelope,
             )
         )
+        tally.messages += 1
+        tally.octets += size
+        tally.waiting += len(entry.recipients)
+        if entry.until and self._is_next(entry):
+            return id_, self._lease(id_, entry)
         phase, due = (TIMED, message.due) if message.due > message.arrived else (READY, message.arrived)
         for number, to in entry.recipients:
             destination = tally[to]
             turn = tally.turn(destination, message.share) if phase == READY else 0
             destination.enter(phase, due)
             destination.paused_until = min(destination.paused_until, message.expires)
-            self._recipients.append((id_, number, to, WAITING, phase, due, due, -message.priority, turn))
-        tally.messages += 1
-        tally.octets += size
-        tally.waiting += len(entry.recipients)
+            self._recipients.append(
+                (id_, number, to, WAITING, phase, due, due, -message.priority, turn, None)
+            )
         tally.is_sooner = True
+        return id_, 0
+
+    def _is_next(self, entry: Entry) -> bool:
+        """Whether nobody is before the only recipient of a message that is due."""
+        [(_, to)] = entry.recipients
+        destination = self._tally[to]
+        is_paused = destination.failures or destination.paused_until > entry.message.arrived
+        return not (destination.ready or is_paused)
+
+    def _lease(self, id_: int, entry: Entry) -> int:
+        """Lease it; it needs no turn, because nobody waits."""
+        [(number, to)] = entry.recipients
+        token, due = next(self._tokens), entry.message.arrived
+        self._tally[to].enter(TIMED, due)
+        urgency = -entry.message.priority
+        self._recipients.append((id_, number, to, WAITING, TIMED, due, entry.until, urgency, 0, token))
+        self._leases.append((token, id_, due, entry.until, 1, entry.lessee))
+        return token
 
     def finish(self) -> None:
         """Write the collected rows."""
@@ -166,6 +208,7 @@ class Adding:
         insert(
             execute,
             "INSERT INTO queued_recipients"
-            " (message, number, destination, state, phase, due, time, urgency, turn)",
+            " (message, number, destination, state, phase, due, time, urgency, turn, token)",
             self._recipients,
         )
+        insert_leases(self._transaction, self._leases)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -21,7 +21,17 @@ from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.model import Lease
 
-__all__ = ["Leased", "Wanted", "any_lease", "lease_all", "release_all", "release_some_of_gone", "renew_all"]
+__all__ = [
+    "Leased",
+    "Wanted",
+    "any_lease",
+    "insert_leases",
+    "lease_all",
+    "new_tokens",
+    "release_all",
+    "release_some_of_gone",
+    "renew_all",
+]
 
 PROMOTED = 1000
 """The most recipients of one destination that become ready with one lease, those first that are due first.
@@ -129,10 +139,7 @@ def _lease(transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted])
     for name, message, _, _ in rows:
         counts[name, message] = counts.get((name, message), 0) + 1
         tally[name].ready -= 1
-    [last] = transaction.execute(
-        "UPDATE queue_counts SET token = token + ? RETURNING token", (len(counts),)
-    ).fetchone()
-    tokens = dict(zip(counts, range(last - len(counts) + 1, last + 1), strict=True))
+    tokens = dict(zip(counts, new_tokens(transaction, len(counts)), strict=True))
     transaction.execute(
         "UPDATE queued_recipients SET phase = 1, token = of.value ->> 2, time = of.value ->> 3"
         " FROM json_each(?) AS of WHERE message = of.value ->> 0 AND number = of.value ->> 1",
@@ -145,9 +152,8 @@ def _lease(transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted])
             ),
         ),
     )
-    insert(
-        transaction.execute,
-        "INSERT INTO queue_leases (token, message, leased, until, recipients, lessee)",
+    insert_leases(
+        transaction,
         [
             (token, message, each.now, each.until, counts[name, message], each.lessee)
             for (name, message), token in tokens.items()
@@ -160,6 +166,20 @@ def _lease(transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted])
         name: [(tokens[name, message], message, wanted[name].until) for message in messages]
         for name, messages in chosen.items()
     }
+
+
+def new_tokens(transaction: Transaction, number: int) -> Iterator[int]:
+    """Tokens of new leases."""
+    [last] = transaction.execute(
+        "UPDATE queue_counts SET token = token + ? RETURNING token", (number,)
+    ).fetchone()
+    return iter(range(last - number + 1, last + 1))
+
+
+def insert_leases(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert leases: token, message, when it is leased and until when, recipients, and the process."""
+    into = "INSERT INTO queue_leases (token, message, leased, until, recipients, lessee)"
+    insert(transaction.execute, into, rows)
 
 
 def _take_turns(transaction: Transaction, destination: Destination, turn: int, now: float) -> None:

@@ -357,20 +357,16 @@ class Session(ServerConnection[Event]):
         self.stop_notices()
         self.deselect()
         self.drop_uploads()
-        self._drop_feeds()
+        self._close_feeds()
         self.account = None
+        self.manner = Manner()
         self.enabled.clear()
         self.kept.clear()
-        self.manner = Manner()
         self._responses.clear()
         self.wire.utf8, self.wire.syntax, self.wire.limits = False, syntax, self.limits.before_login
         self.signed_out()
         if logout is not None:
             logout()
-
-    def _drop_feeds(self) -> None:
-        while self.feeds:
-            self.feeds.pop().close()
 
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
@@ -382,6 +378,10 @@ class Session(ServerConnection[Event]):
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.view.close()
+
+    def _close_feeds(self) -> None:
+        while self.feeds:
+            self.feeds.pop().close()
 
     def released(self) -> None:
         """See `ServerConnection.released`."""
@@ -395,7 +395,7 @@ class Session(ServerConnection[Event]):
             self.stop_notices()
             self.deselect()
             self.drop_uploads()
-            self._drop_feeds()
+            self._close_feeds()
         finally:
             if logout is not None:
                 logout()

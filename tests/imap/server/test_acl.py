@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailproto.backends import _rights
 from mailproto.model import FlagOperation
 from tests.imap.server.dialogue import DialogueTestCase, message, run
 
@@ -98,7 +99,7 @@ class CommandTests(ACLTestCase):
 
     def test_what_is_wrong(self) -> None:
         self.talk(
-            """
+            f"""
             C1: a SETACL Sent bob lrQswi
             S1: a BAD No such right
             C1: b SETACL Sent bob lrqswi
@@ -117,8 +118,35 @@ class CommandTests(ACLTestCase):
             S1: h BAD Not an identifier
             C1: i LISTRIGHTS Sent "--bob"
             S1: i BAD Not an identifier
+            C1: k SETACL Sent {{401+}}
+            C1: {"x" * 401} lr
+            S1: k BAD Identifier too long
             C1: j MYRIGHTS Nowhere
             S1: j NO [NONEXISTENT] No such mailbox
+            """
+        )
+
+    def test_too_many_identifiers(self) -> None:
+        """New mailboxes have those of the one above, so they count for all of an account's mailboxes."""
+        self.patch(_rights, "MAX_ACCOUNT_IDENTIFIERS", 5)
+        self.talk(
+            """
+            C1: a SETACL Sent bob l
+            S1: a OK ...
+            C1: b SETACL Sent anyone l
+            S1: b OK ...
+            C1: c CREATE Sent/a
+            S1: c OK ...
+            C1: d CREATE Sent/b
+            S1: d NO [LIMIT] Too many identifiers
+            C1: e SETACL Drafts bob l
+            S1: e OK ...
+            C1: f SETACL Drafts anyone l
+            S1: f NO [LIMIT] Too many identifiers
+            C1: g SETACL Drafts bob lr
+            S1: g OK ...
+            C1: h CREATE x
+            S1: h OK ...
             """
         )
 

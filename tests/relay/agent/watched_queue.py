@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ class WatchedQueue(MemoryQueue):
     :ivar reports: that were added with results.
     :ivar paused: until when each destination is paused.
     :ivar renewals: how often leases were renewed.
+    :ivar leased: how many messages were leased later than they were accepted; ``handed``: how many then.
     :ivar contents: what is found instead of messages' contents, by the envelope's id.
     """
 
@@ -30,7 +31,7 @@ class WatchedQueue(MemoryQueue):
         self.done: list[tuple[str, RecipientResult]] = []
         self.reports: list[NewQueued] = []
         self.paused: dict[str, float] = {}
-        self.renewals = 0
+        self.renewals = self.leased = self.handed = 0
         self.contents: dict[str, Content | None] = {}
 
     async def _no_places(self, messages: Sequence[NewQueued]) -> Any:
@@ -55,7 +56,17 @@ class WatchedQueue(MemoryQueue):
         leases = await super().lease(
             destination, now=now, until=until, messages=messages, recipients=recipients
         )
+        self.leased += len(leases)
         return [self._shown(lease) for lease in leases]
+
+    def hand_over(
+        self, reserve: Callable[[str], float], take: Callable[[str, Lease | None], None]
+    ) -> Callable[[], None]:
+        def taken(name: str, lease: Lease | None) -> None:
+            self.handed += lease is not None
+            take(name, None if lease is None else self._shown(lease))
+
+        return super().hand_over(reserve, taken)
 
     def _shown(self, lease: Lease) -> Lease:
         id = lease.message.envelope.id

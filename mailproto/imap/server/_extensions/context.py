@@ -43,6 +43,8 @@ _LAST = (1 << 32) - 1
 
 
 def _check(session: Session, asked: SearchAsked) -> None:
+    if session.view is None:
+        raise BadCommand("UPDATE is for a selected mailbox")
     contexts = _contexts(session)
     if contexts is not None and asked.tag in contexts.by_tag:
         raise BadCommand("Tag reuse")
@@ -58,7 +60,9 @@ async def _nothing(session: Session, found: SearchFound, value: None) -> None:
 
 
 async def _follow(session: Session, found: SearchFound, value: None) -> None:
-    """Tell the changes of this result from now on."""
+    """Tell the changes of this result from now on, if it is of the selected mailbox."""
+    if found.asked.view is not session.view:
+        return
     writer, view, order = session.selected_writer, session.selected, found.asked.order
     contexts = _contexts(session) or Contexts(session, view)
     if (

@@ -24,10 +24,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import _twisted_internals
 from mailproto.connection import ServerConnection, ServerFactory, _line
-from mailproto.connection._events import ServerFault
 from mailproto.connection._line import TURN, line_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.connection.limits import Limits
+from mailproto.errors import Unavailable
 from tests.stepped_reactor import SteppedReactor, tcp_pair
 from tests.test_connection import LineWire
 
@@ -224,13 +224,15 @@ class TurnTests(SynchronousTestCase):
     def test_what_is_no_exception_is_a_failure_too(self) -> None:
         """Such as asyncio's CancelledError."""
         (first, _), (second, two) = self.connect(), self.connect()
-        refused: list[type[Exception]] = []
-        self.patch(Echo, "refuse", lambda connection, event, error: refused.append(type(error)))
+        refused: list[bool] = []
+        self.patch(
+            Echo, "refuse", lambda connection, event, error: refused.append(isinstance(error, Unavailable))
+        )
         self.patch(two, "handle", lambda event: sys.exit())
         second.send(b"2\n")
         first.send(b"1\n")
         self.reactor.turn()
-        self.assertEqual((self.read(first), refused), (b"1\n", [ServerFault]))
+        self.assertEqual((self.read(first), refused), (b"1\n", [True]))
         self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
 
     def test_an_error_at_the_end_of_one_does_not_touch_the_others(self) -> None:

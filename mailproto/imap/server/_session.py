@@ -357,7 +357,7 @@ class Session(ServerConnection[Event]):
         self.stop_notices()
         self.deselect()
         self.drop_uploads()
-        self._close_feeds()
+        self._drop_feeds()
         self.account = None
         self.manner = Manner()
         self.enabled.clear()
@@ -367,6 +367,10 @@ class Session(ServerConnection[Event]):
         self.signed_out()
         if logout is not None:
             logout()
+
+    def _drop_feeds(self) -> None:
+        while self.feeds:
+            self.feeds.pop().close()
 
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
@@ -378,10 +382,6 @@ class Session(ServerConnection[Event]):
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.view.close()
-
-    def _close_feeds(self) -> None:
-        while self.feeds:
-            self.feeds.pop().close()
 
     def released(self) -> None:
         """See `ServerConnection.released`."""
@@ -395,7 +395,7 @@ class Session(ServerConnection[Event]):
             self.stop_notices()
             self.deselect()
             self.drop_uploads()
-            self._close_feeds()
+            self._drop_feeds()
         finally:
             if logout is not None:
                 logout()

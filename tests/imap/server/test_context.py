@@ -174,6 +174,11 @@ class UpdateTests(DialogueTestCase):
             ],
         )
 
+    def test_many_tags_are_refused(self) -> None:
+        client = self.clients[""]
+        client.send(b"a CANCELUPDATE%b\r\n" % (b' "x"' * 101))
+        self.assertIn(b"a NO [LIMIT] Too many tags", client.received())
+
     def test_long_keys_are_not_kept(self) -> None:
         client = self.clients[""]
         numbers = b",".join(b"%d" % number for number in range(1, 2002, 2))

@@ -341,6 +341,9 @@ class NameTests(World):
         self.send("bob@there.example")
         self.run_for(30)
         self.assertEqual(self.queue.done, [])
+        self.assertTrue(
+            self.queue.reasons["there.example"].endswith(" (SERVFAIL)")
+        )  # for who runs the server
         del self.domains["there.example"]
         self.run_for(60)
         self.assertEqual(self.arrived, ["bob@there.example"])

@@ -18,6 +18,7 @@ from mailproto.imap.wire import (
     And,
     ArgumentReader,
     Command,
+    IMAPWireError,
     Not,
     Numbers,
     Or,
@@ -38,6 +39,9 @@ _WEIGHT = 1000
 
 SORTED = 10_000
 """Of how many sorted results the changes are told: they are sorted anew each time."""
+
+_TAGS = 100
+"""How many searches one CANCELUPDATE may name."""
 
 _LAST = (1 << 32) - 1
 
@@ -134,6 +138,8 @@ def _tags(arguments: ArgumentReader) -> tuple[str, ...]:
     tags = [arguments.string()]
     while not arguments.at_end():
         tags.append(arguments.string())
+        if len(tags) > _TAGS:
+            raise IMAPWireError("Too many tags", code="LIMIT", bad=False)
     return tuple([tag.decode("ascii", "replace") for tag in tags])
 
 

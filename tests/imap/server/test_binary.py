@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from mailproto.connection._line import TURN
+from mailproto.content import Content
 from mailproto.model import Part
 from tests.imap.server.dialogue import DialogueTestCase, run
 
@@ -197,3 +198,26 @@ class AppendTests(DialogueTestCase):
         )
         self.assertIn(b"a OK", said)
         self.assertIn(b"~{2}\r\n\0\1)", self.decoded())
+
+
+class GoneTests(DialogueTestCase):
+    def test_a_message_that_another_session_has_removed(self) -> None:
+        """Its file is gone, too: the others are sent (RFC 5530 EXPUNGEISSUED)."""
+        self.inbox.add(multipart(("base64", b"aGVsbG8=")), (), 0)
+        self.inbox.add(multipart(("base64", b"aGVsbG8=")), (), 0)
+        client = self.sign_in(select="INBOX")
+        read = self.inbox.read
+
+        async def read_and_expunge(uids: list[int], parts: Part) -> Any:
+            found = list(await read(uids, parts))
+            if parts & Part.CONTENT:
+                self.inbox.remove([1])
+                lost = Content.of_file("/nowhere/to/be/found", len(found[0].content or b""))
+                found[0] = found[0]._replace(content=lost)
+            return found
+
+        self.inbox.read = read_and_expunge  # type: ignore[method-assign, assignment]
+        client.send(b"a FETCH 1:2 (UID BINARY.PEEK[1])\r\n")
+        said = client.received()
+        self.assertIn(b"* 2 FETCH (UID 2 BINARY[1] {5}\r\nhello)\r\n", said)
+        self.assertIn(b"a NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n", said)

@@ -30,7 +30,9 @@ MESSAGES = (b"Subject: x\r\n\r\nhello\r\n",) * 5000
 BEFORE = (
     b"in LOGIN alice secret\r\n"
     + b"".join(b"m CREATE a%d/b%d/%d\r\n" % (number % 3, number % 7, number) for number in range(300))
-    + b"m CREATE Target\r\nm SELECT INBOX\r\nm STORE 2:* FLAGS.SILENT (k \\Deleted)\r\nlast NOOP\r\n"
+    + b"m CREATE Target\r\nm SELECT INBOX\r\nm STORE 2:* FLAGS.SILENT (k \\Deleted)\r\n"
+    + b"m SEARCH RETURN (SAVE) NOT 7\r\na1 SEARCH RETURN (UPDATE) UNDELETED\r\n"
+    + b"a2 UID SORT RETURN (UPDATE) (REVERSE SUBJECT) UTF-8 UNSEEN\r\nlast NOOP\r\n"
 )
 
 LINE = 60_000
@@ -39,6 +41,15 @@ LINE = 60_000
 COMMANDS = (
     b"SEARCH %K",
     b"UID SEARCH RETURN (MIN MAX ALL COUNT) %K",
+    b"SEARCH RETURN (SAVE UPDATE PARTIAL 5:4000) %K",
+    b"SEARCH RETURN (RELEVANCY ALL) FUZZY (%K)",
+    b"SORT (SUBJECT REVERSE DATE) UTF-8 %K",
+    b"UID SORT RETURN (UPDATE ALL) (FROM) UTF-8 %K",
+    b"THREAD REFERENCES UTF-8 %K",
+    b"UID THREAD ORDEREDSUBJECT UTF-8 %K",
+    b"ESEARCH IN (selected subtree (a0 a1) mailboxes (INBOX a2)) RETURN (COUNT ALL) %K",
+    b"UID FETCH $ (PREVIEW (LAZY))",
+    b"CANCELUPDATE %Q",
     b"STORE %S +FLAGS (%F)",
     b"UID STORE %S FLAGS.SILENT (%F)",
     b"STORE %S -FLAGS (\\Deleted)",
@@ -92,6 +103,9 @@ KEYS = (
     b"HEADER Subject x%d",
     b"TEXT hello%d",
     b"FROM a@%d",
+    b"$",
+    b"YOUNGER %d",
+    b'FUZZY SUBJECT "x %d hello"',
     b"SENTSINCE 1-Jan-2001",
     b"ALL",
 )

@@ -43,13 +43,21 @@ SIZES = (1 << 11, 1 << 13, 1 << 15)
 PAUSE = 0.5 if is_instrumented() else 0.02
 """Seconds; several times what the work should take, because other programs use the processor, too."""
 
+AT_ONCE = 2.5 * PAUSE
+"""Seconds for functions that only applications call, which have no steps."""
+
 GROWTH = 10
 """How many times as long four times the octets may take."""
+
+LITTLE = 0.004
+"""Seconds of work, in steps, that are as good as none: small messages are searched in another way."""
 
 MEMORY = 64
 """Octets of memory for each octet, besides `FIXED`."""
 
 FIXED = 4 << 20
+
+APPLICATIONS = {"to", "addresses", "subject", "id", "date", "preview", "section"}
 
 KEYS = [f"SOME {number} THINGS" for number in range(20)]
 
@@ -130,12 +138,13 @@ def measured(steps: Steps[object]) -> tuple[float, float]:
 
 def best(make: Callable[[], Steps[object]]) -> tuple[float, float]:
     """As `measured`; the best of some rounds, if it is not short at once."""
-    found = measured(make())
+    total, longest = measured(make())
     for _ in range(9):
-        if found[0] < 0.004:
+        if total < 0.004:
             break
-        found = min(found, measured(make()))
-    return found
+        found = measured(make())
+        total, longest = min(total, found[0]), min(longest, found[1])
+    return total, longest
 
 
 def one_input(octets: bytes) -> None:
@@ -148,8 +157,13 @@ def one_input(octets: bytes) -> None:
         message = found[number]
         for name, work in works_on(message).items():
             total, longest = best(work)
-            assert longest < PAUSE, (name, len(message), longest, message[:60])
-            costs.setdefault(name, []).append(max(total, 0.001))
+            assert longest < (AT_ONCE if name in APPLICATIONS else PAUSE), (
+                name,
+                len(message),
+                longest,
+                message[:60],
+            )
+            costs.setdefault(name, []).append(max(total, LITTLE))
     for name, spent in costs.items():
         assert spent[2] < GROWTH * spent[1], (name, spent, message[:60])
     check_memory(message)

@@ -37,6 +37,7 @@ WIRE_LIMITS = IMAPWireLimits(
 )
 LIMITS = IMAPLimits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000, failure_delay=0)
 SYNTAX = Tables.build(STANDARD).syntax
+EXTENSIONS = [each for each in STANDARD if each.name != "COMPRESS=DEFLATE"]  # answers are read as lines
 SIGN_IN = b"in LOGIN alice secret\r\nbox SELECT INBOX\r\n"
 _TAGGED = re.compile(rb"(?m)^([^\s*+]+) (?:OK|NO|BAD)\b")
 
@@ -86,7 +87,12 @@ def one_input(data: bytes) -> None:
     assert play(in_pieces(octets, sizes))[0] == whole
     clock = Clock()
     factory = IMAPServerFactory(
-        portal(), clock=clock, hostname="mail.example", limits=LIMITS, commands=COMMANDS
+        portal(),
+        clock=clock,
+        hostname="mail.example",
+        limits=LIMITS,
+        commands=COMMANDS,
+        extensions=EXTENSIONS,
     )
     said = serve(factory, clock, SIGN_IN if choice & 1 else b"", octets, sizes)
     answered = Counter(_TAGGED.findall(said))
@@ -106,6 +112,14 @@ SEEDS = (
     b'e SUBSCRIBE y\r\nf ENABLE X\r\ng NAMESPACE\r\nh ID ("a" NIL)\r\ni UNSELECT\r\n'
     b'h XECHO ((a "b" {1+}\r\nc) (d NIL e))\r\nh XECHO ((a {2}\r\nbc d))\r\n'
     b"j AUTHENTICATE PLAIN\r\n*\r\nk DELETE y/z\r\n",
+    b"\1\1\x1fa FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2])\r\nb APPEND INBOX ~{3+}\r\na\0b\r\n"
+    b"c REPLACE 1 INBOX {1+}\r\nz\r\nd ENABLE UTF8=ACCEPT\r\ne APPEND INBOX UTF8 (~{1+}\r\nz)\r\n"
+    b"f NOTIFY SET STATUS (selected (MessageNew (UID) MessageExpunge)) (subtree (a INBOX) (MailboxName))\r\n"
+    b"g LANGUAGE de en\r\nh UNAUTHENTICATE\r\ni LOGIN alice secret\r\n",
+    b'\1\1\x1fa GENURLAUTH "imap://alice@x/INBOX/;UID=1/;SECTION=1;URLAUTH=anonymous" INTERNAL\r\n'
+    b'b URLFETCH "imap://alice@x/INBOX/;UID=1;EXPIRE=2999-12-31T23:59:59Z;URLAUTH=authuser:INTERNAL:'
+    b'00112233445566778899aabbccddeeff"\r\nc RESETKEY INBOX\r\n'
+    b'd URLFETCH ("imap://alice@x/INBOX/;UID=1" BINARY BODY)\r\n',
 )
 
 if __name__ == "__main__":

@@ -126,16 +126,17 @@ PUBLIC_NAMES = {
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK ENVELOPE_LIMIT
         FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT FINDING_VERSION Field Forest HEADER_LIMIT HeaderSection
-        HeaderValues IDS_LIMIT INDEXED_LIMIT Index Mailbox Message NESTING_LIMIT NamedAddress
-        NotConvertible PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations SHOWN_TEXT_LIMIT
-        STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT SearchTexts Searchable Section Sections Slices
-        Steps Summary TEXT_LIMIT ThreadMessage UnknownEncoding Working base_subject binary binary_size
-        binary_size_steps body body_steps casemap comment_end date_text decode_header decode_text
+        HeaderValues IDS_LIMIT INDEXED_LIMIT Index Mailbox Message NESTING_LIMIT NamedAddress NotConvertible
+        PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT
+        STRUCTURE_LIMIT SUBJECT_LIMIT SearchTexts Searchable Section Sections Slices Steps Summary
+        TEXT_LIMIT ThreadMessage UnknownEncoding Working base_subject binary binary_size binary_size_steps
+        body body_steps casemap comment_end date_text decode_header decode_text decoded_structure
         display_name encode_header finish fold forest_pieces forest_steps header_fields header_section
         header_values header_values_steps html_text is_indexed_key is_mbox_line is_reply may_be_header
         message_id message_ids parameter_text parse_addresses parse_date preview received references
         relations scan scan_steps search_key search_texts_steps section sent_date seven_bit_form_steps
-        sort_mailbox summarise summarise_steps supported_charset top top_steps unquote utf8_form
+        sort_mailbox structure_steps summarise summarise_steps supported_charset top top_steps unquote
+        utf8_form
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER
@@ -149,8 +150,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected Expanded HasClient IObserver
-        Observer ObserverOrMore Observers Refusal Relayed SignInRefused SignedIn Stalled TurnedAway Unreached
-        client_of
+        Observer ObserverOrMore Observers Refusal Relayed Reported SignInRefused SignedIn Stalled TurnedAway
+        Unreached client_of
     """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",

@@ -197,6 +197,8 @@ class StrangerTests(SynchronousTestCase):
             self.log.turned_away(TurnedAway(client, "too many connections"))
             self.log.sign_in_refused(SignInRefused(client, "PLAIN", "x", AuthenticationFailed()))
             self.log.refused(Refusal.of_message(Accepted(client, envelope("alice"), [FULL], 1), FULL))
+            about = envelope("alice", "bob")
+            self.log.delivered(Delivered(client, about, about.recipients[0], FULL))
             self.log.disconnected(Disconnected(client, "quit", 1, 0, 0, {"errors": 3}))
         self.assertEqual(events, [])
 
@@ -206,8 +208,11 @@ class StrangerTests(SynchronousTestCase):
         with captured() as events:
             self.log.refused(Refusal(client, "450 4.7.1 Later", command="RCPT"))
             self.log.accepted(Accepted(client, envelope("alice"), [TAKEN], 1))
+            about = envelope("alice", "bob")
+            self.log.delivered(Delivered(client, about, about.recipients[0], TAKEN))
+            self.log.delivered(Delivered(client, about, about.recipients[1], FULL, False))
             self.log.disconnected(Disconnected(client, "quit", 1, 0, 0, {"taken": 1}))
-        self.assertEqual([event["kind"] for event in events], ["taken", "ended"])
+        self.assertEqual([event["kind"] for event in events], ["taken", "accepted", "unreported", "ended"])
 
     def test_unix_sockets_are_no_strangers(self) -> None:
         self.assertEqual(len(self.refuse(1000, "")), 1000)

@@ -68,8 +68,8 @@ _unread("unread-search", "SEARCH, 102,000 messages", "many", "SEARCH ALL", 50)
 def _half_handshakes(target: Target, scale: Scale) -> Iterator[None]:
     yield
     for _ in range(scale(2000, 20)):
-        client = socket.create_connection(("127.0.0.1", target.ports["imaps"]), target.seconds_left())
-        target.clients.append(client)
-        with suppress(OSError):
+        with suppress(OSError):  # it is turned away
+            client = socket.create_connection(("127.0.0.1", target.ports["imaps"]), target.seconds_left())
+            target.clients.append(client)
             client.sendall(b"\x16\x03\x01\x28\x00\x01\x00\x27\xfc\x03\x03" + b"x" * 200)
     time.sleep(target.flood_seconds)

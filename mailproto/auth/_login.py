@@ -14,6 +14,7 @@ from twisted.cred.error import LoginFailed, Unauthorized
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
@@ -98,8 +99,11 @@ async def _login(
     # The realm may choose: one that knows accounts need not know that a name is enough.
     interfaces = (ACCOUNT,) if wanted is IAccount else (ACCOUNT, IDENTITY)
     with sign_in_errors():
+        asked = portal.login(credentials, session, *interfaces)
+        if isinstance(asked, Deferred):
+            asked.addErrback(_without_traceback)
         # The second time for a realm whose method is a coroutine function.
-        result = await settle(await settle(portal.login(credentials, session, *interfaces)))
+        result = await settle(await settle(asked))
         name, avatar, logout = checked_avatar(portal.realm, result, wanted)
     return Login(name, avatar, logout)
 
@@ -134,12 +138,25 @@ class _NameChecker:
         return succeed(credentials.username.encode())
 
 
+def _without_traceback(failure: Failure) -> Failure:
+    """A refusal that does not keep what was done to find it out.
+
+    The frames of a traceback have the Deferred that has failed, which has the traceback, and the session:
+    only the garbage collector would free them, thousands at once if somebody guesses passwords.
+    """
+    error = failure.value
+    if isinstance(error, LoginFailed | Unauthorized):
+        failure.tb = error.__traceback__ = None
+    return failure
+
+
 @contextmanager
 def sign_in_errors() -> Iterator[None]:
     """Turn the errors of a checker or a realm into the errors of `login`."""
     try:
         yield
     except (LoginFailed, Unauthorized) as error:
+        error.__traceback__ = None  # see `_without_traceback`
         raise AuthenticationFailed(detail=str(error)) from None
     except NoSuchAccount as error:  # its own answer would tell the client so
         raise AuthenticationFailed(detail=error.detail or error.text) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from mailproto.awaiting import turn
-from mailproto.backends._names import entry_steps
+from mailproto.backends._names import Entries, entry_steps
 from mailproto.backends._rights import OTHER_USERS, name_of, require, split
 from mailproto.backends._sharing import Sharing
 from mailproto.errors import NoPermission, NoSuchMailbox
@@ -24,6 +25,24 @@ _AT_ONCE = 500
 """Entries that are looked at in less than a millisecond."""
 
 
+async def _joined(own: Entries, visible: Mapping[str, bool]) -> Entries:
+    """The list of an account's own mailboxes and of the visible ones of others."""
+    mailboxes: dict[str, str | None] = dict.fromkeys(visible)
+    subscribed: set[str] = set()
+    for start in range(0, len(own), _AT_ONCE):
+        for entry in own[start : start + _AT_ONCE]:
+            if entry.selectable:
+                mailboxes[entry.name] = next(iter(entry.special_use), None)
+            if entry.subscribed:
+                subscribed.add(entry.name)
+        await turn()
+    closed = frozenset(name for name, is_readable in visible.items() if not is_readable)
+    work = Working(entry_steps(mailboxes, subscribed, closed))
+    for _ in work:
+        await turn()
+    return work.result
+
+
 class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not known here
     """A mixin before the class of an account that only knows its own mailboxes: those come first.
 
@@ -39,24 +58,23 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
 
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
-        own: Sequence[MailboxEntry] = await super().list()
+        own: Entries = await super().list()
         visible = await self.sharing.visible()
         if not visible:
             return own
-        mailboxes: dict[str, str | None] = dict.fromkeys(visible)
-        subscribed: set[str] = set()
-        for start in range(0, len(own), _AT_ONCE):
-            for entry in own[start : start + _AT_ONCE]:
-                if entry.selectable:
-                    mailboxes[entry.name] = next(iter(entry.special_use), None)
-                if entry.subscribed:
-                    subscribed.add(entry.name)
+        while own.is_joining:  # for another session that has the same list
             await turn()
-        closed = frozenset(name for name, is_readable in visible.items() if not is_readable)
-        work = Working(entry_steps(mailboxes, subscribed, closed))
-        for _ in work:
-            await turn()
-        return work.result
+        known = own.joined() if own.joined is not None else None
+        if known is not None and known.source == (own, visible):
+            return known
+        own.is_joining = True
+        try:
+            joined = await _joined(own, visible)
+        finally:
+            own.is_joining = False
+        joined.source = own, visible
+        own.joined = ref(joined)
+        return joined
 
     async def open(self, name: str) -> Any:
         """See `IAccount.open`."""

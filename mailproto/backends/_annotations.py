@@ -128,6 +128,18 @@ class Annotations:
             key = (mailbox, viewer if is_private(entry) else "", entry)
             if value is not None or key in changed:
                 changed[key] = value, modseq
+        self._keep(changed)
+
+    def copy(self, mailbox: str, target: str, modseq: int) -> None:
+        """Give a mailbox the annotations of another one; all or none.  :raises TooManyAnnotations:"""
+        copies = {
+            (target, viewer, entry): (value, modseq)
+            for (where, viewer, entry), (value, _) in self._values.items()
+            if where == mailbox and value is not None
+        }
+        self._keep(self._values | copies)
+
+    def _keep(self, changed: dict[Key, tuple[bytes | None, int]]) -> None:
         if len(changed) > MAX_ANNOTATIONS:
             changed = {key: each for key, each in changed.items() if each[0] is not None}
         octets = sum(len(entry) + len(value or b"") for (_, _, entry), (value, _) in changed.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from zope.interface import implementer
 
@@ -30,6 +31,7 @@ from mailproto.backends._names import (
     entry_steps,
     superiors,
 )
+from mailproto.backends._rights import check_identifiers
 from mailproto.backends._sharing import Shared
 from mailproto.backends._threading import AccountThreads
 from mailproto.backends._usage import ROOT, Usage
@@ -41,6 +43,7 @@ from mailproto.errors import (
     NoSuchAccount,
     NoSuchMailbox,
     NoSuchQuotaRoot,
+    TooManyAnnotations,
 )
 from mailproto.interfaces import IAccount, IMailbox
 from mailproto.interfaces.add_ons import IAccessControl, IAccessKeys, IAnnotations, IMailboxChanges, IQuota
@@ -113,6 +116,7 @@ class _OwnMailboxes:
         if name in self._mailboxes:
             raise MailboxExists
         self._check_room([*superiors(name), name])
+        self._check_identifiers(self._inherited(name))
         self._make_superiors(name)
         self._make(name, special_use)
         self._list_changed()
@@ -144,6 +148,9 @@ class _OwnMailboxes:
             raise MailboxExists
         moves = check_rename(old, new, moving)
         self._check_room([*superiors(new), *moves.values()], without=moving)
+        above = new.rpartition(DELIMITER)[0]
+        if above and above not in self._mailboxes:
+            self._check_identifiers(self._inherited(above))
         left = {source: (self._special_uses.get(source), self._leave(source)) for source in moves}
         self._make_superiors(new)
         for source, target in moves.items():
@@ -253,12 +260,15 @@ class _OwnMailboxes:
     async def mailbox_changes(self, modseq: int) -> AccountChanges:
         """See `IMailboxChanges.mailbox_changes`."""
         self._there()
-        names = {mailbox.mailbox_id: name for name, mailbox in self._mailboxes.items()} | {SERVER: SERVER}
-        statuses = await self.status(list(self._names))
+        changed = [name for name, mailbox in self._mailboxes.items() if mailbox.has_changed_after(modseq)]
+        annotated = self._annotations.since(modseq, self.name)
+        names = {SERVER: SERVER}
+        if annotated:
+            names |= {mailbox.mailbox_id: name for name, mailbox in self._mailboxes.items()}
         return AccountChanges(
-            {name: status for name, status in statuses.items() if status.modseq > modseq},
+            await self.status(changed),
             self._listed > modseq,
-            {names[id_]: entries for id_, entries in self._annotations.since(modseq, self.name).items()},
+            {names[id_]: entries for id_, entries in annotated.items()},
             self._modseqs.last,
         )
 
@@ -312,6 +322,8 @@ class _OwnMailboxes:
     async def keep_acl(self, mailbox_id: str, identifier: str, rights: str) -> None:
         """See `Owner.keep_acl`."""
         acl = self._acls[mailbox_id]
+        if rights and identifier not in acl:
+            self._check_identifiers(1)
         acl.pop(identifier, None)
         if rights:
             acl[identifier] = rights
@@ -364,6 +376,18 @@ class _OwnMailboxes:
         octets = self._names.octets + _octets(new) - _octets(without)
         check_names(len(self._names) + len(new) - len(without), octets)
 
+    def _inherited(self, name: str) -> int:
+        """How many identifiers a new mailbox, and its superiors that are missing, will have together."""
+        missing = 1
+        while (name := name.rpartition(DELIMITER)[0]) and name not in self._mailboxes:
+            missing += 1
+        return missing * len(self._acls[self._mailboxes[name].mailbox_id]) if name else 0
+
+    def _check_identifiers(self, coming: int) -> None:
+        """:raises LimitReached:"""
+        if coming:
+            check_identifiers(sum(map(len, self._acls.values())) + coming)
+
     def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
         """Put a mailbox, by default a new one, under a free name."""
         if mailbox is None:
@@ -395,10 +419,13 @@ class _OwnMailboxes:
             raise MailboxExists
         check_name(new)
         self._check_room([*superiors(new), new])
+        self._check_identifiers(self._inherited(new))
         self._make_superiors(new)
         self._make(new, None)
-        self._list_changed()
         inbox = self._mailboxes[INBOX]
+        with suppress(TooManyAnnotations):  # mail is more important
+            self._annotations.copy(inbox.mailbox_id, self._mailboxes[new].mailbox_id, self._modseqs.last)
+        self._list_changed()
         uids = (await inbox.changes_since(0)).changed.uids
         await inbox.move(uids, self._mailboxes[new])
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from heapq import merge
+from itertools import compress
+from typing import Any, TypeAlias
 
 from mailproto.awaiting import turn
 from mailproto.backends._simple_state import Message
@@ -41,6 +43,9 @@ __all__ = ["Values", "find", "passes", "sorted_uids", "threads"]
 
 _AT_ONCE = 100
 """Small messages whose header is read, or of which threads are made, before others have their turn."""
+
+_TESTED = 4000
+"""Values that are compared before others have their turn: some 1 ms."""
 
 _SMALL = 1 << 13
 
@@ -112,7 +117,7 @@ def _values_steps(content: bytes) -> Steps[HeaderValues]:
     return (yield from header_values_steps(content, index))
 
 
-def find(
+async def find(
     uids: Sequence[int],
     messages: Sequence[Message],
     values: Sequence[HeaderValues],
@@ -125,13 +130,27 @@ def find(
     there = [message.info.uid for message in messages]
     gone = sorted(set(uids).difference(there))
     found = []
+    work = 0
     for test in tests:
-        answers = [passes(each, test) for each in values]
-        passing = array("I", [uid for uid, answer in zip(there, answers, strict=True) if answer])
-        unknown = [uid for uid, answer in zip(there, answers, strict=True) if answer is None]
-        found.append(Found(passing, array("I", sorted(unknown + gone))))
+        if isinstance(test, InText):
+            found.append(Found((), uids))
+            continue
+        passing, unknown = array("I"), array("I")
+        for start in range(0, len(there), _TESTED):
+            some = there[start : start + _TESTED]
+            answers = [passes(each, test) for each in values[start : start + _TESTED]]
+            passing.extend(compress(some, answers))
+            if None in answers:
+                unknown.extend(uid for uid, answer in zip(some, answers, strict=True) if answer is None)
+            work += len(some)
+            if work >= _TESTED:
+                work = 0
+                await turn()
+        found.append(Found(passing, array("I", sorted([*unknown, *gone])) if gone else unknown))
     return found
 
+
+_Row: TypeAlias = tuple[Message, HeaderValues]
 
 _KEYS: dict[SortKey, Callable[[Message, HeaderValues], Any]] = {
     SortKey.ARRIVAL: lambda message, values: message.info.internal_date,
@@ -146,30 +165,48 @@ _KEYS: dict[SortKey, Callable[[Message, HeaderValues], Any]] = {
 }
 
 
-def sorted_uids(
+async def sorted_uids(
     messages: Sequence[Message], values: Sequence[HeaderValues], orders: Sequence[SortOrder]
 ) -> list[int]:
     """See `IFinding.sort`; ``messages`` are by ascending UID."""
     rows = list(zip(messages, values, strict=True))
     for order in reversed(orders):
-        key = _KEYS[order.key]
-        rows.sort(key=lambda row: key(*row), reverse=order.reverse)
+        rows = await _sorted(rows, _KEYS[order.key], reverse=order.reverse)
     return [message.info.uid for message, _ in rows]
+
+
+async def _sorted(
+    rows: list[_Row], key: Callable[[Message, HeaderValues], Any], *, reverse: bool
+) -> list[_Row]:
+    """The rows in the order of a key; equal ones stay as they are.  Short pieces are sorted, and merged."""
+    pieces = []
+    for start in range(0, len(rows), _TESTED):
+        if start:
+            await turn()
+        pieces.append(sorted(rows[start : start + _TESTED], key=lambda row: key(*row), reverse=reverse))
+    if len(pieces) < 2:
+        return pieces[0] if pieces else []
+    found: list[_Row] = []
+    for row in merge(*pieces, key=lambda row: key(*row), reverse=reverse):
+        found.append(row)
+        if not len(found) % _TESTED:
+            await turn()
+    return found
 
 
 async def threads(
     messages: Sequence[Message], values: Sequence[HeaderValues], algorithm: ThreadAlgorithm
 ) -> Threads:
     """See `IFinding.thread`; ``messages`` are by ascending UID."""
-    by_arrival = algorithm is ThreadAlgorithm.REFS
     rows = [
         ThreadMessage(
             message.info.uid,
-            (message.info.internal_date or 0) if by_arrival else _sent(message, each),
+            _sent(message, each),
             each.id or None,
             struct.unpack(f">{len(each.references) // 8}Q", each.references),
             each.base_subject,
             each.is_reply,
+            message.info.internal_date or 0,
         )
         for message, each in zip(messages, values, strict=True)
     ]

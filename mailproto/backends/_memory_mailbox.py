@@ -85,6 +85,10 @@ class MemoryMailbox(SimpleMailbox):
         self._values = Values()
         self.mailbox_id = f"F{numbers.next_id()}"
 
+    def has_changed_after(self, modseq: int) -> bool:
+        """Whether its latest change has a greater modseq."""
+        return self._state.modseq > modseq
+
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
         return (await super().status())._replace(mailbox_id=self.mailbox_id)
@@ -92,11 +96,11 @@ class MemoryMailbox(SimpleMailbox):
     async def find(self, uids: Sequence[int], tests: Sequence[ContentTest]) -> Sequence[Found]:
         """See `IFinding.find`."""
         messages, values = await self._with_values(uids)
-        return find(uids, messages, values, tests)
+        return await find(uids, messages, values, tests)
 
     async def sort(self, uids: Sequence[int], orders: Sequence[SortOrder]) -> Sequence[int]:
         """See `IFinding.sort`."""
-        return sorted_uids(*await self._with_values(uids), orders)
+        return await sorted_uids(*await self._with_values(uids), orders)
 
     async def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Threads:
         """See `IFinding.thread`."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from heapq import merge
 from itertools import islice
 from typing import overload
+from weakref import ref
 
 from mailproto.errors import InvalidMailboxName, LimitReached, UnsupportedSpecialUse
 from mailproto.message import Steps, finish
@@ -214,9 +215,13 @@ class Entries(Sequence[MailboxEntry]):
     names could have thirty times as many octets as the mailboxes.
 
     :ivar source: what the list was made of, for stores that share it.
+    :ivar joined: the list that was made of this one and of others' mailboxes, while somebody uses it.
+    :ivar is_joining: whether it is being made.
     """
 
     source: object = None
+    joined: ref[Entries] | None = None
+    is_joining = False
 
     def __init__(self, mailboxes: Mapping[str, str | None], subscribed: Set[str], closed: Set[str]) -> None:
         self._mailboxes = mailboxes

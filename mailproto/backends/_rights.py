@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mailproto.accounts import account_key
-from mailproto.errors import InvalidRights, NoPermission, NoSuchMailbox
+from mailproto.errors import InvalidRights, LimitReached, NoPermission, NoSuchMailbox
 from mailproto.model import DELETED, DELIMITER, SEEN, FlagOperation, canonical_mailbox_name
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "OTHER_USERS",
     "allowed",
     "changed",
+    "check_identifiers",
     "effective",
     "identifier_key",
     "in_order",
@@ -34,6 +35,12 @@ OTHER_USERS = "user" + DELIMITER
 
 MAX_IDENTIFIERS = 1000
 """The most identifiers to which a mailbox gives or denies rights."""
+
+MAX_ACCOUNT_IDENTIFIERS = 10_000
+"""The most identifiers in all mailboxes of an account: new mailboxes begin with those of the one above."""
+
+MAX_IDENTIFIER_OCTETS = 400
+"""The most octets of an identifier: more than the name of any account has."""
 
 _OLD = {"c": "kx", "d": "te"}
 
@@ -68,10 +75,21 @@ def identifier_key(identifier: str) -> str:
     if not name or name.startswith("-") or "\0" in name:
         raise InvalidRights("Not an identifier")
     try:
-        name.encode()
+        octets = len(name.encode())
     except UnicodeEncodeError:
         raise InvalidRights("Not an identifier") from None
+    if octets > MAX_IDENTIFIER_OCTETS:
+        raise InvalidRights("Identifier too long")
     return sign + (ANYONE if name.casefold() == ANYONE else account_key(name))
+
+
+def check_identifiers(number: int) -> None:
+    """Check how many identifiers all mailboxes of an account have.
+
+    :raises LimitReached: they are too many.
+    """
+    if number > MAX_ACCOUNT_IDENTIFIERS:
+        raise LimitReached("Too many identifiers")
 
 
 def effective(acl: Mapping[str, str], key: str) -> str:

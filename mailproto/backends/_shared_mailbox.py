@@ -150,11 +150,12 @@ class SharedMailbox:
         self._need("r")
         return self._mailbox.watch(listener)  # type: ignore[no-any-return]
 
-    async def claim_recent(self) -> int:
+    async def claim_recent(self) -> range:
         """See `IRecent.claim_recent`: who may only read leaves messages recent for the others."""
         if self.writable:
             return await self._mailbox.claim_recent()  # type: ignore[no-any-return]
-        return (await self.status()).uid_next
+        uid_next = (await self.status()).uid_next
+        return range(uid_next, uid_next)
 
     def given(self, message: NewMessage) -> tuple[NewMessage, IMailbox]:
         """A new message with the flags that it may have here, and the mailbox itself."""

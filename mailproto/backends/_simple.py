@@ -237,7 +237,7 @@ class SimpleMailbox:
 
     # IRecent
 
-    async def claim_recent(self) -> int:
+    async def claim_recent(self) -> range:
         """See `IRecent.claim_recent`."""
         return self._there().claim_recent()
 

@@ -164,11 +164,12 @@ class State:
                     vanished.add(first, last)
         return vanished
 
-    def claim_recent(self) -> int:
+    def claim_recent(self) -> range:
         """See `IRecent.claim_recent`."""
         recent, self._recent = self._recent, 0
         self._unclaimed = self.uid_next
-        return next(islice(reversed(self.messages), recent - 1, None)) if recent else self.uid_next
+        first = next(islice(reversed(self.messages), recent - 1, None)) if recent else self.uid_next
+        return range(first, self.uid_next)
 
     # Changing
 

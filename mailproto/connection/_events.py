@@ -43,6 +43,12 @@ time of the reactor's thread is told beside it: if that is much less, the reason
 """
 
 
+class ServerFault(Unavailable):
+    """An error that no contract has: a fault of ours, or of a backend (RFC 5530 SERVERBUG)."""
+
+    imap = "SERVERBUG"
+
+
 class ConnectionOver(Exception):
     """The connection has ended while a handler was running: nobody waits for its result any more."""
 
@@ -74,6 +80,7 @@ class EventConnection(Connection, Generic[EventT]):
         self._is_in_line = False  # because there are events that are not handled yet
         self._held: EventT | None = None  # the first of these
         self._inflater: Inflater | None = None
+        self._between: Callable[[], Awaitable[None]] | None = None  # what is to be done between two events
         self._event: EventT | None = None  # the one whose handler is pending
         self._running: Deferred[None] | None = None
         self._reading = True
@@ -273,6 +280,32 @@ class EventConnection(Connection, Generic[EventT]):
 
         self._running.addBoth(done)
 
+    def between_events(self, make: Callable[[], Awaitable[None]]) -> None:
+        """Run a task as if it were the handler of an event: when no other handler runs, and while it runs,
+        events wait.
+
+        There is one such task at a time: a later one takes the place of one that has not begun.
+
+        :param make: makes the task, which handles its errors itself.
+        """
+        self._between = make
+        if self._running is None and not self._pumping and not self._is_in_line and self._writable:
+            self.in_context(self._pump)
+
+    def _begin_between(self) -> None:
+        make = self._between
+        if make is None or self._running is not None or not self._writable or self._is_in_line:
+            return
+        self._between = None
+        if self._ending:
+            return
+        running = begin(make(), self.in_context, self.clock)
+        if running is not None:
+            self._wait_for(running, self._between_failed)
+
+    def _between_failed(self, failure: Failure) -> None:
+        self.log.failure("{peer}: error between two commands", failure, peer=self.peer)
+
     def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
         """Run a task in this connection's context, at the same time as events are handled.
 
@@ -430,6 +463,8 @@ class EventConnection(Connection, Generic[EventT]):
             self._line.now = now
         if now - entered > STALL:
             self._look_at_clock(now, event)
+        if self._between is not None:
+            self._begin_between()
         if self._unsent:
             self._flush()
         if self._peer_has_closed or not self._reading:
@@ -487,7 +522,7 @@ class EventConnection(Connection, Generic[EventT]):
                 event=self.describe(event),
                 hint=hint(failure.value),
             )
-            error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
+            error = ServerFault(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)
         if self.is_open:
             self.refuse(event, error)

@@ -33,6 +33,9 @@ __all__ = ["Turn", "turn_of"]
 MOST = 64
 """Connections that are served before the reactor does its other work."""
 
+_LOOK = 4096
+"""Connections that are looked at if more than `MOST` are ready: thousands may hang up at the same moment."""
+
 _SLOW = 0.0005
 """Seconds that a connection took when it was served, after which it comes behind those that wait."""
 
@@ -91,9 +94,9 @@ class Turn:
         line.begins(now)
         end = now + TURN
         ready = self._ready()
-        share = line.share(len(ready))
+        share = line.share(min(len(ready), MOST))
         for number, (fd, events) in enumerate(ready):
-            if now >= end:
+            if now >= end or number == MOST:
                 self._leave([fd for fd, events in ready[number:] if events & _IN])
                 break
             line.end = now + share
@@ -189,25 +192,33 @@ class Turn:
         """Descriptors and what they are ready for, in the order in which they are served.
 
         Those for which there was no time come first, the shortest input before longer ones, because a NOOP
-        need not wait for all of fifty large commands that came at the same moment.  But in every other turn,
-        the one that has waited longest is the first.  What has become ready since comes in between, if it has
-        not been slow.
+        need not wait for all of fifty large commands that came at the same moment; no input is a connection's
+        end, and the last.  But in every other turn, the one that has waited longest is the first.  What has
+        become ready since comes in between, if it has not been slow.
         """
         # One of these may have been closed or paused; if the number is another connection's now, reading
         # finds nothing.
         left = [fd for fd in self._left if self._masks.get(fd, 0) & _IN]
-        if not left:
+        if left:
+            found = self._epoll.poll(0, MOST + len(left))
+        else:
             self._left.clear()
-            return self._epoll.poll(0, MOST)
+            found = self._epoll.poll(0, MOST)
+            if len(found) < MOST:
+                return found
+        if len(found) >= MOST:
+            found = list(dict(found + self._epoll.poll(0, _LOOK)).items())
+        if not left:
+            self._leave([fd for fd, events in found if events & _IN])
+            left = list(self._left)
         octets, slow = self._left, self._slow
-        oldest = left[0]
-        left.sort(key=lambda fd: (max(octets[fd], _SHORT), fd in slow))
+        oldest = left[:1]
+        left.sort(key=lambda fd: (not octets[fd], max(octets[fd], _SHORT), fd in slow))
         self._oldest_first = not self._oldest_first
         if self._oldest_first:
-            left.remove(oldest)
-            left.insert(0, oldest)
+            left = list(dict.fromkeys(oldest + left))
         ready = [(fd, _IN) for fd in left]
-        new = [each for each in self._epoll.poll(0, MOST + len(ready)) if each[0] not in octets]
+        new = [each for each in found if each[0] not in octets]
         for at, each in enumerate(each for each in new if each[0] not in slow):
             ready.insert(2 * at, each)
         return ready + [each for each in new if each[0] in slow]

@@ -19,8 +19,9 @@ class IAnnotations(Contract, metaclass=ContractClass):
     lower case.  The annotations of the server have the mailbox name ``""``; clients can only change private
     ones there.  Filters (RFC 5466) are annotations of the server.
 
-    A mailbox keeps its annotations when it is renamed, and loses them when it is deleted.  A change has a
-    modseq of the account (`IAccount.watch`); `IMailboxChanges` tells which entries changed.
+    A mailbox keeps its annotations when it is renamed (if it is INBOX, the new mailbox has copies), and loses
+    them when it is deleted.  A change has a modseq of the account (`IAccount.watch`); `IMailboxChanges` tells
+    which entries changed.
     """
 
     def annotations(

@@ -152,11 +152,11 @@ class IBoundedReading(Contract, metaclass=ContractClass):
 class IRecent(Contract, metaclass=ContractClass):
     """An IMailbox that keeps track of ``\\Recent`` (RFC 3501 2.3.2)."""
 
-    def claim_recent(self) -> Result[int]:
+    def claim_recent(self) -> Result[range]:
         """Make the caller the only session that sees the unclaimed messages as recent.
 
-        :returns: the lowest UID that was unclaimed: that message and all later ones that exist now are
-            recent for the caller.  ``uid_next`` if there was none.
+        :returns: the UIDs that are the caller's now, and were nobody's before: from the lowest message that
+            was unclaimed up to ``uid_next``.  Nobody else is given any of them.
         """
 
 

@@ -25,6 +25,7 @@ from mailproto.observing import (
     Observers,
     Refusal,
     Relayed,
+    Reported,
     SignedIn,
     SignInRefused,
     Stalled,
@@ -125,9 +126,11 @@ class MailLog(Observer):
 
         For one of whom the client is not told, the line is ``unreported``, a warning.
         """
+        outcome = event.outcome
         if len(event.envelope.recipients) == 1:
             return
-        outcome = event.outcome
+        if not outcome.accepted and event.is_told and not self._has_room(event.client):
+            return
         level, kind, told = _level(outcome.enhanced), _kind(outcome.code), ""
         if outcome.accepted:
             kind = "accepted"
@@ -209,6 +212,11 @@ class MailLog(Observer):
         is_theirs = event.host and outcome.enhanced.startswith("4.3.")  # then it is no fault of this server
         level = LogLevel.info if is_theirs else _level(outcome.enhanced)
         _emit(level, _RELAYED[state], None, fields, event.id)
+
+    def reported(self, event: Reported) -> None:
+        """Log ``reported``."""
+        fields: Fields = {"report": event.report, "recipient": f"<{event.recipient}>"}
+        _emit(LogLevel.info, "reported", None, fields, event.id)
 
     def unreached(self, event: Unreached) -> None:
         """Log ``unreached``, with the level warning."""

@@ -45,6 +45,8 @@ For FETCH and POP3::
     Slices: len(), chunks(start=0, stop=None) -> Iterator[bytes], bytes()
     body(content, index) -> bytes                                    # the value of BODY
     utf8_form(rendered) -> bytes             # ENVELOPE, BODY(STRUCTURE) for IMAP4rev2 and UTF8=ACCEPT
+    structure_steps(content, part, extended=True) -> Steps[bytes]    # BODYSTRUCTURE of a part
+    decoded_structure(content, part, size, encoding) -> bytes        # the same, encoded otherwise
     binary(content, index, path) -> Iterator[bytes] | None           # BINARY; raises UnknownEncoding
     binary_size(content, index, path) -> int | None
     top(content, index, lines) -> Slices
@@ -130,7 +132,7 @@ from mailproto.message._search_texts import (
 from mailproto.message._section import Section, Sections, Slices, section, top, top_steps
 from mailproto.message._seven_bit_form import NotConvertible, seven_bit_form_steps
 from mailproto.message._steps import Steps, Working, finish
-from mailproto.message._structure import STRUCTURE_LIMIT
+from mailproto.message._structure import STRUCTURE_LIMIT, decoded_structure, structure_steps
 from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
 from mailproto.message._thread import (
     SUBJECT_LIMIT,
@@ -199,6 +201,7 @@ __all__ = [
     "date_text",
     "decode_header",
     "decode_text",
+    "decoded_structure",
     "display_name",
     "encode_header",
     "finish",
@@ -231,6 +234,7 @@ __all__ = [
     "sent_date",
     "seven_bit_form_steps",
     "sort_mailbox",
+    "structure_steps",
     "summarise",
     "summarise_steps",
     "supported_charset",

@@ -29,11 +29,12 @@ class ThreadMessage(NamedTuple):
     """A message for THREAD.
 
     :ivar number: what the answer names it by: its UID or sequence number.
-    :ivar date: by which siblings are sorted, in seconds: the sent date; for REFS, INTERNALDATE.
+    :ivar date: the sent date in seconds, by which siblings are sorted.
     :ivar id: its Message-ID, or anything in its place that is equal for equal ones; None if there is none.
     :ivar references: those of its ancestors, the oldest first (`message.references`).
     :ivar subject: the base subject, mapped.
     :ivar is_reply: whether the subject is that of a reply or forward.
+    :ivar arrival: INTERNALDATE, in seconds; REFS sorts threads by that of their newest messages.
     """
 
     number: int
@@ -42,6 +43,7 @@ class ThreadMessage(NamedTuple):
     references: Sequence[Hashable] = ()
     subject: str = ""
     is_reply: bool = False
+    arrival: int = 0
 
 
 class Forest(NamedTuple):
@@ -275,7 +277,7 @@ def _subject(node: _Node) -> tuple[str, bool]:
 
 
 def _newest(root: _Node) -> Steps[int]:
-    """The latest date in a thread."""
+    """When the newest message of a thread arrived."""
     newest = count = 0
     stack = [root]
     while stack:
@@ -284,7 +286,7 @@ def _newest(root: _Node) -> Steps[int]:
         if not count % _OFTEN:
             yield
         if node.message is not None:
-            newest = max(newest, node.message.date)
+            newest = max(newest, node.message.arrival)
         stack.extend(node.children)
     return newest
 

@@ -14,6 +14,10 @@ KEPT = 1 << 20
 _COST = 100  # in characters, of a piece without any
 
 
+_SHORT = 1000
+"""Characters of a piece in which all keys are looked for before others have their turn."""
+
+
 class LongText:
     """Some texts in pieces, which are made when they are needed, and kept up to `KEPT` characters.
 
@@ -75,12 +79,17 @@ class LongText:
         self._kept = None
         sought = [_Sought(key) for key in sorted(keys - self._answers.keys())]
         has_blanks = any(" " in key for key in keys)
+        is_in_text = True
         for pieces in (kept, rest):
             for piece in pieces:
                 line = one_line(piece) if piece and has_blanks else None
-                for each in sought:
-                    each.read(piece, line)
-                    yield
+                if piece or (piece is None and is_in_text):  # thousands of parts may have no text
+                    for each in sought:
+                        each.read(piece, line)
+                        if piece and len(piece) > _SHORT:
+                            yield
+                    is_in_text = piece is not None
+                yield
                 if any(each.found for each in sought):
                     self._answers.update((each.key, True) for each in sought if each.found)
                     sought = [each for each in sought if not each.found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from mailproto.content import Octets
@@ -56,7 +57,12 @@ class NotConvertible(Exception):
 
 
 def seven_bit_form_steps(
-    content: Octets, index: Index, write: _Write, *, keeps_8bit: bool = False
+    content: Octets,
+    index: Index,
+    write: _Write,
+    *,
+    keeps_8bit: bool = False,
+    ascii_header: Callable[[bytes], bytes] | None = None,
 ) -> Steps[None]:
     """Write the same message in lines that end in CRLF, without NULs and with 7-bit octets only, in steps.
 
@@ -72,17 +78,25 @@ def seven_bit_form_steps(
     :param write: called with the octets, a piece at a time.
     :param keeps_8bit: whether octets above 127 may stay: then only parts with NULs, or with bare CRs or LFs,
         are encoded.
+    :param ascii_header: gives the 7-bit form of a header block that has other octets, or raises ValueError.
     :raises NotConvertible: there is no such form: a header has octets above 127, or a part that must not
         be changed, or cannot be encoded once more, has.  Something may be written already.
     """
-    return _Conversion(content, write, keeps_8bit=keeps_8bit).run(index.root)
+    return _Conversion(content, write, keeps_8bit, ascii_header).run(index.root)
 
 
 class _Conversion:
-    def __init__(self, content: Octets, write: _Write, *, keeps_8bit: bool) -> None:
+    def __init__(
+        self,
+        content: Octets,
+        write: _Write,
+        keeps_8bit: bool,
+        ascii_header: Callable[[bytes], bytes] | None,
+    ) -> None:
         self._content = content
         self._write = write
         self._keeps_8bit = keeps_8bit
+        self._ascii_header = ascii_header
         self._identity = b"8bit" if keeps_8bit else b"7bit"
 
     def run(self, root: Part) -> Steps[None]:
@@ -172,6 +186,9 @@ class _Conversion:
         if part.body - part.header > HEADER_LIMIT:
             raise NotConvertible("a header is too long")
         block = self._content[part.header : part.body]
+        if not (is_signed or self._is_clean(block)) and self._ascii_header is not None:
+            with suppress(ValueError):
+                block = self._ascii_header(with_crlf(block))
         if not self._is_clean(block):
             raise NotConvertible("a header has octets that cannot be encoded")
         if is_signed:

@@ -16,7 +16,7 @@ from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE
 from mailproto.message._steps import Steps
 from mailproto.message._tokens import cached
 
-__all__ = ["STRUCTURE_LIMIT", "structure_steps"]
+__all__ = ["STRUCTURE_LIMIT", "decoded_structure", "structure_steps"]
 
 STRUCTURE_LIMIT = 1 << 18
 """The most octets of a BODYSTRUCTURE; and not more than 90 for each part that does not fit into it."""
@@ -33,8 +33,19 @@ _EMPTY_STRUCTURE = _EMPTY_BODY[:-1] + b" NIL NIL NIL NIL)"
 _NO_EXTENSION = b" NIL NIL NIL"
 
 
+def decoded_structure(content: Octets, part: Part, size: int, encoding: bytes) -> bytes:
+    """Render the value of BODYSTRUCTURE for a part without parts, as if it had another encoding.
+
+    :param size: its octets in that encoding.
+    """
+    return b"".join(_shown(content, part, True, b"", (encoding, size)))
+
+
 def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[bytes]:
-    """Render the value of BODYSTRUCTURE if ``extended``, or else of BODY, parentheses included."""
+    """Render the value of BODYSTRUCTURE if ``extended``, or else of BODY, parentheses included.
+
+    :param root: the message, or a part of it.
+    """
     rendered: list[bytes] = []
     room = STRUCTURE_LIMIT
     # What is still to be rendered, in reverse order: parts, and the ends of those that contain them.
@@ -70,7 +81,13 @@ def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[byt
     return b"".join(rendered)
 
 
-def _shown(content: Octets, part: Part, extended: bool, envelope: bytes) -> tuple[bytes, bytes]:
+def _shown(
+    content: Octets,
+    part: Part,
+    extended: bool,
+    envelope: bytes,
+    decoded: tuple[bytes, int] | None = None,
+) -> tuple[bytes, bytes]:
     """Render a part: what is before the parts in it, and what is after them.
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.
@@ -97,12 +114,12 @@ def _shown(content: Octets, part: Part, extended: bool, envelope: bytes) -> tupl
         shown,
         _first(fields, b"content-id"),
         _first(fields, b"content-description"),
-        string((encoding and transfer_encoding(encoding)) or b"7bit"),
-        part.end - part.body,
+        string((encoding and transfer_encoding(encoding)) or b"7bit" if decoded is None else decoded[0]),
+        part.end - part.body if decoded is None else decoded[1],
     )
     end = b""
     if shown[:7].lower() == b'"text" ':
-        end += b" %d" % part.lines
+        end += b" %d" % (part.lines if decoded is None else 0)
     elif part.kind == MESSAGE:
         beginning += b" " + envelope + b" "
         end += b" %d" % part.lines

@@ -30,7 +30,7 @@ from mailproto.observing._events import (
     TurnedAway,
 )
 from mailproto.observing._observers import IObserver, Observer, ObserverOrMore, Observers
-from mailproto.observing._relay_events import Expanded, Relayed, Unreached
+from mailproto.observing._relay_events import Expanded, Relayed, Reported, Unreached
 
 __all__ = [
     "Accepted",
@@ -47,6 +47,7 @@ __all__ = [
     "Observers",
     "Refusal",
     "Relayed",
+    "Reported",
     "SignInRefused",
     "SignedIn",
     "Stalled",

@@ -194,7 +194,7 @@ class Delivered:
     :ivar outcome: ``accepted`` tells whether the delivery took the message for this recipient.
     :ivar is_told: False if the client does not learn of a refusal: SMTP has one reply for all recipients, and
         it was 250 because of others.  Then nobody tells the sender, unless the delivery does
-        (`mailproto.delivery.bounce`).
+        (`mailproto.delivery.bounce`); it does if it offers DSN, so this is True then.
     """
 
     client: Client

@@ -25,7 +25,7 @@ from mailproto.observing._events import (
     Stalled,
     TurnedAway,
 )
-from mailproto.observing._relay_events import Expanded, Relayed, Unreached
+from mailproto.observing._relay_events import Expanded, Relayed, Reported, Unreached
 
 __all__ = ["IObserver", "Observer", "ObserverOrMore", "Observers"]
 
@@ -73,6 +73,9 @@ class IObserver(Contract, metaclass=ContractClass):
 
     def relayed(self, event: Relayed) -> None:
         """A message on the queue was tried for one recipient, or was given up."""
+
+    def reported(self, event: Reported) -> None:
+        """A report about a message was made."""
 
     def unreached(self, event: Unreached) -> None:
         """A destination of the queue could not be reached."""
@@ -125,6 +128,9 @@ class Observer:
 
     def relayed(self, event: Relayed) -> None:
         """See `IObserver.relayed`."""
+
+    def reported(self, event: Reported) -> None:
+        """See `IObserver.reported`."""
 
     def unreached(self, event: Unreached) -> None:
         """See `IObserver.unreached`."""
@@ -225,6 +231,10 @@ class Observers(Observer):
     def relayed(self, event: Relayed) -> None:
         """See `IObserver.relayed`."""
         self._tell(self._calls["relayed"], event)
+
+    def reported(self, event: Reported) -> None:
+        """See `IObserver.reported`."""
+        self._tell(self._calls["reported"], event)
 
     def unreached(self, event: Unreached) -> None:
         """See `IObserver.unreached`."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mailproto.model import Address, Outcome, QueueState
 
-__all__ = ["Expanded", "Relayed", "Unreached"]
+__all__ = ["Expanded", "Relayed", "Reported", "Unreached"]
 
 
 class Expanded(NamedTuple):
@@ -47,6 +47,19 @@ class Relayed(NamedTuple):
     attempt: int
     seconds: float
     due: float
+
+
+class Reported(NamedTuple):
+    """A report (RFC 3464) about a message has entered the queue, or its sender's mailbox.
+
+    :ivar id: the server's id of the message, as in `Accepted`.
+    :ivar report: the id of the report, as in `Relayed` if it goes to another server.
+    :ivar recipient: the sender of the message, who gets the report.
+    """
+
+    id: str
+    report: str
+    recipient: Address
 
 
 class Unreached(NamedTuple):

@@ -200,7 +200,10 @@ class Carrier:
             try:
                 converter = self._dispatcher.converter
                 held.converted = await converter.convert(
-                    content, is_binary=is_binary(parameters), original=original
+                    content,
+                    is_binary=is_binary(parameters),
+                    is_international="SMTPUTF8" in parameters,
+                    original=original,
                 )
             except NotConvertible as error:
                 outcomes = await send(content, parameters)  # which does not send it, but says what is missing

@@ -12,6 +12,7 @@ from mailproto.content import Content, Octets
 from mailproto.dkim import KeyFolder, signed_again
 from mailproto.message import NotConvertible, Steps, finish, scan_steps, seven_bit_form_steps
 from mailproto.model import Parameters
+from mailproto.relay._header_form import ascii_header
 from mailproto.relay._turns import Turn
 from mailproto.smtp.wire import Capabilities
 from mailproto.spool import SpoolFile
@@ -84,20 +85,24 @@ class Converter:
         self._folder = folder
         self._keys = keys
 
-    async def convert(self, content: Octets, *, is_binary: bool, original: Octets) -> Content | None:
+    async def convert(
+        self, content: Octets, *, is_binary: bool, is_international: bool, original: Octets
+    ) -> Content | None:
         """The message with 7-bit octets only; None if it has no others.
 
         It is done in many turns of the reactor.  Signatures of DKIM do not fit any more, but without
         conversion nobody would get the message; those of this server are made again.
 
         :param is_binary: whether bare CRs and LFs count as octets that have to be encoded.
+        :param is_international: whether the sender has declared its headers so (SMTPUTF8): they must not be
+            changed then (RFC 6531 3.2).
         :param original: the message as it was signed.
         :raises NotConvertible: there is no such form.
         :raises OSError, MailError: the message cannot be read, or the file cannot be written.
         """
         form = _Form(self._folder)
         try:
-            await _in_turns(self._reactor, _convert(Content.of(content), form, is_binary))
+            await _in_turns(self._reactor, _convert(Content.of(content), form, is_binary, is_international))
             changed = content if form.content is None else form.content
             if changed is original:
                 return None
@@ -121,7 +126,7 @@ class Converter:
             return after
 
 
-def _convert(content: Content, form: _Form, is_binary: bool) -> Steps[None]:
+def _convert(content: Content, form: _Form, is_binary: bool, is_international: bool) -> Steps[None]:
     if not is_binary:
         for piece in content.chunks():
             if not piece.isascii():
@@ -130,7 +135,8 @@ def _convert(content: Content, form: _Form, is_binary: bool) -> Steps[None]:
         else:
             return
     index = yield from scan_steps(content)
-    yield from seven_bit_form_steps(content, index, form.write)
+    encode = None if is_international else ascii_header
+    yield from seven_bit_form_steps(content, index, form.write, ascii_header=encode)
     form.finish()
 
 

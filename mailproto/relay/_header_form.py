@@ -14,7 +14,10 @@ from mailproto.model import Parameters
 from mailproto.smtp.client._header import NeedsUTF8, write_fields
 from mailproto.smtp.wire import Capabilities
 
-__all__ = ["MOST_OCTETS", "with_ascii_header"]
+__all__ = ["MOST_OCTETS", "ascii_header", "with_ascii_header"]
+
+_NAMES: Final = ("from", "sender", "reply-to", "to", "cc", "bcc")
+_WITH_ADDRESSES: Final = frozenset([*_NAMES, *(f"resent-{name}" for name in _NAMES)])
 
 MOST_OCTETS: Final = 1 << 16
 """Octets of the longest header that is changed, in a few milliseconds."""
@@ -34,14 +37,32 @@ def with_ascii_header(content: Octets, capabilities: Capabilities, parameters: P
     header = prefix[:end]
     if header.isascii() or end < 2 or end > MOST_OCTETS:
         return content
-    pieces, at = [], 0
     try:
-        for field in header_fields(header):
-            if not header[field.start : field.stop].isascii():
-                value = field.value.replace(b"\r\n", b"").strip().decode("utf-8", "surrogateescape")
-                pieces += [header[at : field.start], *write_fields(field.name.decode(), value, utf8=False)]
-                at = field.stop
-    except (NeedsUTF8, ValueError):
+        whole = ascii_header(header) + prefix[end:]
+    except ValueError:
         return content
-    whole = b"".join([*pieces, header[at:], prefix[end:]])
     return whole if isinstance(content, bytes) else content.with_prefix(whole)
+
+
+def ascii_header(header: bytes) -> bytes:
+    """The fields of a message, or of a part, with encoded words for other octets.
+
+    A field in which no encoded words are allowed, such as References, is replaced by one whose name begins
+    with Downgraded- (RFC 6857 3.1.10), so that it keeps no message here.
+
+    :raises ValueError: there is no such form, as for an address.
+    """
+    pieces, at = [], 0
+    for field in header_fields(header):
+        if not header[field.start : field.stop].isascii():
+            name = field.name.decode()
+            value = field.value.replace(b"\r\n", b"").strip().decode("utf-8", "surrogateescape")
+            try:
+                lines = write_fields(name, value, utf8=False)
+            except NeedsUTF8:
+                if name.lower() in _WITH_ADDRESSES:
+                    raise ValueError(f"{name} has an address that cannot be encoded") from None
+                lines = write_fields(f"Downgraded-{name}", value, utf8=False)
+            pieces += [header[at : field.start], *lines]
+            at = field.stop
+    return b"".join([*pieces, header[at:]])

@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type
+from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
@@ -58,6 +59,7 @@ from mailproto.relay._queue_run import run_queue
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
 from mailproto.relay._srs import SRS
+from mailproto.relay._telling import tell_reported
 
 __all__ = ["MAX_HOLD", "QueueDelivery"]
 
@@ -109,6 +111,7 @@ class QueueDelivery(Delivery):
     :raises TypeError: an argument is of the wrong type; ``local`` does not provide `IPlacing`.
     """
 
+    log = PackageLogger()
     service_extensions = ServiceExtensions(
         binary_mime=True, dsn=True, require_tls=True, deliver_by=0, mt_priority="", future_release=MAX_HOLD
     )
@@ -254,11 +257,8 @@ class QueueDelivery(Delivery):
         if any(isinstance(place, str) for place in places):
             return await self._accept(envelope, content, places)
         kept = (await self._forming.forms(envelope, content, places)).kept
-        result = await settle(self._local.deliver(envelope, kept))
-        outcomes = result or [DELIVERED] * len(envelope.recipients)
-        reports = await self._prepared(self._reports.of_copies(envelope, outcomes, content))
-        if reports:
-            await settle(self._queue.add(reports))
+        outcomes = await settle(self._local.deliver(envelope, kept)) or [DELIVERED] * len(places)
+        await self._add(envelope, (), self._reports.of_copies(envelope, outcomes, content))
         return outcomes
 
     async def prepare(self, message: Report) -> NewQueued | None:
@@ -287,8 +287,7 @@ class QueueDelivery(Delivery):
         new = self._maker.make(envelope, forms, places, now=self._clock(), may_hurry=may_send)
         outcomes = [_outcome(place) for place in places]
         here = [index for index, place in enumerate(places) if not isinstance(place, str)]
-        reports = await self._prepared([self._reports.of_success(envelope, outcomes, here, content)])
-        await settle(self._queue.add([*new, *reports]))
+        await self._add(envelope, new, [self._reports.of_success(envelope, outcomes, here, content)])
         return outcomes
 
     # -- messages with aliases
@@ -331,8 +330,7 @@ class QueueDelivery(Delivery):
             for each in expansions
         ]
         report = self._reports.of_expansions(envelope, expansions, outcomes, content)
-        if reports := await self._prepared([report]):
-            await settle(self._queue.add(reports))
+        await self._add(envelope, (), [report])
         return outcomes
 
     async def _store_all(
@@ -346,7 +344,7 @@ class QueueDelivery(Delivery):
         outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
         new = await self._groups(envelope, forms, expansions)
         report = self._reports.of_expansions(envelope, expansions, outcomes, content)
-        await settle(self._queue.add([*new, *await self._prepared([report])]))
+        await self._add(envelope, new, [report])
         return outcomes
 
     async def _groups(
@@ -383,9 +381,17 @@ class QueueDelivery(Delivery):
             domains.add(canonical_domain(envelope.sender.domain))
         return domains
 
-    async def _prepared(self, reports: Iterable[Report | None]) -> list[NewQueued]:
-        prepared = [await self.prepare(each) for each in reports if each is not None]
-        return [each for each in prepared if each is not None]
+    async def _add(self, of: Envelope, new: Sequence[NewQueued], reports: Iterable[Report | None]) -> None:
+        """Add to the queue what was made of a message, with reports about it."""
+        prepared = []
+        for report in filter(None, reports):
+            if made := await self.prepare(report):
+                prepared.append(made)
+            else:
+                self.log.warn("nobody can get the report about message {id}", id=of.id)
+        if new or prepared:
+            await settle(self._queue.add([*new, *prepared]))
+        tell_reported(self._observers, of.id, prepared)
 
 
 def _outcome(place: Place) -> Outcome:

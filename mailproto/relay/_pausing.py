@@ -66,6 +66,8 @@ class Pausing:
         text = why.outcome.text
         if why.host not in text:
             text = f"{why.host}: {text}"
+        if why.outcome.detail not in text:
+            text = f"{text} ({why.outcome.detail})"
         self._observers.unreached(
             Unreached(destination.name, why.outcome, why.host, destination.failures, until)
         )

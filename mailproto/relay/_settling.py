@@ -18,8 +18,10 @@ from mailproto.delivery.reports import RecipientStatus, Report, report
 from mailproto.errors import LeaseLost, MailError
 from mailproto.interfaces import IQueue
 from mailproto.model import Envelope, NewQueued
+from mailproto.observing import Observers
 from mailproto.relay._destination import Held
 from mailproto.relay._results import Decision
+from mailproto.relay._telling import tell_reported
 from mailproto.typing import Reactor
 
 __all__ = ["PrepareReport", "Settling"]
@@ -59,12 +61,14 @@ class Settling:
         queue: IQueue,
         hostname: str,
         prepare_report: PrepareReport,
+        observers: Observers,
         settled: Callable[[Held], None],
     ) -> None:
         self._reactor = reactor
         self._queue = queue
         self._hostname = hostname
         self._prepare_report = prepare_report
+        self._observers = observers
         self._settled = settled
         self._waits: set[Deferred[None]] = set()
         self._is_stopping = False
@@ -100,6 +104,7 @@ class Settling:
             if decision.statuses:
                 reports = await self._reports(held, decision.statuses, now)
             await settle(self._queue.settle(held.lease, decision.results, reports))
+            tell_reported(self._observers, id, reports)
         except LeaseLost:
             self.log.warn("the lease of message {id} was lost: its results are not noted", id=id)
         except MailError as error:

@@ -1,14 +1,14 @@
-"""Tells observers of attempts."""
+"""Tells observers of attempts, and of reports about messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailproto.model import RecipientResult
-from mailproto.observing import Observers, Relayed
+from mailproto.model import NewQueued, RecipientResult
+from mailproto.observing import Observers, Relayed, Reported
 from mailproto.relay._destination import Held
 
-__all__ = ["tell"]
+__all__ = ["tell", "tell_reported"]
 
 
 def tell(observers: Observers, held: Held, results: Sequence[RecipientResult], now: float) -> None:
@@ -35,3 +35,12 @@ def tell(observers: Observers, held: Held, results: Sequence[RecipientResult], n
                 decided.due,
             )
         )
+
+
+def tell_reported(observers: Observers, id: str, reports: Sequence[NewQueued]) -> None:
+    """Tell of the reports about a message that have been added.
+
+    :param id: of the message.
+    """
+    for each in reports:
+        observers.reported(Reported(id, each.envelope.id, each.envelope.recipients[0].address))

@@ -81,7 +81,7 @@ class Worker:
         self._connections = Connections(reactor, ways, self._limits)
         self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self, converter)
         self._leases = Leases(reactor, queue, self._limits, now)
-        self._settling = Settling(reactor, queue, hostname, prepare_report, self._settled)
+        self._settling = Settling(reactor, queue, hostname, prepare_report, observers, self._settled)
         self._pausing = Pausing(
             queue, self._leases, self._schedule, self._random, now, self._observers, self._bring
         )

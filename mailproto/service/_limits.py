@@ -11,6 +11,7 @@ from mailproto._arguments import check_fields
 from mailproto.imap.limits import IMAPLimits
 from mailproto.pop3.limits import POP3Limits
 from mailproto.relay.limits import RelayLimits
+from mailproto.service._durations import UNITS
 from mailproto.smtp.limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
 
 __all__ = ["ServiceLimits", "limit_names", "with_limit"]
@@ -35,8 +36,8 @@ class ServiceLimits:
 def with_limit(limits: ServiceLimits, setting: str) -> ServiceLimits:
     """A copy of ``limits`` with one limit changed.
 
-    :param setting: ``PROTOCOL.NAME=NUMBER``; limits in ``wire`` have two names, as in
-        ``smtp.wire.command_line=4096``.
+    :param setting: ``PROTOCOL.NAME=NUMBER``, or ``5m`` and the like for seconds; limits in ``wire`` have
+        two names, as in ``smtp.wire.command_line=4096``.
     :raises ValueError: there is no limit of that name, or the value is not allowed; the text names the
         limit.
     """
@@ -76,7 +77,10 @@ def _changed(limits: Any, path: list[str], value: str) -> Any:
     old = getattr(limits, name)
     if is_dataclass(old) != bool(rest):
         raise LookupError(name)
-    new = _changed(old, rest, value) if rest else _NUMBERS[get_type_hints(type(limits))[name]](value)
+    if rest:
+        new = _changed(old, rest, value)
+    else:
+        new = _per_second(value) if name == "rate" else _NUMBERS[get_type_hints(type(limits))[name]](value)
     return replace(limits, **{name: new})
 
 
@@ -87,13 +91,27 @@ def _whole(value: str) -> int:
 
 
 def _seconds(value: str) -> float:
+    unit = UNITS.get(value[-1:])
+    number = _number(value if unit is None else value[:-1]) * (unit or 1)
+    if not number < math.inf:
+        raise ValueError(f"not a length of time, such as 90, 90s, 5m or 1h: {value!r}")
+    return number
+
+
+def _per_second(value: str) -> float:
+    number = _number(value)
+    if not number < math.inf:
+        raise ValueError(f"not a number: {value!r}")
+    return number
+
+
+def _number(value: str) -> float:
+    """From 0; NaN if it is none."""
     try:
         number = float(value)
     except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise ValueError(f"not a number of seconds: {value!r}")
-    return number
+        return math.nan
+    return number if number >= 0 else math.nan
 
 
 _NO_LIMITS = frozenset({"append", "rates"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,10 @@ def option_of(path: str) -> str:
 
 def _octets(text: str) -> int:
     """:raises ValueError: not a number of octets."""
-    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
-        raise ValueError(f"must be a number of octets, such as {DEFAULT_MAX_MESSAGE_SIZE}")
-    return int(text)
+    with suppress(ValueError):
+        if size := octets(text):
+            return size
+    raise ValueError("must be a number of octets, such as 500K or 50M")
 
 
 def _storage(text: str) -> int:
@@ -158,7 +160,7 @@ class Options(RelayOptions):
             "max-message-size",
             None,
             DEFAULT_MAX_MESSAGE_SIZE,
-            "The largest message, in octets.",
+            "The largest message: octets, or such as 500K or 50M.",
             read_option("max-message-size", _octets),
         ],
         [
@@ -269,8 +271,8 @@ class Options(RelayOptions):
         self._xclient.append(network)
 
     def opt_limit(self, setting: str) -> None:
-        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500; repeatable. A wrong name lists
-        all limits. Protocols: smtp, submission, lmtp, pop3, imap; and relay."""
+        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500 or smtp.idle=5m; repeatable. A wrong
+        name lists all limits. Protocols: smtp, submission, lmtp, pop3, imap; and relay."""
         try:
             self._limits = with_limit(self._limits, setting)
         except ValueError as error:

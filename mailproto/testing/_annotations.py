@@ -135,12 +135,16 @@ class AnnotationConformance(StoreFixture):
         self.assertEqual(await self.annotations("c/b"), {})
 
     @needs(Offer.NAMES, Offer.CHANGES)
-    async def test_rename_of_inbox_leaves_its_annotations(self) -> None:
+    async def test_rename_of_inbox_copies_its_annotations(self) -> None:
+        """RFC 5464 4.1."""
         await self.inbox(new())
-        await self.account.annotate(INBOX, {"/shared/color": b"red"})
+        values = {"/private/a": b"x", "/shared/color": b"red"}
+        await self.account.annotate(INBOX, {**values, "/shared/gone": b"x"})
+        await self.account.annotate(INBOX, {"/shared/gone": None})
         await self.account.rename(INBOX, "old")
-        self.assertEqual(await self.annotations(INBOX), {"/shared/color": b"red"})
-        self.assertEqual(await self.annotations("old"), {})
+        self.assertEqual(await self.annotations("old"), values)
+        await self.account.annotate("old", {"/shared/color": None})
+        self.assertEqual(await self.annotations(INBOX), values)
 
     async def test_watchers_are_told_of_annotations(self) -> None:
         hints: list[int] = []

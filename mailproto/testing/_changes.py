@@ -287,13 +287,13 @@ class ChangesConformance(StoreFixture):
         inbox = await self.inbox()
         if not provides(IRecent, inbox):
             return
-        self.assertEqual(await inbox.claim_recent(), 1)
+        self.assertEqual(await inbox.claim_recent(), range(1, 1))
         await inbox.append([new(), new()])
         self.assertEqual((await inbox.status()).recent, 2)
-        self.assertEqual(await inbox.claim_recent(), 1)
+        self.assertEqual(await inbox.claim_recent(), range(1, 3))
         self.assertEqual((await inbox.status()).recent, 0)
-        self.assertEqual(await (await self.account.open("INBOX")).claim_recent(), 3)
+        self.assertEqual(await (await self.account.open("INBOX")).claim_recent(), range(3, 3))
         await inbox.append([new("\\Deleted"), new()])
         await inbox.expunge()
         self.assertEqual((await inbox.status()).recent, 1)
-        self.assertEqual(await inbox.claim_recent(), 4)
+        self.assertEqual(await inbox.claim_recent(), range(4, 5))

@@ -224,13 +224,15 @@ class TurnTests(SynchronousTestCase):
     def test_what_is_no_exception_is_a_failure_too(self) -> None:
         """Such as asyncio's CancelledError."""
         (first, _), (second, two) = self.connect(), self.connect()
-        refused: list[type[Exception]] = []
-        self.patch(Echo, "refuse", lambda connection, event, error: refused.append(type(error)))
+        refused: list[bool] = []
+        self.patch(
+            Echo, "refuse", lambda connection, event, error: refused.append(isinstance(error, Unavailable))
+        )
         self.patch(two, "handle", lambda event: sys.exit())
         second.send(b"2\n")
         first.send(b"1\n")
         self.reactor.turn()
-        self.assertEqual((self.read(first), refused), (b"1\n", [Unavailable]))
+        self.assertEqual((self.read(first), refused), (b"1\n", [True]))
         self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
 
     def test_an_error_at_the_end_of_one_does_not_touch_the_others(self) -> None:
@@ -342,6 +344,21 @@ class TurnTests(SynchronousTestCase):
         for _ in range(16):
             self.reactor.turn()
         self.assertEqual(len({*self.factory.heard}), 18 + 1)
+
+    def test_nor_for_many_that_hang_up_at_the_same_moment(self) -> None:
+        gone = [self.connect()[0] for _ in range(300)]
+        client, _ = self.connect()
+        for each in gone:
+            each.close()
+        client.send(b"NOOP\n")
+        self.reactor.turn()
+        self.reactor.turn()
+        self.assertEqual(self.factory.heard, [b"NOOP"])
+        closed = sum(protocol.was_closed for _, protocol in self.pairs)
+        self.assertLess(closed, 129)
+        for _ in range(4):
+            self.reactor.turn()
+        self.assertEqual(sum(protocol.was_closed for _, protocol in self.pairs), 300)
 
     def test_nor_do_long_ones_wait_for_all_short_ones(self) -> None:
         clients = self.long_and_short()

@@ -29,7 +29,7 @@ class FullDiskRelayTests(TestCase):
 
     def setUp(self) -> None:
         self.port = unused_port()
-        self.folder = mounted(self, 14 * MIB)
+        self.folder = mounted(self, 8 * MIB)
         options = [f"--route=there.example=smtp://{HOST}:{self.port}", f"--relay-from={HOST}"]
         self.server = Server(
             self.folder, [ALICE], [*options, "--relay=off", "--retry=1", "--limit=relay.lease=3"]

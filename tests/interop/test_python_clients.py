@@ -249,6 +249,40 @@ class IMAPTests(ClientTestCase):
         client.logout()
 
 
+class SharingTests(ClientTestCase):
+    """QUOTA, ACL and NAMESPACE with imaplib's own commands."""
+
+    def test_a_mailbox_that_two_accounts_use(self) -> None:
+        owner = self.imap()
+        self.account, alice = ACCOUNTS[1], self.account
+        bob, other = self.account, self.imap()
+        shared_name = f"user/{alice}/Shared"
+        owner.create("Shared")
+        self.assertEqual(other.namespace()[1], [b'(("" "/")) (("user/" "/")) NIL'])
+        self.assertEqual(other.myrights(shared_name)[0], "NO")
+        self.assertEqual(owner.setacl("Shared", bob, "lrsi")[0], "OK")
+        self.addCleanup(owner.logout)
+        self.addCleanup(owner.delete, "Shared")
+        self.assertEqual(owner.getacl("Shared")[1], [f"Shared {alice} lrswipkxteacd {bob} lrsi".encode()])
+        self.assertEqual(other.myrights(shared_name)[1], [f"{shared_name} lrsi".encode()])
+        self.assertEqual(other.append(shared_name, r"(\Seen \Flagged)", "", message()[1])[0], "OK")
+        self.assertEqual(owner.select("Shared"), ("OK", [b"1"]))
+        [flags] = owner.fetch("1", "(FLAGS)")[1]
+        self.assertIn(rb"\Seen", flags)  # type: ignore[arg-type]
+        self.assertNotIn(rb"\Flagged", flags)  # type: ignore[arg-type]
+        self.assertEqual(other.select(shared_name, readonly=True), ("OK", [b"1"]))
+        self.assertEqual(other.expunge()[0], "NO")
+        self.assertEqual(other.delete(shared_name)[0], "NO")
+
+    def test_quotas(self) -> None:
+        client = self.imap()
+        answer, [roots, quotas] = client.getquotaroot("INBOX")
+        self.assertEqual((answer, roots), ("OK", [b'INBOX ""']))
+        self.assertRegex(quotas[0], rb'"" \(.*MAILBOX \d+ 10000\)')
+        self.assertEqual(client.getquota('""')[0], "OK")
+        self.assertEqual(client.setquota('""', "(STORAGE 1)")[0], "NO")
+
+
 class EveryProtocolTests(ClientTestCase):
     def test_one_message_seen_from_all_sides(self) -> None:
         _, octets = message(to=self.account)

@@ -31,6 +31,7 @@ def mail(
         refers.split(),
         subject.removeprefix("Re: ").upper(),
         is_reply,
+        number,
     )
 
 
@@ -142,6 +143,18 @@ class RefsTests(SynchronousTestCase):
                 mail(3, "c", "a"),
             ),
             "(2)(1 3)",
+        )
+
+    def test_within_a_thread_sent_dates_count(self) -> None:
+        self.assertEqual(
+            written(
+                "REFS",
+                mail(1, "a"),
+                mail(2, "b", "a", date=9),
+                mail(3, "c", "a", date=5),
+                mail(4, "d", date=0),
+            ),
+            "(1 (3)(2))(4)",
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -34,6 +34,7 @@ from mailproto.model import (
 from mailproto.relay import QueueDelivery, Routes
 from mailproto.relay._places import MOST_ELSEWHERE, TRUST
 from mailproto.testing import make_envelope
+from tests.mail_log import captured, only
 
 PORT_25 = Session("ESMTP", "mx.example.org", peer="192.0.2.1", helo="client.example")
 TRUSTED = replace(PORT_25, peer="198.51.100.7")
@@ -294,10 +295,12 @@ class ReportTests(IntakeCase):
 
     def test_one_of_two_local_recipients_fails(self) -> None:
         """SMTP says 250, so the sender is told of the other."""
-        outcomes = self.deliver(
-            "bob@example.org", "gone@example.org", session=PORT_25, sender="x@remote.example"
-        )
+        with captured() as events:
+            outcomes = self.deliver(
+                "bob@example.org", "gone@example.org", session=PORT_25, sender="x@remote.example"
+            )
         self.assertEqual([outcome.accepted for outcome in outcomes], [True, False])
+        self.assertEqual(only(events, "reported")["recipient"], "<x@remote.example>")
         self.assertEqual(self.texts(), [("x@remote.example", ("remote.example",), "Action: failed")])
         [new] = self.queue.added
         self.assertEqual(new.envelope.recipients[0].parameters, {"NOTIFY": "NEVER"})
@@ -317,8 +320,10 @@ class ReportTests(IntakeCase):
         self.assertEqual(self.queue.added, [])
 
     def test_nobody_is_told_where_no_mail_is_sent(self) -> None:
-        self.deliver("bob@example.org", "gone@example.org", session=PORT_25, sender="x@quiet.example")
+        with capturedLogs() as events:
+            self.deliver("bob@example.org", "gone@example.org", session=PORT_25, sender="x@quiet.example")
         self.assertEqual(self.queue.added, [])
+        self.assertEqual([each["log_level"] for each in events], [LogLevel.warn])
 
     def test_success_where_it_is_asked_for(self) -> None:
         wants = Recipient(address("bob@example.org"), {"NOTIFY": "SUCCESS,FAILURE"})

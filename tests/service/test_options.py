@@ -131,6 +131,13 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(limits.imap.idle, 3600)
         limits = parse("--limit=smtp.greeting_wait=1.5", "--limit=pop3.connections_per_peer=3").limits
         self.assertEqual((limits.smtp.greeting_wait, limits.pop3.connections_per_peer), (1.5, 3))
+        limits = parse(
+            *("--limit=smtp.idle=5m", "--limit=imap.idle=0.5h", "--limit=relay.lease=90s"),
+            *("--limit=relay.rate=2.5", "--limit=pop3.idle=1h"),
+        ).limits
+        self.assertEqual((limits.smtp.idle, limits.imap.idle, limits.pop3.idle), (300, 1800, 3600))
+        self.assertEqual((limits.relay.lease, limits.relay.rate), (90, 2.5))
+        self.assertEqual(parse("--max-message-size=10M").max_message_size, 10 << 20)
         self.assertEqual(parse().limits, ServiceLimits())
 
     def test_limits_of_the_relay(self) -> None:
@@ -209,7 +216,10 @@ class ErrorTests(SynchronousTestCase):
             ("--limit", "smtp.idle=nan"),
             ("--limit", "smtp.idle=inf"),
             ("--limit", "smtp.idle=-1"),
-            ("--limit", "smtp.idle=5m"),
+            ("--limit", "smtp.idle=5w"),
+            ("--limit", "smtp.idle=m"),
+            ("--limit", "smtp.idle=nanm"),
+            ("--limit", "relay.rate=5m"),
             ("--limit", "imap.wire.append=5"),
             ("--limit", "imap.before_login.append=5"),
             ("--limit", "imap.login=-1"),
@@ -234,7 +244,7 @@ class ErrorTests(SynchronousTestCase):
     def test_size_must_be_a_number(self) -> None:
         self.assertEqual(
             self.assert_wrong("--max-message-size", "50MB"),
-            "--max-message-size 50MB: must be a number of octets, such as 52428800",
+            "--max-message-size 50MB: must be a number of octets, such as 500K or 50M",
         )
 
     def test_no_password_in_an_error(self) -> None:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 
 from mailproto.accounts import account_key
+from mailproto.backends._rights import check_identifiers
 from mailproto.backends._sharing import Shared
 from mailproto.backends.sqlite._reading import snapshot
 from mailproto.backends.sqlite._transactions import Transaction
@@ -57,6 +58,7 @@ def keep_acl(transaction: Transaction, account: int, mailbox: int, identifier: s
             " ON CONFLICT DO UPDATE SET rights = excluded.rights",
             (identifier, rights, mailbox),
         )
+        _check_number(transaction, account)
     else:
         transaction.execute("DELETE FROM acl WHERE mailbox = ? AND identifier = ?", (mailbox, identifier))
     row = transaction.execute(
@@ -70,11 +72,21 @@ def keep_acl(transaction: Transaction, account: int, mailbox: int, identifier: s
 
 def inherit(transaction: Transaction, account: int, mailbox: int, above: str) -> None:
     """Give a new mailbox the rights of the one above it."""
-    transaction.execute(
+    given = transaction.execute(
         "INSERT INTO acl SELECT ?, identifier, rights FROM acl WHERE mailbox ="
         " (SELECT id FROM mailboxes WHERE account = ? AND name = ?)",
         (mailbox, account, above),
     )
+    if given.rowcount:
+        _check_number(transaction, account)
+
+
+def _check_number(transaction: Transaction, account: int) -> None:
+    """:raises LimitReached: there are too many; the writer undoes what was done."""
+    [number] = transaction.execute(
+        "SELECT count(*) FROM acl WHERE mailbox IN (SELECT id FROM mailboxes WHERE account = ?)", (account,)
+    ).fetchone()
+    check_identifiers(number)
 
 
 def forget_viewer(transaction: Transaction, account: int, name: str) -> None:

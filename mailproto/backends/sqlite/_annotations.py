@@ -12,7 +12,15 @@ from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import NoSuchMailbox, TooManyAnnotations
 
-__all__ = ["SERVER_ID", "annotate", "annotations_since", "entries_of", "remove_annotations", "values_of"]
+__all__ = [
+    "SERVER_ID",
+    "annotate",
+    "annotations_since",
+    "copy_annotations",
+    "entries_of",
+    "remove_annotations",
+    "values_of",
+]
 
 SERVER_ID = 0
 """Stands for the server among the ids of mailboxes."""
@@ -87,6 +95,20 @@ def annotate(
     _check_number(transaction, account)
     transaction.execute("UPDATE accounts SET modseq = ? WHERE id = ?", (modseq, account))
     transaction.accounts[account] = modseq
+
+
+def copy_annotations(transaction: Transaction, account: int, mailbox: int, target: int) -> None:
+    """Give a new mailbox the annotations of another one, if the account may have so many."""
+    transaction.execute(
+        "INSERT INTO annotations SELECT annotations.account, mailboxes.id, viewer, entry, mailboxes.modseq,"
+        " value FROM annotations JOIN mailboxes ON mailboxes.id = ?"
+        " WHERE annotations.account = ? AND mailbox = ? AND value IS NOT NULL",
+        (target, account, mailbox),
+    )
+    try:
+        _check_number(transaction, account)
+    except TooManyAnnotations:
+        remove_annotations(transaction, "id = ?", (target,))
 
 
 def remove_annotations(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:

@@ -187,16 +187,17 @@ class SQLiteMailbox:
         """See `IMailbox.watch`."""
         return self._database.hints.watch_mailbox(self._id, listener)
 
-    async def claim_recent(self) -> int:
+    async def claim_recent(self) -> range:
         """See `IRecent.claim_recent`."""
         database = self._database
-        first, upto = database.read(_reading.claim_recent, self._id)
-        if upto is not None:
+        claimed, is_change = database.read(_reading.claim_recent, self._id)
+        if is_change:
+            upto = claimed.stop
             # SELECT does not wait for the writer, and also works on a full disk.
             kept = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
             kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
             kept.addErrback(lambda failure: failure.trap(Unavailable))
-        return first
+        return claimed
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
         doing = self._database.long_changes.do(change, uids, self._account)

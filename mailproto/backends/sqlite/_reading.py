@@ -98,8 +98,8 @@ def open_reader(path: str) -> sqlite3.Connection:
     return connection
 
 
-def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[int, int | None]:
-    """See `IRecent.claim_recent`; the second value, if not None, is for `_changing.keep_claim`."""
+def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[range, bool]:
+    """See `IRecent.claim_recent`; the second value tells whether `_changing.keep_claim` is to keep it."""
     with snapshot(connection):
         row = connection.execute(
             "SELECT uid_next, max(unclaimed, coalesce(upto, 0)) FROM mailboxes"
@@ -113,9 +113,9 @@ def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[int, int
             "SELECT min(uid) FROM messages NOT INDEXED WHERE mailbox = ? AND uid >= ?", (mailbox, unclaimed)
         ).fetchone()
         if unclaimed == uid_next:
-            return uid_next, None
+            return range(uid_next, uid_next), False
         connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (mailbox, uid_next))
-    return uid_next if first is None else first, uid_next
+    return range(uid_next if first is None else first, uid_next), True
 
 
 def claim_kept(connection: sqlite3.Connection, mailbox: int, upto: int) -> None:

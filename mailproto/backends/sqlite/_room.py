@@ -4,7 +4,8 @@ Removing a message needs room, too: SQLite writes each changed page to its log, 
 again after its pages fit into the database.  So there is a file next to the database, the reserve, whose
 only purpose is to take room.  When the disk is full, the reserve is given back in steps to changes that add
 no content: flags, moves, removals, passwords.  Changes that add content (deliveries, APPEND, COPY, new
-mailboxes) are then refused, unless there is free room inside the database. Once the reserve is complete
+mailboxes) are then refused, unless there is free room inside the database: then their log may take half of
+the reserve until it is emptied. Once the reserve is complete
 again, and there is some free room besides, everything is accepted again.
 
 Emptying the log makes the database grow.  So the reserve grows by that amount.
@@ -116,6 +117,15 @@ class Room:
         """Give back one step of the reserve; False if nothing is left."""
         return self._reserve.give_back()
 
+    def lend(self, connection: sqlite3.Connection) -> bool:
+        """Give back one step for the log of new content, if half of the reserve stays.
+
+        What fits into free pages of the database needs room only until the log is emptied.
+        """
+        if not self._reserve.has(0.5 + 1 / _STEPS) or self._free_pages(connection) < self._reserve.step:
+            return False
+        return self._reserve.give_back()
+
     def is_over(self, error: Exception) -> bool:
         """Whether ``error`` means that there is no room; SQLite does not distinguish a quota from a broken
         disk."""
@@ -180,11 +190,23 @@ class Room:
         finally:
             connection.execute(f"PRAGMA max_page_count = {_NO_LIMIT}").fetchall()
 
-    def refusal(self) -> StorageFull | None:
-        """The error for new content if most of the reserve is used; None if it may be tried."""
-        if not self._is_short or self._reserve.is_half_full():
+    def refusal(self, connection: sqlite3.Connection) -> StorageFull | None:
+        """The error for new content if most of the reserve is used; None if it may be tried.
+
+        Free pages of the database count like the reserve: changes that remove something do not make it grow
+        then, and need room for the log only.
+        """
+        if not self._is_short or self._reserve.has(0.5):
+            return None
+        if self._reserve.has(0.125, self._free_pages(connection)):
             return None
         return StorageFull(detail=f"{self._path}: {FULL}")
+
+    def _free_pages(self, connection: sqlite3.Connection) -> int:
+        """Octets of the database that are not used."""
+        [[pages]] = connection.execute("PRAGMA freelist_count").fetchall()
+        [[page]] = connection.execute("PRAGMA page_size").fetchall()
+        return int(pages) * int(page)
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database, and check whether there is room again."""
@@ -295,8 +317,10 @@ class _Reserve:
                 return False
             return True
 
-    def is_half_full(self) -> bool:
-        return self._size() * 2 >= self.step * _STEPS
+    def has(self, part: float, more: int = 0) -> bool:
+        """Whether at least this part of it is there; and half of it, with ``more`` octets elsewhere."""
+        size, whole = self._size(), self.step * _STEPS
+        return size >= part * whole and (size + more) * 2 >= whole
 
     def follow(self, growth: int) -> bool:
         """Enlarge the reserve by the octets that the database will grow; False if there is no room."""

@@ -17,6 +17,7 @@ from mailproto.backends._names import (
     superiors,
 )
 from mailproto.backends.sqlite._acl import forget_viewer, inherit
+from mailproto.backends.sqlite._annotations import copy_annotations
 from mailproto.backends.sqlite._changing import discard_mailboxes
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
@@ -179,6 +180,7 @@ def create_beside_inbox(transaction: Transaction, account: int, name: str) -> tu
     check_name(name)
     _insert_superiors(transaction, account, name)
     made = _insert(transaction, account, name, None)
+    copy_annotations(transaction, account, inbox, made)
     _check_room(transaction, account, "mailboxes")
     return inbox, made
 

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -196,19 +197,44 @@ class Writer:
             del others[:1]
         if used:
             room.settle(connection)
-        for is_last in (False, True):
-            if not adding:
-                break
-            with room.inside_database(connection):
-                error = room.refusal() or self._try(connection, adding)
-                usable = error is None or _roll_back(connection)
+        return self._add_without_room(connection, adding)
+
+    def _add_without_room(self, connection: sqlite3.Connection, adding: list[Request]) -> bool:
+        """Do the requests that add content together, or in parts if the log has room for a part only.
+
+        Once a single request has no room, the rest is not parted any more.
+        """
+        parts, may_part = [adding] if adding else [], True
+        while parts:
+            part = parts.pop(0)
+            error, usable = self._add(connection, part)
             if error is None:
-                break
-            if is_last or not usable or not room.is_over(error):
-                self._fail(adding, error)
-                return usable
-            room.settle(connection)  # perhaps only the log had no room
+                continue
+            if not usable:
+                self._fail([*part, *chain.from_iterable(parts)], error)
+                return False
+            if may_part and len(part) > 1 and self._room.is_over(error):
+                half = len(part) // 2
+                parts[:0] = [part[:half], part[half:]]
+            else:
+                may_part = False
+                self._fail(part, error)
         return True
+
+    def _add(self, connection: sqlite3.Connection, adding: list[Request]) -> tuple[Exception | None, bool]:
+        """Do requests together; the error, and whether the connection can still be used."""
+        room, is_settled = self._room, False
+        while True:
+            with room.inside_database(connection):
+                error = room.refusal(connection) or self._try(connection, adding)
+                usable = error is None or _roll_back(connection)
+            if error is None or not usable or not room.is_over(error):
+                return error, usable
+            if not is_settled:
+                room.settle(connection)  # perhaps only the log had no room
+                is_settled = True
+            elif not room.lend(connection):
+                return error, usable
 
     def _try(self, connection: sqlite3.Connection, batch: Sequence[Request]) -> Exception | None:
         """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""

@@ -11,7 +11,7 @@ from mailproto.content import Content
 from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._message_commands import open_target
+from mailproto.imap.server._message_commands import open_target, uid_code
 from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session, Sink
@@ -109,7 +109,8 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     for content, each in zip(contents, appended, strict=True):
         server.observer.appended(Appended(server.client, mailbox.name, each.uid, len(content)))
     uids = format_set([each.uid for each in appended])
-    return b"[APPENDUID %d %b] APPEND completed" % (mailbox.uid_validity, uids)
+    code = await uid_code(server, mailbox, b"APPENDUID %d %b" % (mailbox.uid_validity, uids))
+    return b"%bAPPEND completed" % code
 
 
 async def contents_of(

@@ -86,7 +86,10 @@ class Context:
             return
         if len(self._found) > self._limit:
             raise TooManyResults
-        before, self._order = self._order, array("I", await order(self._found) if self._found else ())
+        before, self._order = (
+            self._order,
+            array("I", await order(self.asked, self._found) if self._found else ()),
+        )
         if len(self._order) < len(self._found):
             # Some are gone that the view does not know of yet.
             removed |= set(self._found).difference(self._order)

@@ -26,15 +26,16 @@ from mailproto.imap.server._sections import (
     STREAMED,
     FetchedMessage,
     SectionLost,
+    needs_place,
     sections_of,
 )
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import Command, Fetch, grammars
+from mailproto.imap.wire import Command, Fetch, FetchItem, grammars
 from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo, Part
 
-__all__ = ["FETCH"]
+__all__ = ["FETCH", "respond"]
 
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
@@ -57,18 +58,7 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     for prepare in tables.on_fetch:
         await prepare(server, request)
     indexes = one_by_one(request.indexes)
-    plan = compile_items(
-        request.items,
-        tables.fetch_columns,
-        tables.fetch_pieces,
-        uid=command.uid,
-        uids_only=server.manner.uids_only,
-    )
-    response = _Response(server, view, plan)
-    try:
-        await response.answer(indexes)
-    finally:
-        response.claim.release()
+    response = await respond(server, request.items, indexes, uid=command.uid)
     if response.failed:
         raise ContentUnreadable
     if response.failure is not None:
@@ -76,6 +66,22 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     if response.sent < len(indexes) and not command.uid:
         raise ExpungeIssued
     return None if request.finish is None else await request.finish()
+
+
+async def respond(
+    server: Session, items: Sequence[FetchItem], indexes: Sequence[int], *, uid: bool
+) -> _Response:
+    """Send FETCH responses of these messages."""
+    tables = tables_of(server)
+    plan = compile_items(
+        items, tables.fetch_columns, tables.fetch_pieces, uid=uid, uids_only=server.manner.uids_only
+    )
+    response = _Response(server, server.selected, plan)
+    try:
+        await response.answer(indexes)
+    finally:
+        response.close()
+    return response
 
 
 class _Response:
@@ -95,6 +101,12 @@ class _Response:
         self.failure: MailError | None = None
         self.claim = FetchClaim(server.factory.fetch_room)
         self._held = 0  # octets that are not sent yet
+        self._placed: int | None = None  # the UID of a message that has a place already
+
+    def close(self) -> None:
+        """Give back what it has of limited things."""
+        self.claim.release()
+        self._give_place_back()
 
     async def answer(self, indexes: Sequence[int]) -> None:
         """Answer for these messages, a batch at a time; the last batch is sent with the tagged OK."""
@@ -111,11 +123,33 @@ class _Response:
         if not uids:
             await self.server.yield_turn()
         async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts, self.claim.renew):
+            if self._must_wait(infos):
+                some = [info.uid for info in infos]
+                del infos  # or else a hundred who wait would all hold what they have read
+                await self.server.factory.message_places.take(self.server)
+                self._placed = 0
+                infos = await settle(self.view.mailbox.read(some, self.plan.parts))
+                self._placed = next((info.uid for info in infos if needs_place(info)), 0)
             known = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             await self._answer(Batch(self.view, known, infos))
+            self._give_place_back()
             del infos  # what is sent is enough to be kept for a slow client
             if 2 * self._held >= self._most:
                 await self._flush()
+
+    def _must_wait(self, infos: Sequence[MessageInfo]) -> bool:
+        """Whether a message needs a place to be taken apart, and there is none now."""
+        return (
+            Part.OFFSETS in self.plan.parts
+            and not self.server.factory.message_places.is_free(self.server)
+            and any(map(needs_place, infos))
+        )
+
+    def _give_place_back(self) -> None:
+        """Give back the place of a message that is gone."""
+        if self._placed is not None:
+            self._placed = None
+            self.server.factory.message_places.give_back(self.server)
 
     async def _answer(self, batch: Batch) -> None:
         if self.sent:
@@ -148,7 +182,10 @@ class _Response:
 
     async def _respond_with_sections(self, info: MessageInfo, beginning: bytes, end: bytes) -> None:
         try:
-            message = FetchedMessage(self.server, info)
+            has_place = self._placed == info.uid
+            if has_place:
+                self._placed = None
+            message = FetchedMessage(self.server, info, has_place=has_place)
             await self._respond(await sections_of(message, self.plan.pieces, beginning, end))
             self.failure = self.failure or message.failure
         except SectionLost as lost:

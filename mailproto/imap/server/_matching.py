@@ -102,13 +102,14 @@ class SearchKeys(Generic[K]):
     """A kind of search keys.
 
     :ivar kind: the class of the keys.
-    :ivar condition: what a message must meet; it asks the `Search` for columns and tests of content.
+    :ivar condition: what a message must meet; it asks the `Search` for columns and tests of content.  Or a
+        key that takes the place of this one.
     :ivar names: the keys that are one word, in upper case.
     :ivar readers: the words of the others, and what reads their arguments.
     """
 
     kind: type[K]
-    condition: Callable[[Search, K], Condition]
+    condition: Callable[[Search, K], Condition | SearchKey]
     names: Mapping[bytes, K] = field(default_factory=dict)
     readers: Mapping[bytes, Callable[[wire.KeyReader], K]] = field(default_factory=dict)
 
@@ -148,7 +149,7 @@ def mentions(key: SearchKey, test: Callable[[SearchKey], bool]) -> bool:
     return test(key)
 
 
-Conditions: TypeAlias = Mapping[type[SearchKey], Callable[[Search, Anything], Condition]]
+Conditions: TypeAlias = Mapping[type[SearchKey], Callable[[Search, Anything], Condition | SearchKey]]
 
 
 def compiled(key: SearchKey, view: MailboxView, conditions: Conditions) -> Steps[Search]:
@@ -178,4 +179,5 @@ def _compiled(key: SearchKey, search: Search, known: Conditions) -> Steps[Condit
             condition = yield from _compiled(inner, search, known)
             return condition.condition if isinstance(condition, Opposite) else Opposite(condition)
     yield
-    return known[type(key)](search, key)
+    made = known[type(key)](search, key)
+    return (yield from _compiled(made, search, known)) if isinstance(made, SearchKey) else made

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
-from mailproto.errors import NoSuchMailbox, ReadOnly
+from mailproto.errors import NoPermission, NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, SomeGone, TryCreate
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._registry import tables_of
@@ -17,9 +17,18 @@ from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Copy, NoArguments, Store, format_set, grammars
 from mailproto.interfaces import IMailbox
+from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.model import FlagColumns, StoreResult
 
-__all__ = ["AT_ONCE", "MESSAGES", "copyuid", "named_messages", "open_target", "removed"]
+__all__ = [
+    "AT_ONCE",
+    "MESSAGES",
+    "copyuid",
+    "named_messages",
+    "open_target",
+    "removed",
+    "uid_code",
+]
 
 AT_ONCE = 1000
 """How many messages are told of before others may have their turn."""
@@ -101,7 +110,7 @@ async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     server.selected.expect_changes(target)
-    return b"[%b] COPY completed" % await copyuid(server, target, copied) if copied else None
+    return b"%bCOPY completed" % await copyuid(server, target, copied) if copied else None
 
 
 async def named_messages(server: Session, command: Command[Copy]) -> Sequence[int]:
@@ -120,7 +129,7 @@ async def named_messages(server: Session, command: Command[Copy]) -> Sequence[in
 
 
 async def copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
-    """The response code of RFC 4315 3."""
+    """The response code of RFC 4315 3; see `uid_code`."""
     sources, targets = array("I"), array("I")
     for start in range(0, len(pairs), AT_ONCE):
         some = pairs[start : start + AT_ONCE]
@@ -128,7 +137,24 @@ async def copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, 
         targets.extend([there for _, there in some])
         await server.yield_turn()
     written = await _set(server, sources), await _set(server, targets)
-    return b"COPYUID %d %b %b" % (target.uid_validity, *written)
+    return await uid_code(server, target, b"COPYUID %d %b %b" % (target.uid_validity, *written))
+
+
+async def uid_code(server: Session, target: IMailbox, code: bytes) -> bytes:
+    """A response code about new messages, with a space after it.
+
+    It is empty if the client may put messages there, but not read them: it must not know their UIDs (RFC 4315
+    3).
+    """
+    account = server.signed_in
+    if IAccessControl.providedBy(account) and target.name.startswith(account.other_users):
+        try:
+            rights = await settle(account.my_rights(target.name))
+        except (NoPermission, NoSuchMailbox):  # it has just been removed
+            rights = ""
+        if "r" not in rights:
+            return b""
+    return b"[%b] " % code
 
 
 async def _set(server: Session, numbers: array[int]) -> bytes:

@@ -81,14 +81,18 @@ class SearchReturn(Option[V]):
 
     :ivar answer: writes its part of the ESEARCH response, with a space before it (`Session.respond`).
     :ivar is_silent: whether there is no ESEARCH response if only such options were given.
+    :ivar only_selected: whether other mailboxes than the selected one cannot be searched with it.
     :ivar check: called before anything is looked for; raises to refuse the search.
-    :ivar finish: called when the answer is written.
+    :ivar prepare: called before the answer is begun; what it gives is in `SearchFound.prepared`.
+    :ivar finish: called when the answer is written, or when there is none because nothing was found.
     :ivar refused: called if the search fails.
     """
 
     answer: Callable[[Session, SearchFound, V], Awaitable[None]]
     is_silent: bool = False
+    only_selected: bool = False
     check: Callable[[Session, SearchAsked], None] | None = None
+    prepare: Callable[[Session, SearchFound, V], Awaitable[object]] | None = None
     finish: Callable[[Session, SearchFound, V], Awaitable[None]] | None = None
     refused: Callable[[Session], None] | None = None
 

@@ -48,6 +48,10 @@ class Places:
         self._taken_by_all = 0
         self._waiting: dict[str, dict[Deferred[None], None]] = {}  # by account; the first one is next
 
+    def is_free(self, session: Waiter) -> bool:
+        """Whether `take` would not have to wait."""
+        return self._has_place(session.signed_in.name)
+
     async def take(self, session: Waiter) -> None:
         """Take a place, and wait for one if necessary; `give_back` must follow.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mailproto.imap.server._view import MailboxView
@@ -13,7 +13,7 @@ from mailproto.model import FlagChange, StoreResult
 __all__ = ["FetchRequest", "SearchAsked", "SearchFound", "StoreRequest", "one_by_one"]
 
 
-Ordering: TypeAlias = "Callable[[Sequence[int]], Awaitable[Sequence[int]]]"
+Ordering: TypeAlias = "Callable[[SearchAsked, Sequence[int]], Awaitable[Sequence[int]]]"
 
 
 def one_by_one(indexes: Sequence[int]) -> Sequence[int]:
@@ -84,11 +84,13 @@ class SearchFound:
     :ivar asked: what was looked for.
     :ivar numbers: sequence numbers or UIDs, in the requested order.
     :ivar extended: whether the answer is ESEARCH.
+    :ivar prepared: what options need for their answers, by name.
     """
 
     asked: SearchAsked
     numbers: Sequence[int]
     extended: bool
+    prepared: dict[str, object] = field(default_factory=dict)
 
     @property
     def uid(self) -> bool:

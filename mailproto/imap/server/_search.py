@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 from mailproto.connection.commands import State
@@ -35,16 +36,22 @@ from mailproto.imap.wire import (
 from mailproto.message import Working
 
 __all__ = [
+    "ALL",
     "SEARCH",
     "answer_extended",
     "answer_with_numbers",
     "carry_out",
     "find_in",
+    "finish_answer",
+    "indexes_in",
     "keys_of",
     "look_for",
     "numbers_in",
     "respond_with_set",
 ]
+
+ALL = Options({"ALL": None})
+"""What is told if nothing else is asked for."""
 
 _AT_ONCE = 10_000
 """How many numbers are written before they are sent, and others may have their turn: some 2 ms."""
@@ -122,7 +129,7 @@ async def look_for(server: Session, asked: SearchAsked) -> Sequence[int]:
         return await find_in(server, asked.view, asked.key, uid=asked.uid)
     uids: Sequence[int] = await find_in(server, asked.view, asked.key, uid=True)
     if uids:
-        uids = await asked.order(uids)
+        uids = await asked.order(asked, uids)
     return uids if asked.uid else await numbers_in(server.yield_turn, asked.view, uids)
 
 
@@ -156,6 +163,27 @@ async def numbers_in(
     return numbers
 
 
+async def indexes_in(
+    pause: Callable[[], Awaitable[None]], view: MailboxView, numbers: Sequence[int], *, uid: bool
+) -> array[int]:
+    """The indexes of messages of a view, ascending.
+
+    :param numbers: sequence numbers, or UIDs if ``uid``, in any order.
+    """
+    known, indexes = view.uids, array("I")
+    marks = bytearray(len(known))
+    for start in range(0, len(numbers), _LOOKED_UP_AT_ONCE):
+        some = numbers[start : start + _LOOKED_UP_AT_ONCE]
+        for at in [bisect_left(known, each) for each in some] if uid else [each - 1 for each in some]:
+            marks[at] = 1
+        await pause()
+    for start in range(0, len(marks), _LOOKED_UP_AT_ONCE):
+        stop = start + _LOOKED_UP_AT_ONCE
+        indexes.extend(compress(range(start, stop), marks[start:stop]))
+        await pause()
+    return indexes
+
+
 async def answer_with_numbers(
     server: Session, name: bytes, numbers: Sequence[int], more: bytes = b""
 ) -> None:
@@ -174,6 +202,9 @@ async def answer_extended(server: Session, found: SearchFound, more: bytes = b""
     :param where: what it says of the mailbox, likewise.
     """
     chosen = _chosen(server, found.returns)
+    for option in chosen:
+        if option.prepare is not None:
+            found.prepared[option.name] = await option.prepare(server, found, found.returns[option.name])
     is_told = not all(option.is_silent for option in chosen)
     if is_told:
         tag = quoted_or_literal(found.tag)
@@ -182,7 +213,12 @@ async def answer_extended(server: Session, found: SearchFound, more: bytes = b""
         await option.answer(server, found, found.returns[option.name])
     if is_told:
         server.respond(more + b"\r\n")
-    for option in chosen:
+    await finish_answer(server, found)
+
+
+async def finish_answer(server: Session, found: SearchFound) -> None:
+    """Let options do what they do after the answer."""
+    for option in _chosen(server, found.returns):
         if option.finish is not None:
             await option.finish(server, found, found.returns[option.name])
 

@@ -26,6 +26,7 @@ __all__ = [
     "FetchedMessage",
     "Pieces",
     "SectionLost",
+    "needs_place",
     "sections_of",
 ]
 
@@ -165,23 +166,29 @@ def _without_items(beginning: bytes, end: bytes) -> bytes:
     return beginning + end[1:] if end.startswith(b" ") else b""
 
 
+def needs_place(info: MessageInfo) -> bool:
+    """Whether it takes time and memory to take a message apart."""
+    return len(info.offsets or b"") >= _SMALL_INDEX or len(info.content or b"") >= _SMALL_MESSAGE
+
+
 class FetchedMessage:
     """A message whose content FETCH takes apart; large ones have a place meanwhile (`Places`).
 
+    :param has_place: whether the caller has taken one for it.
     :ivar info: what was read of it.
     :ivar failure: why some of what is wanted cannot be had; then the answer is NO, after all that can.
     """
 
     __slots__ = ("_has_place", "_index", "_sections", "content", "failure", "info", "session")
 
-    def __init__(self, session: Session, info: MessageInfo) -> None:
+    def __init__(self, session: Session, info: MessageInfo, *, has_place: bool = False) -> None:
         self.session = session
         self.info = info
         self.content = unwrapped(info.content)
         self.failure: MailError | None = None
         self._index: Index | None = None
         self._sections: Sections | None = None
-        self._has_place = False
+        self._has_place = has_place
 
     async def body(self) -> bytes:
         """The value of BODY."""
@@ -217,10 +224,11 @@ class FetchedMessage:
 
     async def _load_index(self) -> Index:
         server, stored = self.session, self.info.offsets or b""
-        if len(stored) < _SMALL_INDEX and len(self.content) < _SMALL_MESSAGE:
+        if not needs_place(self.info):
             return Index.load(stored)
-        await server.factory.message_places.take(server)
-        self._has_place = True
+        if not self._has_place:
+            await server.factory.message_places.take(server)
+            self._has_place = True
         await server.yield_turn()
         return await self.in_turns(Index.load_steps(stored))
 

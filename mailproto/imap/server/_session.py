@@ -43,6 +43,21 @@ class Sink(Protocol):
         """Drop what was taken, unless somebody else has it now."""
 
 
+class Notices(Protocol):
+    """What tells a client of changes at any time (NOTIFY).
+
+    :ivar is_idling: whether IDLE lasts, in which all messages may be told of.
+    """
+
+    is_idling: bool
+
+    def hinted(self) -> None:
+        """There may be changes in the selected mailbox."""
+
+    def close(self) -> None:
+        """Tell nothing more."""
+
+
 class Feed(Protocol):
     """Tells a client of changes of its account, beside those of the selected mailbox: one of `Session.feeds`.
 
@@ -72,6 +87,7 @@ class Session(ServerConnection[Event]):
     :ivar manner: how the client wants to be told of it.
     :ivar tag: of the command under way; "" if there is none.
     :ivar holds_expunges: whether no expunge is told until the command under way is done, whatever it is.
+    :ivar notices: tells the client of changes at any time, if it wants that.
     :ivar uploads: the streamed literals of the command that is being read.
     :ivar feeds: what else tells the client of changes.
     :ivar enabled: what the client has enabled, such as ``CONDSTORE`` (RFC 5161).
@@ -100,6 +116,7 @@ class Session(ServerConnection[Event]):
         self.enabled: set[str] = set()
         self.kept: dict[object, Any] = {}  # by `PerSession`
         self.uploads: list[Sink] = []
+        self.notices: Notices | None = None
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._has_answered = False  # whether anything was sent in answer to the running command
@@ -236,9 +253,10 @@ class Session(ServerConnection[Event]):
         self._responses.append(b"%b %b\r\n" % (tag, response))
         self._send()
 
-    async def catch_up(self, *, expunges: bool) -> None:
+    async def catch_up(self, *, expunges: bool, flags: bool = True) -> None:
         """Tell the client of changes in the selected mailbox, and of what `feeds` know.
 
+        :param flags: False if it does not want to know of changed flags.
         :raises SessionOver: the mailbox was deleted, or may not be read any more, so the connection is
             closed: RFC 2180 3.1 leaves nothing better.
         """
@@ -247,7 +265,7 @@ class Session(ServerConnection[Event]):
                 await feed.tell()
         expunges = expunges and not self.holds_expunges
         if self.writer is not None and self.writer.has_updates(expunges=expunges):
-            await self._tell(self.writer.updates(expunges=expunges))
+            await self._tell(self.writer.updates(expunges=expunges, flags=flags))
 
     async def follow_up(self) -> None:
         """Tell the client what follows from its own changes.
@@ -300,6 +318,21 @@ class Session(ServerConnection[Event]):
         self._waiting_command = self._on_line = None
         self.sasl.abandon()
         self.on_hint(None)
+        self.listen()
+
+    def listen(self) -> None:
+        """Let hints of the selected mailbox go to `notices`."""
+        if self.notices is not None:
+            self.notices.is_idling = False
+        if self.view is not None:
+            self.view.on_hint(None if self.notices is None else self.notices.hinted)
+
+    def stop_notices(self) -> None:
+        """Tell of changes with answers to commands only."""
+        notices, self.notices = self.notices, None
+        if notices is not None:
+            notices.close()
+        self.listen()
 
     def take_uploads(self) -> Sequence[Sink]:
         """The streamed literals of the command, in its order; the caller closes them."""
@@ -321,9 +354,12 @@ class Session(ServerConnection[Event]):
     def sign_out(self, syntax: Syntax) -> None:
         """Make this the session of nobody, as it was at its beginning; compression stays."""
         logout, self._logout = self._logout, None
+        self.stop_notices()
         self.deselect()
         self.drop_uploads()
+        self._drop_feeds()
         self.account = None
+        self.manner = Manner()
         self.enabled.clear()
         self.kept.clear()
         self._responses.clear()
@@ -332,9 +368,14 @@ class Session(ServerConnection[Event]):
         if logout is not None:
             logout()
 
+    def _drop_feeds(self) -> None:
+        while self.feeds:
+            self.feeds.pop().close()
+
     def select(self, writer: ViewWriter) -> None:
         """Make a mailbox the selected one; there must be none."""
         self.writer = writer
+        self.listen()
 
     def deselect(self) -> None:
         """Close the selected mailbox, if there is one."""
@@ -351,10 +392,10 @@ class Session(ServerConnection[Event]):
         logout, self._logout = self._logout, None
         try:
             self.forget_line_request()
+            self.stop_notices()
             self.deselect()
             self.drop_uploads()
-            while self.feeds:
-                self.feeds.pop().close()
+            self._drop_feeds()
         finally:
             if logout is not None:
                 logout()

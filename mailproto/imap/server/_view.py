@@ -27,6 +27,11 @@ from mailproto.model import MailboxStatus
 
 __all__ = ["MailboxView"]
 
+_GREATEST_UID = (1 << 32) - 1
+
+_CLAIMS = 10
+"""How often messages are claimed as recent while more keep coming."""
+
 
 class MailboxView(MessageColumns):
     """A selected mailbox as one client knows it.
@@ -180,19 +185,26 @@ class MailboxView(MessageColumns):
         if not status.recent:
             return
         if self.read_only:
-            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
+            self._mark_recent(self._newest(status.recent))
             return
-        try:
-            first = await settle(mailbox.claim_recent())
-        except FLAG_NOT_KEPT as error:
-            # This is no reason not to read.  The messages will be recent in a later session, too.
-            self._failed(error)
-            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
-            return
-        # Messages that came after the latest look are claimed, too.  A message that comes between these
-        # two lines is shown as recent although it is not claimed: RFC 3501 2.3.2 prefers that error.
-        await self._look()
-        self._mark_recent(first)
+        for _ in range(_CLAIMS):
+            try:
+                claimed = await settle(mailbox.claim_recent())
+            except FLAG_NOT_KEPT as error:
+                # This is no reason not to read.  The messages will be recent in a later session, too.
+                self._failed(error)
+                claimed = self._newest(status.recent)
+            # Messages that came after the latest look are claimed, too.
+            await self._look()
+            self._mark_recent(claimed)
+            if not self.uids or self.uids[-1] < claimed.stop:
+                return
+            # Others have come since, which are to be claimed before the client is told of them.
+            self._decided = bisect_left(self.uids, claimed.stop)
+
+    def _newest(self, count: int) -> range:
+        """The UIDs of the last messages."""
+        return range(self.uids[-min(count, len(self.uids))], _GREATEST_UID + 1)
 
     async def expunge(self) -> AsyncIterator[tuple[list[int], Sequence[int]]]:
         """See `MessageColumns.expunge`."""
@@ -206,12 +218,12 @@ class MailboxView(MessageColumns):
         self._shows_recent = False
         self._recent = RecentRanges()
 
-    def _mark_recent(self, first: int) -> None:
-        """Mark the new messages from UID ``first`` on as recent."""
-        at = max(bisect_left(self.uids, first), self._decided)
-        if at == len(self.uids):
-            return
-        self._recent.add(self.uids[at], self.uids[-1], self.uids[at - 1] if at else 0)
+    def _mark_recent(self, uids: range) -> None:
+        """Mark those of the new messages that have these UIDs as recent."""
+        first = max(bisect_left(self.uids, uids.start), self._decided)
+        last = bisect_left(self.uids, uids.stop) - 1
+        if first <= last:
+            self._recent.add(self.uids[first], self.uids[last], self.uids[first - 1] if first else 0)
 
     # -- flags
 

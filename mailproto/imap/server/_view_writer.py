@@ -73,12 +73,13 @@ class ViewWriter:
     def _is_followed(self) -> bool:
         return self.follower is not None and self.follower.is_due()
 
-    async def updates(self, *, expunges: bool) -> AsyncIterator[bytes]:
+    async def updates(self, *, expunges: bool, flags: bool = True) -> AsyncIterator[bytes]:
         """Give the responses that tell the client of changes.
 
         The mailbox is read only if it has hinted at a change.
 
         :param expunges: whether EXPUNGE responses are allowed now (RFC 9051 7.5.1).
+        :param flags: whether changed flags are told.
         """
         view = self.view
         if view.is_stale:
@@ -88,6 +89,8 @@ class ViewWriter:
             if len(view.uids) > self._messages:
                 yield self.exists()
             for some in view.take_changed():
+                if not flags:
+                    continue
                 yield self.fetch_flags(some, uid=True)
         async for piece in self.followed():
             yield piece

@@ -11,7 +11,7 @@ from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._responses import quoted_or_literal
 from mailproto.message import Section
 
-__all__ = ["FETCH_MACROS", "FETCH_NAMES", "body", "body_peek", "fetch"]
+__all__ = ["FETCH_MACROS", "FETCH_NAMES", "body", "body_peek", "fetch", "fetch_items"]
 
 _NAME = re.compile(rb"[A-Za-z0-9.]++\[?+")
 # Part numbers have at most nine digits; no message has so many parts.
@@ -54,6 +54,14 @@ def fetch(arguments: ArgumentReader) -> Fetch:
     if arguments.follows(b" ("):
         modifiers = arguments.options(arguments.syntax.fetch_modifiers, "modifier of FETCH", least=1)
     return Fetch(sequence, items, modifiers)
+
+
+def fetch_items(arguments: ArgumentReader) -> tuple[FetchItem, ...]:
+    """``SP "(" items ")"``."""
+    arguments.space()
+    if not arguments.take(b"("):
+        raise IMAPWireError("Expected a list of data items")
+    return _several(arguments)
 
 
 def _one(arguments: ArgumentReader) -> tuple[FetchItem, ...]:

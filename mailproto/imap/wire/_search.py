@@ -104,20 +104,23 @@ def search_keys(arguments: ArgumentReader, charset: str | None) -> SearchKey:
     another charset, the keys are read all the same: an error in them comes first.
     """
     arguments.space()
-    return KeyReader(arguments, SEARCH_CHARSETS.get(charset or "UTF-8", "latin-1")).all_keys()
+    return KeyReader(arguments, SEARCH_CHARSETS.get(charset or "UTF-8")).all_keys()
 
 
 class KeyReader:
     """Reads search keys, as many and as deep as the limits allow.
 
+    :param codec: of the keys' values; None if their charset is not supported, and the values do not matter.
     :ivar arguments: where they are read; after a key's name, its arguments.
+    :ivar decodes: whether the charset is supported.
     """
 
-    __slots__ = ("_codec", "_depth", "_left", "_longest", "_names", "_readers", "arguments")
+    __slots__ = ("_codec", "_depth", "_left", "_longest", "_names", "_readers", "arguments", "decodes")
 
-    def __init__(self, arguments: ArgumentReader, codec: str) -> None:
+    def __init__(self, arguments: ArgumentReader, codec: str | None) -> None:
         self.arguments = arguments
-        self._codec = codec
+        self.decodes = codec is not None
+        self._codec = codec or "latin-1"
         self._names: Mapping[bytes, SearchKey] = arguments.syntax.search_names
         self._readers: Mapping[bytes, Callable[[KeyReader], SearchKey]] = arguments.syntax.search_readers
         self._depth = arguments.limits.nesting  # how many more levels they may have
@@ -138,9 +141,7 @@ class KeyReader:
         """One key."""
         if self._depth < 0:
             raise IMAPWireError("Search keys are nested too deep", code="LIMIT", bad=False)
-        self._left -= 1
-        if self._left < 0:
-            raise IMAPWireError("Too many search keys", code="LIMIT", bad=False)
+        self.count(1)
         arguments = self.arguments
         match = arguments.match(_KEY)
         if match is not None:
@@ -161,6 +162,12 @@ class KeyReader:
         if arguments.take(b"$"):
             return Uids(SAVED)
         return Numbers(SequenceSet.parse(arguments.expect(_SET, "a search key")[0]))
+
+    def count(self, keys: int) -> None:
+        """Count as so many keys more."""
+        self._left -= keys
+        if self._left < 0:
+            raise IMAPWireError("Too many search keys", code="LIMIT", bad=False)
 
     def inner(self) -> SearchKey:
         """``SP key``: a key that is an argument of this one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 from mailproto.imap.wire._arguments import ArgumentReader
@@ -15,8 +16,10 @@ from mailproto.model import canonical_mailbox_name
 __all__ = ["MessageURL", "bad_url", "message_url"]
 
 _URL = re.compile(
-    rb"(?:imap://[^/]*+)?(?:/([^;]*?))?(?:;UIDVALIDITY=([1-9][0-9]{0,9}+))?"
-    rb"/?;UID=([1-9][0-9]{0,9}+)(?:/?;SECTION=([^;/]++))?(?:/?;PARTIAL=([0-9]{1,18}+)(?:\.([1-9][0-9]{0,17}+))?)?",
+    rb"(?:imap://(?:([^/]*)@)?[^/@]*+)?(?:/([^;]*?))?(?:;UIDVALIDITY=([1-9][0-9]{0,9}+))?"
+    rb"/?;UID=([1-9][0-9]{0,9}+)(?:/?;SECTION=([^;/]++))?(?:/?;PARTIAL=([0-9]{1,18}+)(?:\.([1-9][0-9]{0,17}+))?)?"
+    rb"(?:;EXPIRE=([0-9TtZz:.+-]{20,40}))?"
+    rb"(?:;URLAUTH=(anonymous|authuser|(?:user|submit)\+[^;:/]+)(?::([A-Za-z0-9.-]++):([0-9A-Fa-f]{32,200}+))?)?",
     re.IGNORECASE,
 )
 _CODE = re.compile(rb"[ !#-\[\]-~]*+")
@@ -30,6 +33,12 @@ class MessageURL:
     :ivar mailbox: None for the selected one.
     :ivar uid_validity: None if the URL does not say.
     :ivar partial: (origin, the most octets or None), or None.
+    :ivar user: whose mailbox it is; None if the URL does not say.
+    :ivar expires: when what gives access ends; None for never.
+    :ivar access: who may use it, with a name after ``+`` for ``user+`` and ``submit+``; or None (RFC 4467 3).
+    :ivar mechanism: in upper case, with which the token was made.
+    :ivar token: what proves that the URL gives access; None if it does not.
+    :ivar rump: the URL up to ``access``.
     """
 
     text: bytes
@@ -38,6 +47,20 @@ class MessageURL:
     uid: int
     section: Section
     partial: tuple[int, int | None] | None
+    user: str | None = None
+    expires: datetime | None = None
+    access: str | None = None
+    mechanism: bytes | None = None
+    token: bytes | None = None
+    rump: bytes = b""
+
+    def range(self, length: int) -> tuple[int, int]:
+        """The octets that are wanted of a section of some length."""
+        if self.partial is None:
+            return 0, length
+        origin, most = self.partial
+        start = min(origin, length)
+        return start, length if most is None else min(origin + most, length)
 
 
 def message_url(text: bytes, arguments: ArgumentReader) -> MessageURL:
@@ -49,7 +72,7 @@ def message_url(text: bytes, arguments: ArgumentReader) -> MessageURL:
     match = _URL.fullmatch(text)
     if match is None:
         raise bad_url(text)
-    mailbox, validity, uid, section, origin, octets = match.groups()
+    user, mailbox, validity, uid, section, origin, octets, expires, access, mechanism, token = match.groups()
     try:
         name = canonical_mailbox_name(unquote_to_bytes(mailbox).decode()) if mailbox else None
         inner = ArgumentReader(
@@ -62,7 +85,12 @@ def message_url(text: bytes, arguments: ArgumentReader) -> MessageURL:
         )
         found = body(inner)
         inner.end()
-    except (UnicodeDecodeError, IMAPWireError):
+        owner = unquote_to_bytes(user.partition(b";")[0]).decode() if user else None
+        who = None if access is None else _access(access)
+        end = None if expires is None else datetime.fromisoformat(expires.decode("ascii").upper())
+        if end is not None and end.tzinfo is None:
+            raise ValueError
+    except (ValueError, IMAPWireError):
         raise bad_url(text) from None
     return MessageURL(
         text,
@@ -71,7 +99,18 @@ def message_url(text: bytes, arguments: ArgumentReader) -> MessageURL:
         int(uid),
         found.section,
         None if origin is None else (int(origin), None if octets is None else int(octets)),
+        owner,
+        end,
+        who,
+        None if mechanism is None else mechanism.upper(),
+        token,
+        b"" if access is None else text[: match.end(9)],
     )
+
+
+def _access(access: bytes) -> str:
+    kind, plus, name = access.partition(b"+")
+    return (kind.lower() + plus + unquote_to_bytes(name)).decode()
 
 
 def bad_url(text: bytes) -> IMAPWireError:

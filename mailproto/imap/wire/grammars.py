@@ -1,7 +1,7 @@
 """The grammars of the commands in RFC 3501, and the words in their tables, for the tables of servers."""
 
 from mailproto.imap.wire._dates import date, date_time
-from mailproto.imap.wire._fetch import FETCH_MACROS, FETCH_NAMES, body, body_peek, fetch
+from mailproto.imap.wire._fetch import FETCH_MACROS, FETCH_NAMES, body, body_peek, fetch, fetch_items
 from mailproto.imap.wire._flags import bare_flags, flag_keyword, flag_list
 from mailproto.imap.wire._list import list_mailboxes, lsub
 from mailproto.imap.wire._mailbox_commands import (
@@ -46,6 +46,7 @@ __all__ = [
     "date_time",
     "enable",
     "fetch",
+    "fetch_items",
     "flag_keyword",
     "flag_list",
     "identify",

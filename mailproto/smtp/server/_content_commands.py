@@ -161,8 +161,12 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
 async def _tell_recipients(server: SMTPServer, message: Accepted) -> None:
     began = server.clock.seconds()
     envelope = message.envelope
-    # One reply for all: those who were refused are not told, if it is 250.
-    is_told = server.answers_each or not any(outcome.accepted for outcome in message.outcomes)
+    # One reply for all: if it is 250, the sender learns of refusals only by a report, which DSN promises.
+    is_told = (
+        server.answers_each
+        or server.factory.service_extensions.dsn
+        or not any(outcome.accepted for outcome in message.outcomes)
+    )
     for recipient, outcome in zip(envelope.recipients, message.outcomes, strict=True):
         event = Delivered(message.client, envelope, recipient, outcome, is_told or outcome.accepted)
         server.observer.delivered(event)

@@ -160,7 +160,7 @@ class FullDiskTests(QueueCase):
     async def test_what_adds_is_refused_and_the_rest_goes_on(self) -> None:
         await self.queue.add([message("a"), message("b"), message("c")])
         self.patch(Room, "is_short", lambda room, connection: True)
-        self.patch(Room, "refusal", lambda room: StorageFull())
+        self.patch(Room, "refusal", lambda room, connection: StorageFull())
         with self.assertRaises(StorageFull):
             await self.queue.add([message()])
         first, second, third = await self.lease()

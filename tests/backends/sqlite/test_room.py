@@ -71,12 +71,37 @@ class RoomTests(SynchronousTestCase):
         while self.room.give_back():
             steps += 1
         self.assertEqual((steps, self.size("-reserve")), (16, 0))
-        self.assertIsInstance(self.room.refusal(), StorageFull)
+        self.assertIsInstance(self.room.refusal(self.connection), StorageFull)
         self.assertTrue(self.room.is_short(self.connection))
         self.clock.advance(LOOK_INTERVAL)
         self.assertFalse(self.room.is_short(self.connection))
         self.assertEqual(self.size("-reserve"), RESERVE)
-        self.assertIsNone(self.room.refusal())
+        self.assertIsNone(self.room.refusal(self.connection))
+
+    def test_free_pages_count_like_the_reserve(self):
+        """The database does not get smaller, so a reserve that it has used up would stay small for ever."""
+        self.write(RESERVE)
+        self.run_short()
+        for _ in range(10):
+            self.room.give_back()
+        self.assertIsInstance(self.room.refusal(self.connection), StorageFull)
+        self.connection.execute("DELETE FROM t")
+        self.assertIsNone(self.room.refusal(self.connection))
+        for _ in range(5):
+            self.room.give_back()
+        self.assertIsInstance(
+            self.room.refusal(self.connection), StorageFull
+        )  # there must be room for the log
+
+    def test_half_of_it_is_lent_to_what_fits_into_free_pages(self):
+        self.run_short()
+        self.assertFalse(self.room.lend(self.connection))
+        self.write(2 * MIB)
+        self.connection.execute("DELETE FROM t")
+        lent = 0
+        while self.room.lend(self.connection):
+            lent += 1
+        self.assertEqual((lent, self.size("-reserve")), (8, RESERVE // 2))
 
     def test_the_log_is_emptied_before_anything_is_given_back(self):
         self.write(MIB)

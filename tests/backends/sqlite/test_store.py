@@ -10,12 +10,19 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from mailproto.backends import SQLiteStore
+from mailproto.backends import SQLiteStore, _rights
 from mailproto.backends.sqlite import _account, _bodies, _changing, _reading, _schema
 from mailproto.backends.sqlite._bodies import LARGE, Digesting
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.content import Content
-from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
+from mailproto.errors import (
+    LimitReached,
+    NoSuchAccount,
+    NoSuchMailbox,
+    StorageFull,
+    StoreUnusable,
+    Unavailable,
+)
 from mailproto.message import summarise
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
@@ -81,9 +88,31 @@ class StoreTests(TestCase):
         self.assertIsNot(await accounts[0].list(), first)
         self.assertTrue(next(each for each in await accounts[2].list() if each.name == "box7").subscribed)
         self.assertFalse(next(each for each in first if each.name == "box7").subscribed)
+        await self.store.directory.add("bob@example.org", "")
+        await (await self.store.account("bob@example.org")).set_acl("INBOX", "alice", "lr")
         lists = self.store._database.lists
         del first, second, third
+        first, second = await gatherResults(
+            [Deferred.fromCoroutine(account.list()) for account in accounts[:2]]
+        )
+        self.assertIs(first, second)
+        self.assertIn("user/bob@example.org/INBOX", [each.name for each in first])
+        await (await self.store.account("bob@example.org")).set_acl("INBOX", "alice", "")
+        self.assertNotIn("user/bob@example.org/INBOX", [each.name for each in await accounts[0].list()])
+        del first, second
         self.assertEqual(len(lists), 0)
+
+    async def test_identifiers_of_an_account_have_a_limit(self):
+        self.patch(_rights, "MAX_ACCOUNT_IDENTIFIERS", 3)
+        account = await self.store.account(ALICE)
+        await account.set_acl("Sent", "bob", "l")
+        await account.create("Sent/a/b")
+        for asked in (account.create("Sent/c"), account.set_acl("Drafts", "bob", "l")):
+            with self.assertRaises(LimitReached):
+                await asked
+        self.assertNotIn("Sent/c", [each.name for each in await account.list()])
+        self.assertEqual(list(await account.acl("Drafts")), [ALICE])
+        await account.set_acl("Sent", "bob", "lr")
 
     async def test_a_body_is_stored_once(self):
         await self.store.directory.add("bob@example.org", "")

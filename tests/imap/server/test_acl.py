@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailproto.backends import _rights
 from mailproto.model import FlagOperation
 from tests.imap.server.dialogue import DialogueTestCase, message, run
 
@@ -98,7 +99,7 @@ class CommandTests(ACLTestCase):
 
     def test_what_is_wrong(self) -> None:
         self.talk(
-            """
+            f"""
             C1: a SETACL Sent bob lrQswi
             S1: a BAD No such right
             C1: b SETACL Sent bob lrqswi
@@ -117,8 +118,35 @@ class CommandTests(ACLTestCase):
             S1: h BAD Not an identifier
             C1: i LISTRIGHTS Sent "--bob"
             S1: i BAD Not an identifier
+            C1: k SETACL Sent {{401+}}
+            C1: {"x" * 401} lr
+            S1: k BAD Identifier too long
             C1: j MYRIGHTS Nowhere
             S1: j NO [NONEXISTENT] No such mailbox
+            """
+        )
+
+    def test_too_many_identifiers(self) -> None:
+        """New mailboxes have those of the one above, so they count for all of an account's mailboxes."""
+        self.patch(_rights, "MAX_ACCOUNT_IDENTIFIERS", 5)
+        self.talk(
+            """
+            C1: a SETACL Sent bob l
+            S1: a OK ...
+            C1: b SETACL Sent anyone l
+            S1: b OK ...
+            C1: c CREATE Sent/a
+            S1: c OK ...
+            C1: d CREATE Sent/b
+            S1: d NO [LIMIT] Too many identifiers
+            C1: e SETACL Drafts bob l
+            S1: e OK ...
+            C1: f SETACL Drafts anyone l
+            S1: f NO [LIMIT] Too many identifiers
+            C1: g SETACL Drafts bob lr
+            S1: g OK ...
+            C1: h CREATE x
+            S1: h OK ...
             """
         )
 
@@ -243,7 +271,7 @@ class EnforcementTests(ACLTestCase):
             f"""
             C2: a APPEND {SHARED} (\\Seen \\Flagged) {{5+}}
             C2: Hello
-            S2: a OK [APPENDUID ...
+            S2: a OK APPEND completed
             C2: b APPEND INBOX {{5+}}
             C2: Hello
             S2: b OK ...
@@ -251,7 +279,7 @@ class EnforcementTests(ACLTestCase):
             S2*: * ...
             S2: c OK ...
             C2: d COPY 1 {SHARED}
-            S2: d OK ...
+            S2: d OK COPY completed
             C2: e STATUS {SHARED} (MESSAGES)
             S2: e NO [NOPERM] Permission denied
             C2: f SELECT {SHARED}
@@ -264,6 +292,23 @@ class EnforcementTests(ACLTestCase):
             """
         )
         self.assertEqual(run(self.sent.status()).messages, 4)
+
+    def test_moving_to_where_one_may_only_put_messages(self) -> None:
+        """RFC 4315 3: the client is not told the UIDs there."""
+        self.allow("li")
+        self.talk(
+            f"""
+            C2: a APPEND INBOX {{5+}}
+            C2: Hello
+            S2: a OK [APPENDUID ...
+            C2: b SELECT INBOX
+            S2*: * ...
+            S2: b OK ...
+            C2: c MOVE 1 {SHARED}
+            S2: * 1 EXPUNGE
+            S2: c OK MOVE completed
+            """
+        )
 
     def test_who_may_make_and_remove_mailboxes(self) -> None:
         self.allow("lk")
@@ -381,5 +426,51 @@ class ListTests(ACLTestCase):
             S1: * LIST (\\HasNoChildren) "/" a/b
             S1: * MYRIGHTS a/b lrswipkxteacd
             S1: b OK LIST completed
+            """
+        )
+
+
+class FindingTests(ACLTestCase):
+    def test_who_may_read_may_find_and_sort(self) -> None:
+        for subject in ("b", "a"):
+            self.sent.add(message(subject), (), 0)
+        self.allow("lr")
+        self.talk(
+            """
+            C2: a EXAMINE user/alice/Sent
+            S2*: * ...
+            S2: a OK [READ-ONLY] EXAMINE completed
+            C2: b SEARCH SUBJECT a
+            S2: * SEARCH 2
+            S2: b OK SEARCH completed
+            C2: c SORT (SUBJECT) UTF-8 ALL
+            S2: * SORT 2 1
+            S2: c OK SORT completed
+            C2: d THREAD REFS UTF-8 ALL
+            S2: * THREAD (1)(2)
+            S2: d OK THREAD completed
+            C2: e ESEARCH IN (mailboxes user/alice/Sent personal) RETURN (COUNT) ALL
+            S2: * ESEARCH (TAG "e" MAILBOX user/alice/Sent UIDVALIDITY <<validity>>) UID COUNT 2
+            S2: e OK ESEARCH completed
+            """
+        )
+
+    def test_what_is_not_shared_is_left_out(self) -> None:
+        self.sent.add(message(), (), 0)
+        self.allow("l")
+        self.talk(
+            """
+            C2: a ESEARCH IN (mailboxes user/alice/Sent subtree user) ALL
+            S2: a OK ESEARCH completed
+            """
+        )
+        self.allow("r")
+        self.talk(
+            """
+            C2: b ESEARCH IN (subtree user) ALL
+            S2: b OK ESEARCH completed
+            C2: c ESEARCH IN (mailboxes user/alice/Sent) ALL
+            S2: * ESEARCH (TAG "c" MAILBOX user/alice/Sent UIDVALIDITY <<validity>>) UID ALL 1
+            S2: c OK ESEARCH completed
             """
         )

@@ -271,6 +271,27 @@ class UnsolicitedTests(MetadataTestCase):
             """
         )
 
+    def test_nobody_is_told_after_signing_out(self) -> None:
+        """UNAUTHENTICATE (RFC 8437)."""
+        self.talk(
+            """
+            C: a ENABLE METADATA
+            S: * ENABLED METADATA
+            S: a OK ENABLE completed
+            C: b UNAUTHENTICATE
+            S: b OK ...
+            """
+        )
+        self.annotate("INBOX", private_x=b"x")
+        self.talk(
+            """
+            C: c LOGIN alice secret
+            S: c OK ...
+            C: d NOOP
+            S: d OK NOOP completed
+            """
+        )
+
     def test_the_watch_ends_with_the_session(self) -> None:
         client = self.clients[""]
         client.send(b"a ENABLE METADATA\r\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -161,6 +162,10 @@ class PlacesOfAccountsTests(PlacesTestCase):
         self.end()
 
 
+class Infos(list[Any]):
+    """What was read, which can be looked at without keeping it."""
+
+
 class FetchTests(DialogueTestCase):
     LARGE = (
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -210,6 +215,30 @@ class FetchTests(DialogueTestCase):
         for items in (b"BODY.PEEK[1.MIME] BODY", b"BODY BODY.PEEK[2] BODY BODY.PEEK[1.MIME]"):
             client.send(b"a FETCH 1 (%b)\r\n" % items)
             self.assertTrue(self.done(client))
+
+    def test_who_waits_holds_no_message(self) -> None:
+        """A hundred who wait would hold a hundred messages: what was read is read again."""
+        reads: list[Any] = []
+        read = self.inbox.read
+
+        async def weakly(uids: Any, parts: Any) -> Any:
+            infos = Infos(await read(uids, parts))
+            reads.append(ref(infos))
+            return infos
+
+        client = self.client("1")
+        self.run_out_of_places()
+        self.patch(self.inbox, "read", weakly)
+        for is_expunged in (False, True):
+            client.send(b"a FETCH 1 (BODYSTRUCTURE BODY)\r\n")
+            self.assertFalse(self.done(client))
+            self.assertIsNone(reads.pop()())
+            if is_expunged:
+                self.inbox.remove([1])
+            self.give_back()
+            self.assertEqual(self.done(client), not is_expunged)
+            self.assertTrue(self.factory.message_places.is_free(self.SOMEBODY))
+            self.run_out_of_places()
 
     def test_who_goes_away_has_none(self) -> None:
         running, waiting = self.client("1"), self.client("2")

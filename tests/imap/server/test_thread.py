@@ -83,20 +83,3 @@ class ThreadTests(DialogueTestCase):
             S: d BAD ...
             """
         )
-
-    def test_a_deep_thread_leaves_turns_to_others(self) -> None:
-        count = 6000
-        for number in range(count):
-            self.inbox.add(mail(f"n{number}", "Deep", *([f"n{number - 1}"] if number else ())), (), number)
-        client = self.sign_in("other", select="INBOX")
-        turns = self.slow_clock(0.0002)
-        client.send(b"a UID THREAD REFS UTF-8 UID 7:*\r\n")
-        answer = client.received()
-        for _ in range(1000):
-            if b"\na OK" in answer:
-                break
-            self.clock.advance(0)
-            answer += client.received()
-        self.assertIn(b"* THREAD (7 8 9 10 ", answer)
-        self.assertIn(b" %d)\r\n" % (count + 6), answer)
-        self.assertGreater(len(turns), 10)

@@ -32,6 +32,9 @@ ALICE = f"alice@{ZONE}"
 LEASE = 3
 """Seconds of a lease: those of a killed server run out soon."""
 
+START_PATIENCE = 600
+"""Seconds until a server must have started, also where others use all processors."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -126,7 +129,7 @@ class ServerUnderTest:
             )
         began = self.reactor.seconds()
         while b"mailproto is ready" not in self.log.read_bytes()[size:]:
-            if self._process.poll() is not None or self.reactor.seconds() > began + PATIENCE:
+            if self._process.poll() is not None or self.reactor.seconds() > began + START_PATIENCE:
                 raise AssertionError(f"the server did not start:\n{self.printed()[-3000:]}")
             await deferLater(self.reactor, 0.05)
 

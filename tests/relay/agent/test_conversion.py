@@ -108,6 +108,22 @@ class ConversionTests(World):
         self.assertEqual(self.outcome(), (SENT, "2.0.0"))
         self.assertIn("Subject: Pr\u00fcfung".encode(), self.network.taken[0][1])
 
+    def test_headers_of_parts_are_encoded(self) -> None:
+        """Many clients write names of files as they are."""
+        content = (
+            "Subject: x\r\nReferences: <é@a.example>\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+            'Content-Disposition: attachment; filename="Größe.pdf"\r\n\r\nx\r\n--b\r\n'
+            "Content-Type: message/rfc822\r\n\r\nSubject: Prüfung\r\n\r\ncafé\r\n--b--\r\n"
+        ).encode()
+        self.send("bob@there.example", content=content)
+        self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+        taken = self.network.taken[0][1]
+        self.assertTrue(taken.isascii())
+        self.assertIn(b"Downgraded-References: =?utf-8?b?PMOpQGEuZXhhbXBsZT4=?=\r\n", taken)
+        self.assertIn(b"Content-Disposition: attachment; filename*=utf-8''Gr%C3%B6%C3%9Fe.pdf\r\n", taken)
+        self.assertIn(b"Subject: =?utf-8?q?Pr=C3=BCfung?=\r\n", taken)
+
     def test_an_address_has_no_other_form(self) -> None:
         self.send("bob@there.example", content="To: \u00e9@a.example\r\n\r\nHi.\r\n".encode())
         self.assertEqual(self.outcome(), (FAILED, "5.6.7"))

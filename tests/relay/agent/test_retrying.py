@@ -54,7 +54,10 @@ class ScheduleTests(World):
         state, outcome = self.states("bob@there.example")[-1]
         self.assertEqual((state, outcome.code, outcome.enhanced), (FAILED, 554, "5.4.7"))
         self.assertEqual(outcome.text, "Given up after 5 days; the last reply: 450 4.2.2 Mailbox full")
-        self.assertEqual(self.lines[-2].partition(" ")[0], "given-up")
+        self.assertEqual(
+            [line.partition(" ")[0] for line in self.lines[-3:]], ["given-up", "reported", "sent"]
+        )
+        self.assertEqual(self.lines[-2], "reported id=OLD report=report1 recipient=<alice@home.example>")
         self.assertIn("To: <alice@home.example>", self.reports()[-1])
         self.assertIn("Status: 5.4.7", self.reports()[-1])
         self.assertIn("X-mailproto; 554 5.4.7 Given up after 5 days", " ".join(self.reports()[-1].split()))
@@ -338,6 +341,9 @@ class NameTests(World):
         self.send("bob@there.example")
         self.run_for(30)
         self.assertEqual(self.queue.done, [])
+        self.assertTrue(
+            self.queue.reasons["there.example"].endswith(" (SERVFAIL)")
+        )  # for who runs the server
         del self.domains["there.example"]
         self.run_for(60)
         self.assertEqual(self.arrived, ["bob@there.example"])

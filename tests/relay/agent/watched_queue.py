@@ -31,6 +31,7 @@ class WatchedQueue(MemoryQueue):
         self.done: list[tuple[str, RecipientResult]] = []
         self.reports: list[NewQueued] = []
         self.paused: dict[str, float] = {}
+        self.reasons: dict[str, str] = {}
         self.renewals = self.leased = self.handed = 0
         self.contents: dict[str, Content | None] = {}
 
@@ -80,4 +81,5 @@ class WatchedQueue(MemoryQueue):
 
     async def pause(self, destination: str, until: float, failures: int = 0, reason: str = "") -> None:
         self.paused[destination] = until
+        self.reasons[destination] = reason
         await super().pause(destination, until, failures, reason)

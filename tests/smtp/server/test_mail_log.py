@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.errors import RecipientUnknown, Refused, StorageFull, Unavailable
-from mailproto.model import Outcome
+from mailproto.model import Outcome, ServiceExtensions
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.smtp.server._trace import lowered, shown_message_id
@@ -20,6 +20,7 @@ from tests.disk import fill_the_disk
 from tests.mail_log import captured, kinds, only, parsed
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_authentication import BAD, GOOD
+from tests.smtp.server.test_extensions import PromisingDelivery
 
 CAUSE = "OperationalError: database or disk is full"
 FULL = StorageFull(detail=CAUSE)
@@ -87,17 +88,19 @@ class MessageTests(LogTestCase):
         self.assertEqual(only(events, "ended")["account"], "alice")
 
     def test_each_recipient(self) -> None:
-        delivery = FakeDelivery()
-        delivery.outcomes = [
+        outcomes = [
             Outcome(250, "2.0.0", "Delivered", "alice/INBOX"),
             Outcome(452, "4.2.2", "Mailbox full", "5 MB of 5 MB"),
             Outcome(550, "5.1.1", "No such mailbox here"),
         ]
-        for factory_class, refused in (
-            (self.factory_class, ["unreported", "unreported"]),
-            (LMTPServerFactory, ["deferred", "refused"]),
+        for factory_class, has_dsn, refused in (
+            (self.factory_class, False, ["unreported", "unreported"]),
+            (self.factory_class, True, ["deferred", "refused"]),  # it sends reports
+            (LMTPServerFactory, False, ["deferred", "refused"]),
         ):
             self.factory_class = factory_class
+            delivery = PromisingDelivery(ServiceExtensions(dsn=has_dsn))
+            delivery.outcomes = outcomes
             with captured() as events:
                 transport = self.connect(delivery=delivery)
                 greeting = b"LHLO a\r\n" if factory_class is LMTPServerFactory else b"EHLO a\r\n"

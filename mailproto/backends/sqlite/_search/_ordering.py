@@ -96,10 +96,12 @@ def threads(
 ) -> Forest:
     """See `IFinding.thread`; ``uids`` are not empty."""
     source = _with_values(connection, bodies, mailbox, uids)
-    date = "internal_date" if algorithm is ThreadAlgorithm.REFS else "coalesce(sent, internal_date)"
+    date = "coalesce(sent, internal_date)"
     wants_ids = algorithm is not ThreadAlgorithm.ORDEREDSUBJECT
     columns = ["uid", date, "id", "hex(ancestors)"] if wants_ids else ["uid", date]
     columns += ["base_subject", "is_reply"]
+    if algorithm is ThreadAlgorithm.REFS:
+        columns.append("internal_date")
     lists = ", ".join(f"json_group_array({column})" for column in columns)
     messages: list[ThreadMessage] = []
     ids: dict[str, Sequence[int]] = {"": ()}
@@ -115,12 +117,14 @@ def threads(
             if wanted is not None and number not in wanted:
                 continue
             if wants_ids:
-                own, ancestors, subject, is_reply = rest
+                own, ancestors, subject, is_reply, *arrival = rest
                 references = ids.get(ancestors)
                 if references is None:
                     packed = bytes.fromhex(ancestors)
                     references = unpack(f">{len(packed) // 8}Q", packed)
-                messages.append(ThreadMessage(number, sent, own or None, references, subject, bool(is_reply)))
+                messages.append(
+                    ThreadMessage(number, sent, own or None, references, subject, bool(is_reply), *arrival)
+                )
             else:
                 messages.append(ThreadMessage(number, sent, None, (), *rest))
         pause()

@@ -7,7 +7,7 @@ from typing import Final
 
 from mailproto.awaiting import settle
 from mailproto.imap.server._session import PerSession, Session
-from mailproto.imap.wire import astring, encode_mailbox
+from mailproto.imap.wire import astring
 from mailproto.interfaces.add_ons import IMailboxChanges
 
 __all__ = ["FEED", "AnnotationFeed"]
@@ -68,7 +68,7 @@ class AnnotationFeed:
             entries = [entry for entry in changed if name != mailbox or entry not in own]
             async for some in session.in_batches(entries, _ENTRIES_AT_ONCE):
                 session.respond(
-                    b"* METADATA %b %b\r\n" % (encode_mailbox(name), b" ".join(map(astring, some)))
+                    b"* METADATA %b %b\r\n" % (session.encoded(name), b" ".join(map(astring, some)))
                 )
 
     def close(self) -> None:

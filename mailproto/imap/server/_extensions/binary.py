@@ -79,9 +79,10 @@ class Decoded:
 
     :ivar length: how many they are.
     :ivar has_nul: whether a NUL is among them.
+    :ivar is_ascii: whether none is above 127.
     """
 
-    __slots__ = ("_at", "_content", "_index", "_left", "_path", "_pieces", "has_nul", "length")
+    __slots__ = ("_at", "_content", "_index", "_left", "_path", "_pieces", "has_nul", "is_ascii", "length")
 
     def __init__(self, message: FetchedMessage, index: Index, path: tuple[int, ...]) -> None:
         self._content = message.content
@@ -89,6 +90,7 @@ class Decoded:
         self._path = path
         self.length = 0
         self.has_nul = False
+        self.is_ascii = True
         self._rewind()
 
     def _rewind(self) -> None:
@@ -101,6 +103,7 @@ class Decoded:
         for piece in self._pieces:
             self.length += len(piece)
             self.has_nul = self.has_nul or b"\0" in piece
+            self.is_ascii = self.is_ascii and piece.isascii()
             yield
         self._rewind()
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from mailproto.awaiting import settle
 from mailproto.content import Content
-from mailproto.errors import MailError, MessageTooLarge, NoSuchMailbox
+from mailproto.errors import MessageTooLarge
 from mailproto.imap.server._append import EmptyMessage, new_spool, spooled
-from mailproto.imap.server._errors import RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._in_lines import in_lines
 from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._sections import FetchedMessage
 from mailproto.imap.server._session import Session, Sink
-from mailproto.imap.wire import ArgumentReader, IMAPWireError, MessageURL, Steps, Upload, bad_url, message_url
-from mailproto.interfaces import IMailbox
+from mailproto.imap.server._urlauth import open_url, refused
+from mailproto.imap.wire import ArgumentReader, IMAPWireError, MessageURL, Steps, Upload, message_url
 from mailproto.model import Part
 
 __all__ = ["EXTENSION"]
@@ -81,44 +80,22 @@ async def _pieces(session: Session, url: MessageURL | None, uploads: Iterator[Si
         for piece in spooled(uploads).chunks():
             yield piece
         return
-    mailbox = await _mailbox(session, url)
-    if url.uid_validity not in (None, mailbox.uid_validity):
-        raise _bad(url)
+    mailbox = await open_url(session, url)
     infos = await settle(mailbox.read([url.uid], Part.CONTENT | Part.OFFSETS))
     if not infos:
-        raise _bad(url)
+        raise refused(url)
     message = FetchedMessage(session, infos[0])
     try:
         octets = await message.section(url.section)
         if octets is None:
-            raise _bad(url)
-        start, stop = 0, len(octets)
-        if url.partial is not None:
-            origin, length = url.partial
-            start = min(origin, stop)
-            stop = stop if length is None else min(origin + length, stop)
+            raise refused(url)
+        start, stop = url.range(len(octets))
         for piece in octets.chunks(start, stop):
             yield piece
     except OSError:
-        raise _bad(url) from None
+        raise refused(url) from None
     finally:
         message.close()
-
-
-def _bad(url: MessageURL) -> MailError:
-    error = bad_url(url.text)
-    return RefusedWithCode(error.code, error.text)
-
-
-async def _mailbox(session: Session, url: MessageURL) -> IMailbox:
-    if url.mailbox is None:
-        if session.view is None:
-            raise _bad(url)
-        return session.view.mailbox
-    try:
-        return await settle(session.signed_in.open(url.mailbox))
-    except NoSuchMailbox:
-        raise _bad(url) from None
 
 
 EXTENSION = Extension(

@@ -18,6 +18,7 @@ from mailproto.imap.wire import (
     And,
     ArgumentReader,
     Command,
+    IMAPWireError,
     Not,
     Numbers,
     Or,
@@ -39,10 +40,15 @@ _WEIGHT = 1000
 SORTED = 10_000
 """Of how many sorted results the changes are told: they are sorted anew each time."""
 
+_TAGS = 100
+"""How many searches one CANCELUPDATE may name."""
+
 _LAST = (1 << 32) - 1
 
 
 def _check(session: Session, asked: SearchAsked) -> None:
+    if session.view is None:
+        raise BadCommand("UPDATE is for a selected mailbox")
     contexts = _contexts(session)
     if contexts is not None and asked.tag in contexts.by_tag:
         raise BadCommand("Tag reuse")
@@ -58,7 +64,9 @@ async def _nothing(session: Session, found: SearchFound, value: None) -> None:
 
 
 async def _follow(session: Session, found: SearchFound, value: None) -> None:
-    """Tell the changes of this result from now on."""
+    """Tell the changes of this result from now on, if it is of the selected mailbox."""
+    if found.asked.view is not session.view:
+        return
     writer, view, order = session.selected_writer, session.selected, found.asked.order
     contexts = _contexts(session) or Contexts(session, view)
     if (
@@ -130,6 +138,8 @@ def _tags(arguments: ArgumentReader) -> tuple[str, ...]:
     tags = [arguments.string()]
     while not arguments.at_end():
         tags.append(arguments.string())
+        if len(tags) > _TAGS:
+            raise IMAPWireError("Too many tags", code="LIMIT", bad=False)
     return tuple([tag.decode("ascii", "replace") for tag in tags])
 
 

@@ -8,7 +8,7 @@ from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._session import Session
+from mailproto.imap.server._session import Notices, Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, NoArguments, grammars
 
@@ -17,6 +17,9 @@ __all__ = ["EXTENSION"]
 
 async def idle(server: Session, command: Command[NoArguments]) -> None:
     """Push changes until the client says DONE."""
+    if server.notices is not None:
+        await _notify(server, server.notices, command)
+        return
     push = _Pusher(server)
 
     async def done(line: bytes) -> None:
@@ -27,6 +30,19 @@ async def idle(server: Session, command: Command[NoArguments]) -> None:
     await server.catch_up(expunges=True)
     server.request_line(command, b"idling", done)
     push.start()
+
+
+async def _notify(server: Session, notices: Notices, command: Command[NoArguments]) -> None:
+    """The client has said what it is told of (RFC 5465 4)."""
+
+    async def done(line: bytes) -> None:
+        notices.is_idling = False
+        if line.upper() != b"DONE":
+            raise BadCommand("Expected DONE")
+
+    notices.is_idling = True
+    server.request_line(command, b"idling", done)
+    notices.hinted()
 
 
 class _Pusher:

@@ -8,6 +8,7 @@ from typing import Final
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.metadata import (
+    ENTRIES_AT_ONCE,
     SPECIAL_USE,
     read_annotations,
     read_entries,
@@ -35,15 +36,17 @@ async def _responses(
 ) -> AsyncIterator[bytes]:
     """METADATA of those that exist; a value that is not there is NIL."""
     for entry in entries:
-        await session.yield_turn()
-        values: dict[str, bytes | None] = dict.fromkeys(names)
-        try:
-            values.update(await read_annotations(session, entry.name, names))
-        except (NoSuchMailbox, NoPermission):  # it only holds others, or has just been removed
-            continue
-        if SPECIAL_USE in values and entry.special_use:
-            values[SPECIAL_USE] = render_use(entry)
-        yield render_entries(entry.name, values)
+        for start in range(0, len(names), ENTRIES_AT_ONCE):
+            some = names[start : start + ENTRIES_AT_ONCE]
+            await session.yield_turn()
+            values: dict[str, bytes | None] = dict.fromkeys(some)
+            try:
+                values.update(await read_annotations(session, entry.name, some))
+            except (NoSuchMailbox, NoPermission):  # it only holds others, or has just been removed
+                break
+            if SPECIAL_USE in values and entry.special_use:
+                values[SPECIAL_USE] = render_use(entry)
+            yield render_entries(session, entry.name, values)
 
 
 EXTENSION = Extension(

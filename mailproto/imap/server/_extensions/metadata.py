@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from mailproto.errors import InvalidAnnotation, NoPermission
 from mailproto.imap.server._errors import BadCommand, RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions._annotation_feed import FEED
-from mailproto.imap.server._session import Session
+from mailproto.imap.server._places import Places
+from mailproto.imap.server._session import PerServer, Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import (
     NO_OPTIONS,
@@ -22,19 +23,31 @@ from mailproto.imap.wire import (
     Option,
     Options,
     astring,
-    encode_mailbox,
     quoted_or_literal,
 )
 from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges
 from mailproto.model import MailboxEntry
 
-__all__ = ["EXTENSION", "SPECIAL_USE", "read_annotations", "read_entries", "render_entries", "render_use"]
+__all__ = [
+    "ENTRIES_AT_ONCE",
+    "EXTENSION",
+    "SPECIAL_USE",
+    "read_annotations",
+    "read_entries",
+    "render_entries",
+    "render_use",
+]
 
 ENTRIES: Final = 1000
 """The most entries of a command."""
 
-_PAIRS_AT_ONCE: Final = 100
-"""Entries in one response."""
+ENTRIES_AT_ONCE: Final = 10
+"""Entries in one response: their values may have half a megabyte."""
+
+_SESSIONS: Final = 4
+"""So many sessions of an account read what is below an entry: that may be all annotations that it has."""
+
+_PLACES = PerServer(lambda factory: Places(factory.clock, _SESSIONS))
 
 SPECIAL_USE: Final = "/private/specialuse"
 """The entry that tells a mailbox's special use (RFC 6154 4)."""
@@ -124,20 +137,43 @@ def _set(arguments: ArgumentReader) -> Set:
 async def get_metadata(session: Session, command: Command[Get]) -> bytes | None:
     """GETMETADATA (RFC 5464 4.2); an entry that was asked for and has no value is NIL."""
     arguments = command.arguments
-    mailbox, depth = arguments.mailbox, arguments.options.get("DEPTH", 0)
+    most = arguments.options.of(_MAXSIZE)
+    depth = arguments.options.get("DEPTH", 0)
     await session.wait_turn()  # they may be many
-    found: dict[str, bytes | None] = dict.fromkeys(arguments.entries) if depth == 0 else {}
-    found.update(await read_annotations(session, mailbox, arguments.entries, depth))
-    if mailbox and _asks_for_use(arguments.entries, depth):
-        found.update(await _special_use(session, mailbox))
-    longest, most = 0, arguments.options.of(_MAXSIZE)
-    if most is not None:
-        long = {entry for entry, value in found.items() if value is not None and len(value) > most}
-        longest = max((len(found.pop(entry) or b"") for entry in long), default=0)
-    async for response in _responses(session, mailbox, found):
-        session.respond(response)
-        await session.flush()
+    longest = 0
+    if depth != 0:
+        async with _PLACES.of(session).place(session):
+            values = await _values(session, arguments.mailbox, arguments.entries, depth)
+            longest = await _tell(session, arguments.mailbox, values, most)
+    else:
+        async for some in session.in_batches(arguments.entries, ENTRIES_AT_ONCE):
+            values = dict.fromkeys(some) | await _values(session, arguments.mailbox, some)
+            longest = max(longest, await _tell(session, arguments.mailbox, values, most))
     return b"[METADATA LONGENTRIES %d] GETMETADATA completed" % longest if longest else None
+
+
+async def _values(
+    session: Session, mailbox: str, entries: Sequence[str], depth: int | None = 0
+) -> dict[str, bytes | None]:
+    values: dict[str, bytes | None] = {**await read_annotations(session, mailbox, entries, depth)}
+    if mailbox and _asks_for_use(entries, depth):
+        values.update(await _special_use(session, mailbox))
+    return values
+
+
+async def _tell(session: Session, mailbox: str, values: Mapping[str, bytes | None], most: int | None) -> int:
+    """Tell the values that have at most so many octets.
+
+    :returns: the octets of the longest one that is left out; 0 if there is none.
+    """
+    long = set()
+    if most is not None:
+        long = {entry for entry, value in values.items() if value is not None and len(value) > most}
+    told = [(entry, value) for entry, value in values.items() if entry not in long]
+    async for some in session.in_batches(told, ENTRIES_AT_ONCE):
+        session.respond(render_entries(session, mailbox, dict(some)))
+        await session.flush()
+    return max((len(values[entry] or b"") for entry in long), default=0)
 
 
 async def read_annotations(
@@ -177,18 +213,10 @@ def render_use(entry: MailboxEntry) -> bytes:
     return " ".join(sorted(entry.special_use)).encode("ascii")
 
 
-async def _responses(
-    session: Session, mailbox: str, found: Mapping[str, bytes | None]
-) -> AsyncIterator[bytes]:
-    entries = list(found.items())
-    async for some in session.in_batches(entries, _PAIRS_AT_ONCE):
-        yield render_entries(mailbox, dict(some))
-
-
-def render_entries(mailbox: str, values: Mapping[str, bytes | None]) -> bytes:
+def render_entries(session: Session, mailbox: str, values: Mapping[str, bytes | None]) -> bytes:
     """A METADATA response with values (RFC 5464 4.4.1)."""
     pairs = [b"%b %b" % (astring(entry), _value(value)) for entry, value in values.items()]
-    return b"* METADATA %b (%b)\r\n" % (encode_mailbox(mailbox), b" ".join(pairs))
+    return b"* METADATA %b (%b)\r\n" % (session.encoded(mailbox), b" ".join(pairs))
 
 
 def _value(value: bytes | None) -> bytes:

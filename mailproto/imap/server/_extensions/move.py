@@ -23,7 +23,8 @@ async def move(session: Session, command: Command[Copy]) -> bytes | None:
     target = await open_target(session, command.arguments.mailbox)
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
-        session.respond(b"* OK [%b] Moved\r\n" % await copyuid(session, target, moved))
+        if code := await copyuid(session, target, moved):
+            session.respond(b"* OK %bMoved\r\n" % code)
         for start in range(0, len(moved), AT_ONCE):
             await view.vanish([uid for uid, _ in moved[start : start + AT_ONCE]])
     view.expect_changes(target)

@@ -11,7 +11,7 @@ from mailproto.imap.server._errors import BadCommand, UIDRequired
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.condstore import CHANGED_SINCE, become_aware, modseq
 from mailproto.imap.server._options import FetchModifier, SelectParameter
-from mailproto.imap.server._ranges import Ranges, common, runs, without
+from mailproto.imap.server._ranges import common, runs, without
 from mailproto.imap.server._requests import FetchRequest
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._view_writer import ViewWriter
@@ -119,8 +119,11 @@ async def _resynchronize(session: Session, writer: ViewWriter, status: MailboxSt
         return
     everything = SequenceSet(((1, _GREATEST_UID),))
     wanted = (known.uids or everything).merged(_GREATEST_UID)
+    await session.yield_turn()
     highest = _known_up_to(view.uids, known.numbers)
-    await _tell_vanished(session, known.modseq, common(wanted, [(highest + 1, _GREATEST_UID)]))
+    wanted = list(common(wanted, [(highest + 1, _GREATEST_UID)]))
+    await session.yield_turn()
+    await _tell_vanished(session, known.modseq, wanted)
     indexes = await view.indexes(known.uids or everything, uid=True)
     changed = await view.changed_since(known.modseq, indexes)
     for start in range(0, len(changed), _AT_ONCE):
@@ -145,15 +148,19 @@ def _known_up_to(uids: Sequence[int], numbers: Iterable[tuple[range, range]]) ->
     return highest
 
 
-async def _tell_vanished(session: Session, since: int, wanted: Iterable[tuple[int, int]]) -> None:
+async def _tell_vanished(session: Session, since: int, wanted: Sequence[tuple[int, int]]) -> None:
     """VANISHED (EARLIER) with those UIDs that were expunged since then (RFC 7162 3.2.10.1)."""
     view = session.selected
     changes = await settle(view.mailbox.changes_since(since))
-    # What the client still counts was expunged just now, and is told later.
-    ranges: Ranges = without(common(runs(changes.vanished), wanted), view.uids)
-    async for some in session.in_batches(ranges, _AT_ONCE):
-        session.respond(b"* VANISHED (EARLIER) %b\r\n" % b",".join([_written(*each) for each in some]))
-        await session.flush()
+    for some in runs(changes.vanished):
+        await session.yield_turn()
+        told: list[bytes] = []
+        # What the client still counts was expunged just now, and is told later.
+        async for ranges in session.in_batches(without(common(some, wanted), view.uids), _AT_ONCE):
+            told += [_written(*each) for each in ranges]
+        if told:
+            session.respond(b"* VANISHED (EARLIER) %b\r\n" % b",".join(told))
+            await session.flush()
 
 
 def _written(first: int, last: int) -> bytes:

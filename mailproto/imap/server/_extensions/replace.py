@@ -11,7 +11,7 @@ from mailproto.connection.commands import State
 from mailproto.errors import NoSuchMessage, ReadOnly
 from mailproto.imap.server._append import contents_of, receive_message
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._message_commands import open_target
+from mailproto.imap.server._message_commands import open_target, uid_code
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import AppendMessage, ArgumentReader, Command, SequenceSet, Steps, Streamed, grammars
@@ -69,9 +69,8 @@ async def replace(session: Session, command: Command[Replace]) -> None:
             upload.close()
         session.drop_uploads()  # what was made of them
     session.observer.appended(Appended(session.client, target.name, appended.uid, len(content)))
-    session.respond(
-        b"* OK [APPENDUID %d %d] Replacement message ready\r\n" % (target.uid_validity, appended.uid)
-    )
+    code = await uid_code(session, target, b"APPENDUID %d %d" % (target.uid_validity, appended.uid))
+    session.respond(b"* OK %bReplacement message ready\r\n" % code)
     await view.vanish(uids)
     view.expect_changes(target)
 

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import compress
 
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.partial import partial_of
 from mailproto.imap.server._options import SearchReturn
 from mailproto.imap.server._requests import SearchFound
 from mailproto.imap.server._saved import SavedResult
+from mailproto.imap.server._search import indexes_in
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import no_value
 
 __all__ = ["EXTENSION"]
 
 _AT_ONCE = 2000
-"""Messages that are looked up before others may have their turn: some 1 ms."""
+"""Messages that are saved before others may have their turn: some 1 ms."""
 
 
 async def _save(session: Session, found: SearchFound, value: None) -> None:
-    view = found.asked.view
-    known, numbers = view.uids, _chosen(found)
-    marks = bytearray(len(known))
-    for start in range(0, len(numbers), _AT_ONCE):
-        some = numbers[start : start + _AT_ONCE]
-        for at in [bisect_left(known, uid) for uid in some] if found.uid else [each - 1 for each in some]:
-            marks[at] = 1
-        await session.yield_turn()
+    view, pause = found.asked.view, session.yield_turn
+    indexes = await indexes_in(pause, view, _chosen(found), uid=found.uid)
     saved = SavedResult()
-    for start in range(0, len(marks), _AT_ONCE):
-        stop = start + _AT_ONCE
-        saved.add(known, compress(range(start, stop), marks[start:stop]))
-        await session.yield_turn()
+    for start in range(0, len(indexes), _AT_ONCE):
+        saved.add(view.uids, indexes[start : start + _AT_ONCE])
+        await pause()
     view.saved = saved
+
+
+async def _nothing(session: Session, found: SearchFound, value: None) -> None:
+    """SAVE has no part of the answer."""
 
 
 def _chosen(found: SearchFound) -> Sequence[int]:
@@ -55,5 +51,9 @@ def _refused(session: Session) -> None:
 EXTENSION = Extension(
     "SEARCHRES",
     capabilities=("SEARCHRES",),
-    search_returns=(SearchReturn("SAVE", no_value, _save, is_silent=True, refused=_refused),),
+    search_returns=(
+        SearchReturn(
+            "SAVE", no_value, _nothing, is_silent=True, only_selected=True, finish=_save, refused=_refused
+        ),
+    ),
 )

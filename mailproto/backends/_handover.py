@@ -68,5 +68,7 @@ def _only_destination(message: NewQueued) -> str:
     """The destination of a message that is due and has one recipient elsewhere; "" if it is not so."""
     if message.due > message.arrived:
         return ""
-    names = [name for name in message.destinations if name is not None]
-    return names[0] if len(names) == 1 else ""
+    destinations = message.destinations
+    if len(destinations) > 1:
+        destinations = tuple(name for name in destinations if name is not None)
+    return destinations[0] or "" if len(destinations) == 1 else ""

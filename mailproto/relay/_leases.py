@@ -66,12 +66,13 @@ class Leases:
 
         There is room only where enough is left for those that wait in the queue.
         """
-        most = min(self._limits.destination_leased, self.free // 2)
-        if not self.is_ample or destination.held >= most:
+        limits = self._limits
+        free = limits.leased - len(self._held) - self._asked  # without calls: this is for each message
+        if free <= limits.leased // 4 or destination.held >= min(limits.destination_leased, free // 2):
             return 0.0
         self._asked += 1
         destination.held += 1
-        return self._now() + self._limits.lease
+        return self._now() + limits.lease
 
     def take(self, destination: Destination, lease: Lease | None) -> Held | None:
         """Take a lease for which there is room, or give up the room if there is none."""

@@ -16,12 +16,14 @@ __all__ = ["KINDS", "store_of"]
 
 
 def plain(coroutine: Any) -> Any:
-    """The result itself: nothing in a `MemoryStore` waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    raise AssertionError("it waits")
+    """The result itself: a `MemoryStore` waits for nothing but its turns, and here it has them at once."""
+    while True:
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration as end:
+            return end.value
+        if waits_for is not None:  # as for a turn
+            raise AssertionError(f"it waits for {waits_for!r}")
 
 
 def later(coroutine: Any) -> Deferred[Any]:

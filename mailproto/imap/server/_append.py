@@ -120,15 +120,11 @@ async def contents_of(
 
     :raises MailError: one of them cannot be had.
     """
-    tables = tables_of(server)
-    known = tables.append_data
+    known = tables_of(server).append_data
     left = iter(uploads)
     contents: list[Content] = []
     for message in messages:
-        content = await known[type(message.data)].compose(server, message.data, left)
-        for check in tables.on_append:
-            await check(server, content)
-        contents.append(content)
+        contents.append(await known[type(message.data)].compose(server, message.data, left))
         await server.yield_turn()
     return contents
 

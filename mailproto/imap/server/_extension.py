@@ -8,7 +8,6 @@ from typing import Any
 
 from zope.interface.interface import InterfaceClass
 
-from mailproto.content import Content
 from mailproto.imap.server._matching import SearchKeys
 from mailproto.imap.server._options import (
     AppendData,
@@ -49,7 +48,6 @@ class Extension:
     :ivar on_select: called when a mailbox is selected and described, to tell more.
     :ivar on_create: called when a mailbox of that name was created; gives a response code, such as
         ``b"MAILBOXID (F1)"``, or None.  Only one of them is told.
-    :ivar on_append: called with each message that is about to be stored; raises to refuse it.
     :ivar on_fetch: called before FETCH answers; it may change the request.
     :ivar on_store: called before STORE stores; it may change the request.
     :ivar on_search_keys: called with the keys of SEARCH before anything is looked for; gives those that take
@@ -79,7 +77,6 @@ class Extension:
     enables: Mapping[str, Callable[[Session], Awaitable[None]]] = field(default_factory=dict)
     on_select: Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]] | None = None
     on_create: Callable[[Session, str], Awaitable[bytes | None]] | None = None
-    on_append: Callable[[Session, Content], Awaitable[None]] | None = None
     on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None
     on_store: Callable[[Session, StoreRequest], Awaitable[None]] | None = None
     on_search_keys: Callable[[Session, SearchKey], Awaitable[SearchKey]] | None = None

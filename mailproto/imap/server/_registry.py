@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeVar
 
 from zope.interface.interface import InterfaceClass
 
-from mailproto.content import Content
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._matching import Conditions
 from mailproto.imap.server._options import (
@@ -59,7 +58,6 @@ class Tables:
     enables: Mapping[str, Callable[[Session], Awaitable[None]]]
     on_select: Sequence[Callable[[Session, ViewWriter, MailboxStatus], Awaitable[None]]]
     on_create: Sequence[Callable[[Session, str], Awaitable[bytes | None]]]
-    on_append: Sequence[Callable[[Session, Content], Awaitable[None]]]
     on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]
     on_store: Sequence[Callable[[Session, StoreRequest], Awaitable[None]]]
     on_search_keys: Sequence[Callable[[Session, SearchKey], Awaitable[SearchKey]]]
@@ -147,7 +145,6 @@ class Tables:
             enables=enables,
             on_select=[each.on_select for each in used if each.on_select is not None],
             on_create=[each.on_create for each in used if each.on_create is not None],
-            on_append=[each.on_append for each in used if each.on_append is not None],
             on_fetch=[each.on_fetch for each in used if each.on_fetch is not None],
             on_store=[each.on_store for each in used if each.on_store is not None],
             on_search_keys=[each.on_search_keys for each in used if each.on_search_keys is not None],

@@ -1,4 +1,8 @@
-"""UTF8=ACCEPT (RFC 6855): UTF-8 in mailbox names, in strings, and in the headers of messages."""
+"""UTF8=ACCEPT (RFC 6855): UTF-8 in mailbox names, in strings, and in the headers of messages.
+
+APPEND takes a header in UTF-8 also from clients that have not enabled it, which section 4 forbids: programs
+that copy mailboxes would leave out what old programs have sent to one of them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mailproto.content import Content
-from mailproto.errors import MailError
 from mailproto.imap.server._append import spooled
 from mailproto.imap.server._errors import BadCommand
 from mailproto.imap.server._extension import Extension
@@ -27,42 +30,12 @@ _AT_ONCE: Final = 1 << 14
 """Octets of values that are written anew in one batch of FETCH, in four milliseconds.  The others keep their
 literals, which every client can read."""
 
-_HEADER: Final = 1 << 18
-"""Octets in which the header of a new message is looked for."""
-
 
 async def _begin(session: Session) -> None:
     wire = session.wire
     wire.utf8 = True
     # RFC 6855 3: from now on, SEARCH has no CHARSET.
     wire.syntax = replace(wire.syntax, search_charset=False)
-
-
-class Undeclared(MailError):
-    """APPEND of an international header by a client that has not enabled UTF8=ACCEPT (RFC 6855 4)."""
-
-    default_text = "A header in UTF-8 is only for clients that have enabled UTF8=ACCEPT"
-
-
-async def _check(session: Session, content: Content) -> None:
-    """Refuse headers in UTF-8, unless the client knows what that is.
-
-    Other octets above 127 come from old programs, and everybody has to live with them.
-    """
-    if session.wire.utf8:
-        return
-    begun = content[: min(_HEADER, len(content))]
-    if begun.isascii():
-        return
-    end = begun.find(b"\r\n\r\n")
-    header = begun if end < 0 else begun[:end]
-    if header.isascii():
-        return
-    try:
-        header.decode()
-    except UnicodeDecodeError:
-        return
-    raise Undeclared
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +109,6 @@ EXTENSION = Extension(
     capabilities=("UTF8=ACCEPT",),
     enables={"UTF8=ACCEPT": _begin},
     append_data=(AppendData(InternationalLiteral, "UTF8", _read, _compose),),
-    on_append=_check,
     on_fetch=_prepare,
     fetch_columns=_COLUMNS,
     fetch_pieces=(FetchPiece(InternationalBody, lambda item: Part.CONTENT | Part.OFFSETS, _render_body),),

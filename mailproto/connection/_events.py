@@ -139,8 +139,8 @@ class EventConnection(Connection, Generic[EventT]):
         self.end(reason="compressed data is damaged")
 
     @property
-    def is_signed_in(self) -> bool:
-        """Whether the client has signed in, and waits in line with others that have."""
+    def is_stranger(self) -> bool:
+        """Whether the client has yet to show who it is; strangers share half of the time when others wait."""
         return False
 
     # -- for use by protocols
@@ -174,7 +174,7 @@ class EventConnection(Connection, Generic[EventT]):
             return
         if self._open:
             turn: Deferred[None] = Deferred()
-            self._line.wait(partial(turn.callback, None), is_signed_in=self.is_signed_in)
+            self._line.wait(partial(turn.callback, None), is_stranger=self.is_stranger)
             await turn
             if self._peer_has_closed and self.is_open:
                 self._ask_for_peer()
@@ -194,7 +194,7 @@ class EventConnection(Connection, Generic[EventT]):
             line.input_waits or (line.end and not line.has_time(self.clock.seconds(), self._entered))
         ):
             turn: Deferred[None] = Deferred()
-            line.wait(partial(turn.callback, None), is_signed_in=self.is_signed_in)
+            line.wait(partial(turn.callback, None), is_stranger=self.is_stranger)
             await turn
         if not self.is_open:
             raise ConnectionOver
@@ -476,7 +476,7 @@ class EventConnection(Connection, Generic[EventT]):
         if entered <= now < entered + BRIEFLY or self._line.has_time(now, entered):
             return False
         self._is_in_line = True
-        self._line.wait(self._has_turn, is_signed_in=self.is_signed_in)
+        self._line.wait(self._has_turn, is_stranger=self.is_stranger)
         return True
 
     def _has_turn(self) -> None:

@@ -6,8 +6,8 @@ The line is served once a turn of the reactor, one connection after another, for
 `BUSY_TURN` while there is more new input than can be handled in a turn.
 
 So a client that sends single commands is served at once, however many others flood the server, and a client
-that is alone has nearly all of the time.  Clients that have not signed in share half of the line's time while
-others wait, too.
+that is alone has nearly all of the time.  Strangers (`EventConnection.is_stranger`) share half of the line's
+time while others wait, too.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Line:
         self.input_waits = False
         self._cpu = 0.0  # the processor time of the reactor's thread when it began with what it does now
         self._began = -math.inf  # when that was
-        self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, accounts
+        self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, others
         self._next = 0  # of these two
         self._is_called = False
 
@@ -70,9 +70,9 @@ class Line:
             self.end = now + TURN
         return now < self.end
 
-    def wait(self, go_on: Callable[[], object], *, is_signed_in: bool) -> None:
+    def wait(self, go_on: Callable[[], object], *, is_stranger: bool) -> None:
         """Call ``go_on`` after those that wait already."""
-        self._waiting[is_signed_in].append(go_on)
+        self._waiting[not is_stranger].append(go_on)
         if not self._is_called:
             self._is_called = True
             self._clock.callLater(0, self._serve)
@@ -97,9 +97,9 @@ class Line:
         now = self._clock.seconds()
         turn = BUSY_TURN if self.input_waits else TURN
         end = now + turn
-        strangers, accounts = self._waiting
-        share = max(turn / (len(strangers) + len(accounts)), BRIEFLY)
-        while (strangers or accounts) and now < end:
+        strangers, others = self._waiting
+        share = max(turn / (len(strangers) + len(others)), BRIEFLY)
+        while (strangers or others) and now < end:
             self.end = min(now + share, end)
             self._next = 1 - self._next
             waiting = self._waiting[self._next] or self._waiting[1 - self._next]
@@ -109,7 +109,7 @@ class Line:
                 self.log.failure("error while serving a connection that had to wait")
             now = self._clock.seconds()
         self.end = now
-        self._is_called = bool(strangers or accounts)
+        self._is_called = bool(strangers or others)
         if self._is_called:
             self._clock.callLater(0, self._serve)
 

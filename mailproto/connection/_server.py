@@ -135,6 +135,11 @@ class ServerConnection(EventConnection[EventT]):
         return self.account_name is not None
 
     @property
+    def is_stranger(self) -> bool:
+        """See `EventConnection.is_stranger`."""
+        return self.account_name is None
+
+    @property
     def must_sign_in(self) -> bool:
         """Whether the client can do nothing before it signs in: then `Limits.login` holds."""
         return False

@@ -15,7 +15,7 @@ import select
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from twisted.internet.error import ConnectionDone
@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto._logger import PackageLogger
-from mailproto._twisted_internals import transport_below
+from mailproto._twisted_internals import protocol_above, transport_below
 from mailproto.connection._line import TURN, line_of
 
 __all__ = ["Turn", "turn_of"]
@@ -37,10 +37,16 @@ _LOOK = 4096
 """Connections that are looked at if more than `MOST` are ready: thousands may hang up at the same moment."""
 
 _SLOW = 0.0005
-"""Seconds that a connection took when it was served, after which it comes behind those that wait."""
+"""Seconds that a connection took lately when it was served, after which it comes behind those that wait.
+
+What it took before counts half, and half of that the next time.
+"""
 
 _SHORT = 1000
 """Octets of input, such as those of a single command, that take no time to be read."""
+
+_Ready: TypeAlias = list[tuple[int, int]]
+"""Descriptors, and what they are ready for."""
 
 _HAS_EPOLL = hasattr(select, "epoll")
 if _HAS_EPOLL:
@@ -68,9 +74,10 @@ class Turn:
         self.at_end: list[Callable[[], None]] = []
         self._half_closed: set[int] = set()  # those whose clients have closed their side
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
-        self._left: dict[int, int] = {}  # those for which there was no time, as they came; octets of input
+        # Those for which there was no time, as they came; whether they are strangers, and octets of input.
+        self._left: dict[int, tuple[bool, int]] = {}
         self._oldest_first = False
-        self._slow: set[int] = set()  # those that have taken long since there was time for all
+        self._seconds: dict[int, float] = {}  # what the slower ones took since there was time for all
         self._line = line_of(reactor)
         self.is_running = False
 
@@ -86,46 +93,28 @@ class Turn:
 
     def doRead(self) -> None:
         """Serve the connections that are ready, as far as there is time."""
-        selectables = self._selectables
         self.is_running = True
-        seconds = self._reactor.seconds
         line = self._line
-        now = line.now = seconds()
+        now = line.now = self._reactor.seconds()
         line.begins(now)
         end = now + TURN
-        ready = self._ready()
-        share = line.share(min(len(ready), MOST))
-        for number, (fd, events) in enumerate(ready):
-            if now >= end or number == MOST:
-                self._leave([fd for fd, events in ready[number:] if events & _IN])
-                break
-            line.end = now + share
-            selectable = selectables.get(fd)
-            if selectable is None:  # serving another connection may have removed this one
-                continue
-            if events != _IN:
-                self._serve(selectable, events)
-            else:
-                try:  # inlined from `_serve`, because this is nearly always the case
-                    why = selectable.doRead()
-                except BaseException as error:
-                    self.log.failure("error while serving a connection")
-                    why = error
-                if why:
-                    self._guard(self._disconnect, selectable, why, True)
-            if line.now == now:  # the connection has not looked at the clock
-                line.now = seconds()
-            if line.now - now > _SLOW:
-                self._slow.add(fd)
-            elif fd in self._slow:
-                self._slow.remove(fd)
-            now = line.now
+        known, strangers = self._ready()
+        share = line.share(min(len(known) + len(strangers), MOST))
+        if strangers and known:
+            some = self._read(known, share, now + TURN / 2, MOST // 2)
+            number = len(known) - len(some) + len(strangers)
+            strangers = self._read(strangers, share, end, MOST // 2)
+            known = self._read(some, share, end, MOST - number + len(strangers))
+        else:
+            known, strangers = self._read(known or strangers, share, end, MOST), []
+        if known or strangers:
+            self._leave([fd for fd, events in known + strangers if events & _IN])
         else:
             self._left.clear()
         line.now = 0.0
         line.input_waits = bool(self._left)
-        if not self._left and self._slow:
-            self._slow.clear()
+        if not self._left and self._seconds:
+            self._seconds.clear()
         unsent, self.at_end = self.at_end, []
         for send in unsent:
             try:
@@ -188,13 +177,43 @@ class Turn:
 
     # -- in between
 
-    def _ready(self) -> list[tuple[int, int]]:
-        """Descriptors and what they are ready for, in the order in which they are served.
+    def _read(self, ready: _Ready, share: float, end: float, most: int) -> _Ready:
+        """Serve these, ``share`` seconds each, until it is ``end``; those for which there was no time."""
+        line, seconds, selectables = self._line, self._reactor.seconds, self._selectables
+        took_before = self._seconds
+        now = line.now
+        for number, (fd, events) in enumerate(ready):
+            if now >= end or number >= most:
+                return ready[number:]
+            line.end = now + share
+            selectable = selectables.get(fd)
+            if selectable is None:  # serving another connection may have removed this one
+                continue
+            if events != _IN:
+                self._serve(selectable, events)
+            else:
+                try:  # inlined from `_serve`, because this is nearly always the case
+                    why = selectable.doRead()
+                except BaseException as error:
+                    self.log.failure("error while serving a connection")
+                    why = error
+                if why:
+                    self._guard(self._disconnect, selectable, why, True)
+            if line.now == now:  # the connection has not looked at the clock
+                line.now = seconds()
+            if line.now - now > _SLOW / 2:
+                took_before[fd] = line.now - now + min(took_before.get(fd, 0.0) / 2, _SLOW)
+            elif fd in took_before:
+                took_before[fd] = line.now - now + min(took_before[fd] / 2, _SLOW)
+            now = line.now
+        return []
 
-        Those for which there was no time come first, the shortest input before longer ones, because a NOOP
-        need not wait for all of fifty large commands that came at the same moment; no input is a connection's
-        end, and the last.  But in every other turn, the one that has waited longest is the first.  What has
-        become ready since comes in between, if it has not been slow.
+    def _ready(self) -> tuple[_Ready, _Ready]:
+        """Descriptors and what they are ready for, in the order in which they are served: those of clients
+        that we know, and those of strangers.
+
+        If there is time for all, all are among the first.  Else strangers have half of a turn: what they ask
+        before they sign in may take a millisecond, and there may be hundreds of them.
         """
         # One of these may have been closed or paused; if the number is another connection's now, reading
         # finds nothing.
@@ -205,20 +224,36 @@ class Turn:
             self._left.clear()
             found = self._epoll.poll(0, MOST)
             if len(found) < MOST:
-                return found
+                return found, []
         if len(found) >= MOST:
             found = list(dict(found + self._epoll.poll(0, _LOOK)).items())
         if not left:
             self._leave([fd for fd, events in found if events & _IN])
             left = list(self._left)
-        octets, slow = self._left, self._slow
-        oldest = left[:1]
-        left.sort(key=lambda fd: (not octets[fd], max(octets[fd], _SHORT), fd in slow))
+        waits = self._left
         self._oldest_first = not self._oldest_first
+        sides: tuple[list[int], list[int]] = ([], [])
+        for fd in left:
+            sides[waits[fd][0]].append(fd)
+        new: tuple[_Ready, _Ready] = ([], [])
+        for each in found:
+            if each[0] not in waits:
+                new[self._is_stranger(each[0])].append(each)
+        return self._in_order(sides[False], new[False]), self._in_order(sides[True], new[True])
+
+    def _in_order(self, left: list[int], new: _Ready) -> _Ready:
+        """Those for which there was no time come first, the shortest input before longer ones, because a NOOP
+        need not wait for all of fifty large commands that came at the same moment; no input is a connection's
+        end, and the last.  But in every other turn, the one that has waited longest is the first.  What has
+        become ready since comes in between, if it has not been slow.
+        """
+        waits = self._left
+        slow = {fd for fd, seconds in self._seconds.items() if seconds > _SLOW}
+        oldest = left[:1]
+        left.sort(key=lambda fd: (not waits[fd][1], max(waits[fd][1], _SHORT), fd in slow))
         if self._oldest_first:
             left = list(dict.fromkeys(oldest + left))
         ready = [(fd, _IN) for fd in left]
-        new = [each for each in found if each[0] not in octets]
         for at, each in enumerate(each for each in new if each[0] not in slow):
             ready.insert(2 * at, each)
         return ready + [each for each in new if each[0] in slow]
@@ -229,8 +264,13 @@ class Turn:
         The kernel would put them behind others; and it tells us again about what has no input.
         """
         before, unserved = self._left, dict.fromkeys(left)
-        self._left = {fd: octets for fd, octets in before.items() if fd in unserved}
-        self._left |= {fd: _input_octets(fd) for fd in unserved if fd not in before}
+        self._left = {fd: waits for fd, waits in before.items() if fd in unserved}
+        self._left |= {fd: (self._is_stranger(fd), _input_octets(fd)) for fd in unserved if fd not in before}
+
+    def _is_stranger(self, fd: int) -> bool:
+        protocol = getattr(self._selectables.get(fd), "protocol", None)
+        protocol = protocol_above(protocol) or protocol  # inside TLS
+        return bool(getattr(protocol, "is_stranger", False))
 
     def _watch(self, fd: int, selectable: Any, mask: int) -> None:
         if fd not in self._masks:

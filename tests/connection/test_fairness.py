@@ -272,8 +272,8 @@ class LineTests(SynchronousTestCase):
     def test_an_error_stops_nobody(self) -> None:
         clock, called = Clock(), list[int]()
         line = line_of(clock)
-        line.wait(lambda: 1 / 0, is_signed_in=False)
-        line.wait(lambda: called.append(1), is_signed_in=False)
+        line.wait(lambda: 1 / 0, is_stranger=True)
+        line.wait(lambda: called.append(1), is_stranger=True)
         clock.advance(0)
         self.assertEqual(called, [1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -285,10 +285,10 @@ class LineTests(SynchronousTestCase):
 
         def work() -> None:
             clock.rightNow += BUSY_TURN / 10
-            line.wait(work, is_signed_in=False)
+            line.wait(work, is_stranger=True)
 
         for _ in range(100):
-            line.wait(work, is_signed_in=False)
+            line.wait(work, is_stranger=True)
         for line.input_waits, expected in ((True, BUSY_TURN), (False, TURN)):
             self.assertAlmostEqual(clock.turn(), expected, delta=BUSY_TURN / 5)
 
@@ -296,9 +296,9 @@ class LineTests(SynchronousTestCase):
         clock, order = SteppedClock(), list[str]()
         line = line_of(clock)
         for number in range(6):
-            line.wait(lambda: order.append("stranger"), is_signed_in=False)
+            line.wait(lambda: order.append("stranger"), is_stranger=True)
             if number % 3 == 0:
-                line.wait(lambda: order.append("ada"), is_signed_in=True)
+                line.wait(lambda: order.append("ada"), is_stranger=False)
         clock.turn()
         self.assertEqual(order[:4].count("ada"), 2)
         self.assertEqual(len(order), 8)

@@ -39,6 +39,11 @@ class Echo(ServerConnection[bytes]):
         super().__init__(factory)
         self.wire = LineWire()
         self.was_closed = False
+        self.account: str | None = None
+
+    @property
+    def account_name(self) -> str | None:
+        return self.account
 
     def handle(self, event: bytes) -> None:
         self.factory.heard.append(event)  # type: ignore[attr-defined]
@@ -376,6 +381,95 @@ class TurnTests(SynchronousTestCase):
             clients[int(self.factory.heard[0])].send(b"NOOP\n")
             self.reactor.turn()
         self.assertEqual(len({*self.factory.heard} - {b"NOOP"}), 1 + long)
+
+    def strangers_and_others(self, strangers: int, others: int, seconds: float) -> list[socket.socket]:
+        """Clients whose commands, all of the same length and of the same moment, take so many seconds.
+
+        The others, which come last, have signed in.  Their numbers are heard.
+        """
+
+        def handle(connection: Echo, event: bytes) -> None:
+            self.reactor.rightNow += seconds
+            self.factory.heard.append(int(event))
+
+        self.patch(Echo, "handle", handle)
+        clients = [self.connect()[0] for _ in range(strangers + others)]
+        for number, client in enumerate(clients):
+            if number >= strangers:
+                self.pairs[number][1].account = "ada"
+            client.send(b"%d\n" % number)
+        return clients
+
+    def test_who_has_signed_in_does_not_wait_for_all_strangers(self) -> None:
+        self.strangers_and_others(40, 1, TURN / 4)
+        self.reactor.turn()
+        self.assertNotIn(40, self.factory.heard)
+        before = len(self.factory.heard)
+        self.reactor.turn()
+        self.assertEqual(self.factory.heard[before], 40)
+        self.assertGreater(len(self.factory.heard), before + 3, "strangers have the time that is left")
+
+    def test_nor_inside_tls(self) -> None:
+        self.strangers_and_others(40, 1, TURN / 4)
+        for _, protocol in self.pairs:
+            protocol.transport.protocol = layer = Protocol()
+            layer.wrappedProtocol = protocol  # type: ignore[attr-defined]
+            layer.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+            layer.connectionLost = protocol.connectionLost  # type: ignore[method-assign, assignment]
+        self.reactor.turn()
+        before = len(self.factory.heard)
+        self.reactor.turn()
+        self.assertEqual(self.factory.heard[before], 40)
+
+    def test_strangers_have_half_of_a_turn(self) -> None:
+        """However many others wait, and the others likewise."""
+        clients = self.strangers_and_others(20, 20, TURN / 8)
+        self.reactor.turn()
+        for _ in range(5):
+            again, self.factory.heard = self.factory.heard, []
+            for number in again:
+                clients[number].send(b"%d\n" % number)
+            self.reactor.turn()
+            strangers = sum(number < 20 for number in self.factory.heard)
+            self.assertEqual((strangers, len(self.factory.heard)), (4, 8))
+
+    def test_and_none_waits_for_ever(self) -> None:
+        clients = self.strangers_and_others(20, 20, TURN / 8)
+        heard = set()
+        for _ in range(40):
+            self.reactor.turn()
+            again, self.factory.heard = self.factory.heard, []
+            heard |= {*again}
+            for number in again:
+                clients[number].send(b"%d\n" % number)
+        self.assertEqual(len(heard), 40)
+
+    def test_no_more_of_both_than_of_all(self) -> None:
+        self.strangers_and_others(100, 100, 0)
+        for count in (64, 128, 192, 200):
+            self.reactor.turn()
+            self.assertEqual(len(self.factory.heard), count)
+
+    def test_a_newcomer_comes_before_those_whose_every_other_command_is_slow(self) -> None:
+        """As the first step of SCRAM is not."""
+        clients = self.strangers_and_others(40, 0, 0.0009)
+        rounds: list[int] = []
+
+        def handle(connection: Echo, event: bytes) -> None:
+            rounds.append(int(event))
+            self.reactor.rightNow += 0.0009 if rounds.count(int(event)) % 2 else 0.0004
+
+        self.patch(Echo, "handle", handle)
+        newcomer, _ = self.connect()
+        sent = 0
+        for _ in range(30):
+            self.reactor.turn()
+            for number in rounds[sent:]:
+                clients[number].send(b"%d\n" % number)
+            sent = len(rounds)
+        newcomer.send(b"99\n")
+        self.reactor.turn()
+        self.assertIn(99, rounds[sent : sent + 2])
 
     def test_one_that_was_slow_once_is_not_so_for_ever(self) -> None:
         clients = self.long_and_short()

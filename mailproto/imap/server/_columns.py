@@ -13,7 +13,7 @@ from mailproto.imap.server._flag_sets import FlagSets
 from mailproto.imap.server._marks import Marks
 from mailproto.imap.server._runs import Runs
 from mailproto.imap.server._saved import SavedResult
-from mailproto.imap.server._shared_columns import SHARED_FROM, SharedColumns, Sharing
+from mailproto.imap.server._shared_columns import SHARED_FROM, SharedColumns, SharedUIDs, Sharing
 from mailproto.imap.wire import IMAPWireError, SequenceSet
 from mailproto.model import SEEN, FlagChange, FlagColumns
 
@@ -30,9 +30,9 @@ _FEW_RANGES = 100
 
 class MessageColumns:
     """Two parallel columns, 12 octets for each message: its UID, and a reference to its set of flags, which
-    messages share.  Views that know the same share the columns.  While the client is not told of removed
-    messages, or of changed flags, there is an octet more for each message.  A client that wants modseqs has a
-    third column, with 8 octets, which is not shared.
+    messages share.  Views that know the same share the columns, and those that know the same messages share
+    the UIDs.  While the client is not told of removed messages, or of changed flags, there is an octet more
+    for each message.  A client that wants modseqs has a third column, with 8 octets, which is not shared.
 
     :param pause: awaited during long work, so that others have their turn.
     :param sharing: where equal columns of other views are found; None to share with nobody.
@@ -51,6 +51,7 @@ class MessageColumns:
         "_sets",
         "_shared",
         "_sharing",
+        "_uids_of",
         "flags",
         "modseqs",
         "saved",
@@ -69,6 +70,7 @@ class MessageColumns:
         self._sharing = sharing
         self._shared: SharedColumns | None = None  # with whom ours are shared
         self.uids = array("I")
+        self._uids_of: SharedUIDs | None = None  # if other views may have the same object
         self.flags: list[frozenset[str]] = []
         self.modseqs = array("Q") if modseqs else None
         self.saved = SavedResult()
@@ -91,6 +93,8 @@ class MessageColumns:
         self._own()
         # Usually all messages are new.  The known ones come first, because UIDs ascend.
         known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
+        if known < len(changed.uids):
+            self._own_uids()
         for start in range(0, known, _AT_ONCE):
             stop = min(start + _AT_ONCE, known)
             modseqs = self._capped(changed.modseqs[start:stop], modseq)
@@ -134,19 +138,37 @@ class MessageColumns:
         return True
 
     def _join(self, shared: SharedColumns) -> None:
-        self._shared, self.uids, self.flags = shared, shared.uids, shared.flags
+        self._hold(shared.uids_of)
+        self._shared, self.flags = shared, shared.flags
+
+    def _hold(self, uids: SharedUIDs) -> None:
+        if self._uids_of is not uids:
+            self._let_uids_go()
+            uids.holders += 1
+            self._uids_of, self.uids = uids, uids.uids
 
     def _own(self) -> None:
-        """Make the columns our own, before they are changed."""
+        """Make the flags our own, before they are changed; the UIDs stay as they are (`_own_uids`)."""
         shared, self._shared = self._shared, None
         if shared is not None and not shared.leave():
-            self.uids, self.flags = self.uids[:], self.flags[:]
+            self.flags = self.flags[:]
+
+    def _own_uids(self) -> None:
+        """Make the UIDs our own, before some are added; `_own` comes first."""
+        if not self._let_uids_go():
+            self.uids = self.uids[:]
+
+    def _let_uids_go(self) -> bool:
+        """Whether nobody else has our UIDs."""
+        shared, self._uids_of = self._uids_of, None
+        return shared is None or shared.leave()
 
     def _leave(self) -> None:
         """The columns will be changed by nobody through us."""
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.leave()
+        self._let_uids_go()
 
     async def share(self) -> None:
         """Share the columns with views that have the same, or will have."""
@@ -156,7 +178,10 @@ class MessageColumns:
         if shared is not None and await shared.equal(self.uids, self.flags, self._pause):
             self._join(shared)
         else:
-            self._shared = self._sharing.offer(self.uids, self.flags)
+            if self._uids_of is None:
+                self._hold(self._sharing.same_uids(self.uids))
+            if self._uids_of is not None:
+                self._shared = self._sharing.offer(self._uids_of, self.flags)
 
     def _resize(self) -> None:
         self._gone.resize(len(self.uids))

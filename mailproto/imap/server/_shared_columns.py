@@ -1,5 +1,7 @@
 """Sessions that know the same of a mailbox share its columns: they would take 12 octets for each message.
 
+Those that know the same messages, but other flags, share the UIDs: these are 4 of the 12 octets.
+
 Columns are shared because they are equal, whatever the mailboxes are: a mailbox's name, and who asks, only
 say where to look for equal ones.  So it does not matter whether two accounts have the same name.
 """
@@ -16,7 +18,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.typing import ReactorTime
 
-__all__ = ["SHARED_FROM", "Shared", "SharedColumns", "Sharing"]
+__all__ = ["SHARED_FROM", "Shared", "SharedColumns", "SharedUIDs", "Sharing"]
 
 SHARED_FROM: Final = 1000
 """The fewest messages of a mailbox whose columns are shared."""
@@ -25,18 +27,42 @@ _AT_ONCE: Final = 5000
 """How many messages are compared before others may have their turn: some 0.1 ms."""
 
 
+class SharedUIDs:
+    """UIDs that several views may have, or `SharedColumns`; nobody changes them.
+
+    :ivar holders: how many have them.
+    """
+
+    __slots__ = ("__weakref__", "holders", "uids")
+
+    def __init__(self, uids: array[int]) -> None:
+        self.uids = uids
+        self.holders = 0
+
+    def leave(self) -> bool:
+        """As `SharedColumns.leave`."""
+        self.holders -= 1
+        return not self.holders
+
+
 class SharedColumns:
     """Columns that several views may have; nobody changes them.
 
     :ivar views: how many have them.
     """
 
-    __slots__ = ("__weakref__", "flags", "uids", "views")
+    __slots__ = ("__weakref__", "flags", "uids_of", "views")
 
-    def __init__(self, uids: array[int], flags: list[frozenset[str]]) -> None:
-        self.uids = uids
+    def __init__(self, uids: SharedUIDs, flags: list[frozenset[str]]) -> None:
+        self.uids_of = uids
+        uids.holders += 1
         self.flags = flags
         self.views = 1
+
+    @property
+    def uids(self) -> array[int]:
+        """The UIDs."""
+        return self.uids_of.uids
 
     def leave(self) -> bool:
         """One view has them no more.
@@ -46,7 +72,8 @@ class SharedColumns:
         self.views -= 1
         if self.views:
             return False
-        self.uids, self.flags = array("I"), []
+        self.uids_of.leave()
+        self.uids_of, self.flags = SharedUIDs(array("I")), []
         return True
 
     async def equal(
@@ -76,11 +103,12 @@ class Sharing:
     While views wait for their turn, they have none of their own, or those that they share.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_waiting")
+    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_uids", "_waiting")
 
     def __init__(self, clock: ReactorTime) -> None:
         self._clock = clock
         self._latest: ReferenceType[SharedColumns] | None = None
+        self._uids: ReferenceType[SharedUIDs] | None = None  # that some view had lately
         self._is_busy = False
         self._waiting: deque[Deferred[None]] = deque()
 
@@ -89,7 +117,15 @@ class Sharing:
         """What some view has; None if there is nothing."""
         return None if self._latest is None else self._latest()
 
-    def offer(self, uids: array[int], flags: list[frozenset[str]]) -> SharedColumns:
+    def same_uids(self, uids: array[int]) -> SharedUIDs:
+        """Equal UIDs that another view has, or these for others to have, too, from now on."""
+        known = None if self._uids is None else self._uids()
+        if known is None or known.uids != uids:
+            known = SharedUIDs(uids)
+            self._uids = ref(known)
+        return known
+
+    def offer(self, uids: SharedUIDs, flags: list[frozenset[str]]) -> SharedColumns:
         """Let other views have these columns, too, from now on."""
         columns = SharedColumns(uids, flags)
         self._latest = ref(columns)

@@ -208,6 +208,17 @@ class SMTPServer(ServerConnection[Event]):
         return self.account
 
     @property
+    def is_stranger(self) -> bool:
+        """Whether the client has not signed in, and no message is under way or was accepted.
+
+        A message is under way once a recipient was accepted.  A client of LMTP is an MTA of our own.
+        """
+        if self.account is not None or self.session_log.taken or not self.factory.faces_internet:
+            return False
+        transaction = self.transaction
+        return transaction is None or not transaction.recipients
+
+    @property
     def must_sign_in(self) -> bool:
         """See `ServerConnection.must_sign_in`."""
         return self.factory.auth_required

@@ -64,6 +64,26 @@ class ColumnsTests(SynchronousTestCase):
         self.assertEqual((list(first.uids), first.flags[0]), ([1, 2, 3, 4, 5, 6], SEEN))
         self.assertEqual((list(second.uids), second.flags[0]), ([1, 2, 3, 4, 5], frozenset()))
 
+    def test_those_that_know_the_same_messages_share_the_uids(self) -> None:
+        """Which take a third of the memory, whatever the flags are, and whoever has changed them."""
+        first, second, third = self.view(), self.view(), self.view(range(1, 6), FLAGGED)
+        self.take(first, [1], SEEN)
+        self.assertEqual({id(view.uids) for view in (first, second, third)}, {id(first.uids)})
+        self.assertEqual([view.flags[0] for view in (first, second, third)], [SEEN, frozenset(), FLAGGED])
+
+    def test_until_one_learns_of_others(self) -> None:
+        views = [self.view(range(1, 6), flags) for flags in (SEEN, FLAGGED, frozenset[str]())]
+        for number, view in enumerate(views, 6):
+            self.take(view, [number])
+        self.assertEqual([list(view.uids) for view in views], [[1, 2, 3, 4, 5, n] for n in (6, 7, 8)])
+
+    def test_or_while_they_are_compared(self) -> None:
+        first = self.view()
+        second = MessageColumns(self.pause, self.sharing)
+        self.paused = lambda: self.take(first, [6])
+        self.take(second, range(1, 6))
+        self.assertEqual((list(first.uids), list(second.uids)), ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5]))
+
     def test_they_are_shared_again_when_both_know(self) -> None:
         first, second = self.view(), self.view()
         self.take(first, [1, 6], SEEN)

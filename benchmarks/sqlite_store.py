@@ -173,7 +173,8 @@ class Benchmark:
         print(f"the most memory grew by {(after - before) / 1024:.1f} MiB")
 
     async def _open(self, name: str, mailbox: str) -> IMailbox:
-        return await (await self._store.account(name)).open(mailbox)
+        account = await self._store.account(name)
+        return await settle(account.open(mailbox))
 
 
 async def each_of(count: int, outstanding: int, begin: Callable[[int], Deferred[Any]]) -> float:

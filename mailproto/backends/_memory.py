@@ -18,6 +18,7 @@ from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
 from mailproto.awaiting import settle
+from mailproto.backends._add_ons import ADD_ONS
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._memory_account import MemoryAccount
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
@@ -36,20 +37,11 @@ from mailproto.interfaces import (
     IAccountChanges,
     IDirectory,
     IMailbox,
-    IObjectIds,
     IQueueStore,
-    IRecent,
 )
 from mailproto.interfaces.add_ons import (
-    IAccessControl,
-    IAccessKeys,
-    IAnnotations,
-    IFinding,
-    IMailboxChanges,
     IQuota,
     IQuotas,
-    IReplacing,
-    ISaveDates,
 )
 from mailproto.model import (
     NULL_PATH,
@@ -62,22 +54,6 @@ from mailproto.model import (
 )
 
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
-
-
-_ADD_ONS = frozenset(
-    {
-        IAccessControl,
-        IAccessKeys,
-        IAnnotations,
-        IFinding,
-        IMailboxChanges,
-        IObjectIds,
-        IQuota,
-        IRecent,
-        IReplacing,
-        ISaveDates,
-    }
-)
 
 
 @dataclass(slots=True)
@@ -199,7 +175,7 @@ class MemoryStore:
         """See `IAddOns.add_ons`; if you override `make_account`, it is empty unless you override this,
         too."""
         is_mine = type(self).make_account is MemoryStore.make_account
-        return _ADD_ONS if is_mine else frozenset()
+        return ADD_ONS if is_mine else frozenset()
 
     async def start(self) -> None:
         """See `IStore.start`: there is nothing to open."""

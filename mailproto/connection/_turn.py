@@ -102,9 +102,9 @@ class Turn:
         share = line.share(min(len(known) + len(strangers), MOST))
         if strangers and known:
             some = self._read(known, share, now + TURN / 2, MOST // 2)
-            number = len(known) - len(some) + len(strangers)
-            strangers = self._read(strangers, share, end, MOST // 2)
-            known = self._read(some, share, end, MOST - number + len(strangers))
+            left = self._read(strangers, share, end, MOST // 2)
+            served = len(known) - len(some) + len(strangers) - len(left)
+            known, strangers = self._read(some, share, end, MOST - served), left
         else:
             known, strangers = self._read(known or strangers, share, end, MOST), []
         if known or strangers:

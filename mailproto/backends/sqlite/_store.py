@@ -16,6 +16,7 @@ from zope.interface import implementer
 from mailproto._arguments import text_path
 from mailproto._twisted_arguments import check_clock
 from mailproto.accounts import account_key
+from mailproto.backends._add_ons import ADD_ONS
 from mailproto.backends.sqlite import _quotas
 from mailproto.backends.sqlite._account import SQLiteAccount
 from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
@@ -27,18 +28,10 @@ from mailproto.backends.sqlite._placing import Arrival, Delivery, Place, deliver
 from mailproto.backends.sqlite._queue import SQLiteQueue
 from mailproto.content import Octets
 from mailproto.errors import MailError
-from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
+from mailproto.interfaces import ICheckable, IQueueStore
 from mailproto.interfaces.add_ons import (
-    IAccessControl,
-    IAccessKeys,
-    IAnnotations,
-    IFinding,
     IIndexed,
-    IMailboxChanges,
-    IQuota,
     IQuotas,
-    IReplacing,
-    ISaveDates,
 )
 from mailproto.model import (
     AppendedMessage,
@@ -68,20 +61,7 @@ class SQLiteStore:
     :ivar path: the path of the database.
     """
 
-    add_ons = frozenset(
-        {
-            IAccessControl,
-            IAccessKeys,
-            IAnnotations,
-            IFinding,
-            IMailboxChanges,
-            IObjectIds,
-            IQuota,
-            IRecent,
-            IReplacing,
-            ISaveDates,
-        }
-    )
+    add_ons = ADD_ONS
 
     def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
         path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")

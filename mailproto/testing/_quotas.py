@@ -106,6 +106,14 @@ class QuotaConformance(StoreFixture):
         self.assertEqual(await self.used_storage(), (2 * SIZE, 2))
         await inbox.append([])
 
+    async def test_quotas_let_nothing_come_where_there_is_too_much(self) -> None:
+        """Limits may be lowered below what is used."""
+        inbox = await self.inbox(new(), new())
+        await self.store.set_limits(ALICE, QuotaLimits(storage=SIZE, messages=1))
+        self.assertEqual(list(await inbox.append([])), [])
+        self.assertEqual(list(await inbox.copy([], inbox)), [])
+        await self.assert_raises(OverQuota, inbox.append([new(content=b"")]))
+
     async def test_quotas_of_messages(self) -> None:
         inbox = await self.limited_inbox(messages=3)
         await self.assert_raises(OverQuota, inbox.append([new()] * 4))

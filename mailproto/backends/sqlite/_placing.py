@@ -218,9 +218,9 @@ class Placing:
         return self._accounts.setdefault(id_, _Account(id_, modseq, octets, messages))
 
     def has_room(self, mailbox: Mailbox, octets: int, messages: int = 1) -> bool:
-        """Whether the mailbox's account may get so much more."""
+        """Whether the mailbox's account may get so much more; nothing has room everywhere."""
         account = mailbox.account
-        return octets <= account.octets and messages <= account.messages
+        return not messages or (octets <= account.octets and messages <= account.messages)
 
     def put(self, mailbox: Mailbox, arrival: Arrival) -> AppendedMessage:
         """Add a message for a mailbox.

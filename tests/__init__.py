@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 os.environ.pop("PYTHONPATH", None)
 
 # How long an example takes says much about the machine, and little about the program.
-# `.ci/run` tries the same examples each time, so that it answers for the change; everybody else tries new ones.
+# `.ci/run` tries the same examples each time, so that it answers for the change alone; others try new ones.
 settings.register_profile(
     "mailproto",
     deadline=None,

@@ -17,7 +17,6 @@ from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
 from mailproto.content import Content, Octets
-from mailproto.delivery import Delivery
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder
@@ -26,12 +25,9 @@ from mailproto.errors import MailError, Refused, RelayDenied
 from mailproto.interfaces import (
     IAliases,
     IDelivery,
-    IExpander,
     IOwnership,
     IPlacing,
-    IQueueRunner,
     IQueueStore,
-    IVerifier,
 )
 from mailproto.maillog import MailLog
 from mailproto.model import (
@@ -43,19 +39,17 @@ from mailproto.model import (
     Recipient,
     ServiceExtensions,
     Session,
-    VerifiedName,
 )
 from mailproto.observing import Expanded, ObserverOrMore, Observers
 from mailproto.relay._alias_limits import AliasLimits
 from mailproto.relay._delivered_to import earlier_deliveries, is_in
-from mailproto.relay._enquiries import members_of, verified
+from mailproto.relay._enquiries import Enquiries
 from mailproto.relay._expansion import Expander, Expansion
 from mailproto.relay._forms import Forming, Forms, InThread
 from mailproto.relay._intake_reports import IntakeReports, outcome_of, outcome_of_alias
 from mailproto.relay._making import Maker, grouped
 from mailproto.relay._permission import Permission
 from mailproto.relay._places import Place, Places
-from mailproto.relay._queue_run import run_queue
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
 from mailproto.relay._srs import SRS
@@ -71,8 +65,8 @@ MAX_HOLD = 30 * 86_400
 _QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 
 
-@implementer(IExpander, IOwnership, IQueueRunner, IVerifier)
-class QueueDelivery(Delivery):
+@implementer(IOwnership)
+class QueueDelivery(Enquiries):
     """Takes mail for mailboxes here and for other servers: what is accepted is on disk, all of it or nothing.
 
     - Copies for mailboxes here and copies for other servers are stored in one transaction.
@@ -211,32 +205,6 @@ class QueueDelivery(Delivery):
         if not expansion.is_alias or len(copies) != 1 or not isinstance(copies[0].place, tuple):
             return False
         return await settle(owner.owns(account, copies[0].recipient.address))
-
-    async def run_queue(self, session: Session, node: str) -> int | None:
-        """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only, with those
-        below them.
-
-        :raises MailError: as there.
-        """
-        if not self._permission.may_send_anywhere(session):
-            raise Refused(459, "4.7.1", "You may not start the queue")
-        return await run_queue(self._queue, node)
-
-    async def verify(self, session: Session, name: str) -> VerifiedName | None:
-        """See `IVerifier.verify`: for clients that have signed in.
-
-        :raises MailError: as there.
-        """
-        return None if session.account is None else await verified(self._expander, session, name)
-
-    async def expand(self, session: Session, name: str) -> Sequence[VerifiedName]:
-        """See `IExpander.expand`: for clients that have signed in.
-
-        :raises MailError: as there.
-        """
-        if session.account is None:
-            raise Refused(550, "5.7.2", "Only accounts may see where mail of an alias goes")
-        return await members_of(self._expander, session, name)
 
     # -- messages
 

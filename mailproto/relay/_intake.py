@@ -96,7 +96,7 @@ class QueueDelivery(Enquiries):
         None to keep the senders'.
     :param signing_keys: sign what enters the queue from clients that may send anywhere, if the author's
         domain has keys (DKIM); what an account sends, only if that is the domain of the account, or of the
-        address from which it sends.
+        address from which it sends.  Octets above 127 are encoded before.
     :param hostname: this server's name in reports; by default that of the session.
     :param spool_folder: for binary messages while they are converted; None for the system's.
     :param observer: who is told of each alias (`mailproto.observing`), besides the mail log.
@@ -239,7 +239,7 @@ class QueueDelivery(Enquiries):
         with suppress(MailError):
             expansions = await self._expander.expand(envelope.recipients)
             self._tell(envelope.id, expansions)
-            forms = await self._forming.signed(Forms(message.content, message.content))
+            forms = await self._forming.signed(message.parameters, Forms(message.content, message.content))
             new = await self._groups(envelope, forms, expansions)
             return new[0] if new else None
         return None
@@ -251,7 +251,7 @@ class QueueDelivery(Enquiries):
         may_send = self._permission.may_send_anywhere(envelope.session)
         forms = await self._forming.forms(envelope, content, places)
         if may_send:
-            forms = await self._forming.signed(forms, await self._domains_of(envelope))
+            forms = await self._signed(envelope, forms)
         new = self._maker.make(envelope, forms, places, now=self._clock(), may_hurry=may_send)
         outcomes = [_outcome(place) for place in places]
         here = [index for index, place in enumerate(places) if not isinstance(place, str)]
@@ -308,7 +308,7 @@ class QueueDelivery(Enquiries):
         places = [copy.place for each in expansions for copy in each.copies]
         forms = await self._forming.forms(envelope, content, places)
         if self._permission.may_send_anywhere(envelope.session):
-            forms = await self._forming.signed(forms, await self._domains_of(envelope))
+            forms = await self._signed(envelope, forms)
         outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
         new = await self._groups(envelope, forms, expansions)
         report = self._reports.of_expansions(envelope, expansions, outcomes, content)
@@ -338,6 +338,9 @@ class QueueDelivery(Enquiries):
                 self._observers.expanded(Expanded(id, alias, addresses))
 
     # -- forms, signatures and reports
+
+    async def _signed(self, envelope: Envelope, forms: Forms) -> Forms:
+        return await self._forming.signed(envelope.parameters, forms, await self._domains_of(envelope))
 
     async def _domains_of(self, envelope: Envelope) -> Collection[str] | None:
         """The domains that may sign what an account sends: no account signs for others'.  None for all."""

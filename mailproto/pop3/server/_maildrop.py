@@ -60,6 +60,7 @@ class Maildrop:
         self._uids = uids
         self._sizes = sizes
         self._unmarked = bytearray(b"\1") * len(uids)  # 1 for each message that is not marked
+        self._retrieved: bytearray | None = None  # 1 for each message that QUIT removes unasked
         self.count = len(uids)
         self.octets = self._all_octets = sum(sizes)
 
@@ -144,16 +145,37 @@ class Maildrop:
         self.count = len(self._uids)
         self.octets = self._all_octets
 
+    def remove_retrieved(self) -> None:
+        """From now on, remember what is retrieved: `commit` will remove that, too (EXPIRE 0)."""
+        self._retrieved = bytearray(len(self._uids))
+
+    def was_retrieved(self, number: int) -> None:
+        """A message was sent completely."""
+        if self._retrieved is not None:
+            self._retrieved[number - 1] = 1
+
+    def _mark_retrieved(self) -> None:
+        if self._retrieved is None or not self.mailbox.writable:
+            return
+        number = self._retrieved.find(1) + 1
+        while number:
+            if not self.is_marked(number):
+                self.mark(number)
+            number = self._retrieved.find(1, number) + 1
+
     async def commit(self, breathe: Callable[[], Awaitable[None]]) -> int:
-        """Remove the marked messages, and no others, whatever other sessions have flagged ``\\Deleted``.
+        """Remove the marked messages, and those of `remove_retrieved`.
+
+        No others are removed, whatever other sessions have flagged ``\\Deleted``.
 
         It is done in batches, as RFC 1939 6 allows: after a failure, some are removed and others are not.  It
         goes on if the client does not wait for the answer.
 
         :param breathe: awaited after each batch, so that others are served in between.
-        :returns: how many messages were marked.
+        :returns: how many messages were removed.
         :raises MailError: some of them are still there.
         """
+        self._mark_retrieved()
         done, marked = 0, len(self) - self.count
         for start in range(0, len(self), _BATCH):
             if done == marked:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from itertools import compress
+from itertools import chain, compress
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -15,7 +15,10 @@ from mailproto.errors import MailError, ReadOnly, Unavailable
 from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 
-__all__ = ["Maildrop", "Others"]
+__all__ = ["LINES", "Maildrop", "Others"]
+
+LINES = 1000
+"""The most lines of LIST and UIDL that are made at once."""
 
 _BATCH = 1000
 """How many messages' sizes are asked for, and how many messages are removed, at once."""
@@ -96,10 +99,6 @@ class Maildrop:
         """The highest message number, marked or not."""
         return len(self._uids)
 
-    def __iter__(self) -> Iterator[int]:
-        """The numbers of the messages that are not marked."""
-        return compress(range(1, len(self._uids) + 1), self._unmarked)
-
     def number(self, argument: bytes) -> int:
         """Check and return the message number that a client named.
 
@@ -127,6 +126,25 @@ class Maildrop:
     def unique_id(self, number: int) -> str:
         """A message's id for UIDL; UIDVALIDITY and UID together are never used again (RFC 1939 7)."""
         return f"{self.mailbox.uid_validity}.{self._uids[number - 1]}"
+
+    def size_lines(self, start: int) -> str:
+        """The lines of LIST for the messages that are not marked, of `LINES` from the number ``start``."""
+        return self._lines(start, self._sizes, "%d %d\r\n")
+
+    def unique_id_lines(self, start: int) -> str:
+        """The same for UIDL."""
+        return self._lines(start, self._uids, f"%d {self.mailbox.uid_validity}.%d\r\n")
+
+    def _lines(self, start: int, column: Sequence[int], line: str) -> str:
+        # One format for all of them takes a fifth of the time of one for each.
+        first, stop = start - 1, start - 1 + LINES
+        unmarked = self._unmarked[first:stop]
+        pairs = zip(
+            compress(range(start, start + len(unmarked)), unmarked),
+            compress(column[first:stop], unmarked),
+            strict=True,
+        )
+        return line * unmarked.count(1) % tuple(chain.from_iterable(pairs))
 
     def mark(self, number: int) -> None:
         """Mark a message: `commit` will remove it.

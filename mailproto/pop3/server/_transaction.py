@@ -14,7 +14,7 @@ from mailproto.model import Part
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.server._language import lang
-from mailproto.pop3.server._maildrop import Maildrop
+from mailproto.pop3.server._maildrop import LINES, Maildrop
 from mailproto.pop3.server._read_ahead import ReadAhead, no_longer_there
 from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
 
@@ -57,35 +57,38 @@ class Transaction:
         self._connection.write(ok(f"{self._drop.count} {self._drop.octets}"))
 
     def _list(self, arguments: list[bytes]) -> Awaitable[None] | None:
-        return self._listing(
-            arguments, f"{self._drop.count} messages ({self._drop.octets} octets)", self._drop.size
-        )
+        drop = self._drop
+        if arguments:
+            self._one(arguments[0], drop.size)
+            return None
+        return self._listing(f"{drop.count} messages ({drop.octets} octets)", drop.size_lines)
 
     def _uidl(self, arguments: list[bytes]) -> Awaitable[None] | None:
-        return self._listing(arguments, "Unique ids", self._drop.unique_id)
-
-    def _listing(
-        self, arguments: list[bytes], text: str, value: Callable[[int], object]
-    ) -> Awaitable[None] | None:
-        """Answer one line for each message that is not marked, or only for the message named."""
+        drop = self._drop
         if arguments:
-            number = self._drop.number(arguments[0])
-            self._connection.write(ok(f"{number} {value(number)}"))
-        elif len(self._drop) > _LINES:
-            return self._long_listing(text, value)
-        else:
-            lines = (f"{number} {value(number)}" for number in self._drop)
-            self._connection.write(multiline(text, lines))
+            self._one(arguments[0], drop.unique_id)
+            return None
+        return self._listing("Unique ids", drop.unique_id_lines)
+
+    def _one(self, argument: bytes, value: Callable[[int], object]) -> None:
+        number = self._drop.number(argument)
+        self._connection.write(ok(f"{number} {value(number)}"))
+
+    def _listing(self, text: str, lines: Callable[[int], str]) -> Awaitable[None] | None:
+        """Answer one line for each message that is not marked."""
+        if len(self._drop) > LINES:
+            return self._long_listing(text, lines)
+        self._connection.write(ok(text) + lines(1).encode("ascii") + b".\r\n")
         return None
 
-    async def _long_listing(self, text: str, value: Callable[[int], object]) -> None:
+    async def _long_listing(self, text: str, lines: Callable[[int], str]) -> None:
         """`_listing` in pieces, as fast as the client reads, and with room for others in between."""
         connection = self._connection
         connection.write(ok(text))
-        async for numbers in connection.in_batches(self._drop, _LINES):
-            lines = [f"{number} {value(number)}\r\n" for number in numbers]
-            connection.write("".join(lines).encode("ascii"))
+        for start in range(1, len(self._drop) + 1, LINES):
+            connection.write(lines(start).encode("ascii"))
             await connection.drained()
+            await connection.breathe()
         connection.write(b".\r\n")
 
     def _lang(self, arguments: list[bytes]) -> None:
@@ -221,9 +224,6 @@ class Transaction:
 def _unreadable(number: int, error: OSError) -> Unavailable:
     return storage_failure(error, f"read message {number}")
 
-
-_LINES = 1000
-"""The most lines of LIST and UIDL that are made at once."""
 
 _MAX_DIGITS = 10
 """The most digits of TOP's number of lines."""

@@ -113,8 +113,8 @@ PUBLIC_NAMES = {
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
         IDeliverySessions IDirectory IExpander IFixedMailboxes IHandover IIdentity IMailbox IMetadata
-        IObjectIds IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions
-        IStore IVerifier
+        IObjectIds IOwnership IPermittedCommands IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable
+        IServiceExtensions IStore IVerifier
     """,
     "mailproto.interfaces.add_ons": """
         IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IPOP3Policy IQuota IQuotas

@@ -135,8 +135,8 @@ PUBLIC_NAMES = {
         header_values header_values_steps html_text is_indexed_key is_mbox_line is_reply may_be_header
         message_id message_ids parameter_text parse_addresses parse_date plain_header_values preview
         received references relations scan scan_steps search_key search_texts_steps section
-        sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps supported_charset top top_steps unquote
-        utf8_form
+        sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
+        supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER

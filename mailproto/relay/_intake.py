@@ -90,6 +90,8 @@ class QueueDelivery(Enquiries):
     :param routes: where mail for other domains goes.
     :param relay_from: the networks whose clients may send anywhere without AUTH.
     :param lifetime: seconds for which a message is tried.
+    :param delay_notice: seconds after which its sender is told that it is late; 0 for never.  Both are those
+        of the agent's `Schedule`.
     :param aliases: which addresses get the mail of others; None for none.
     :param alias_limits: how far aliases may go.
     :param srs: makes the reverse-paths of what aliases send to other servers, and takes mail that comes back;
@@ -118,6 +120,7 @@ class QueueDelivery(Enquiries):
         *,
         relay_from: Networks | Iterable[str] = (),
         lifetime: float = _DEFAULT.lifetime,
+        delay_notice: float = _DEFAULT.delay_notice,
         aliases: IAliases | None = None,
         alias_limits: AliasLimits | None = None,
         srs: SRS | None = None,
@@ -138,6 +141,7 @@ class QueueDelivery(Enquiries):
                 "local", local, takes, "write mailproto.delivery.MailboxDelivery(store, domains)"
             )
         check_seconds("lifetime", lifetime, above_0=True)
+        check_seconds("delay_notice", delay_notice)
         if aliases is not None:
             check_contract("aliases", aliases, IAliases)
         check_type("alias_limits", alias_limits, (AliasLimits, type(None)), "an AliasLimits or None")
@@ -152,7 +156,7 @@ class QueueDelivery(Enquiries):
         self._places = Places(placing, routes, clock)
         self._permission = Permission("relay_from", relay_from)
         self._expander = Expander(self._places, aliases, srs, alias_limits or AliasLimits())
-        self._maker = Maker(lifetime, srs)
+        self._maker = Maker(lifetime, delay_notice, srs)
         self._reports = IntakeReports(hostname, clock)
         self._forming = Forming(signing_keys, in_thread, spool_folder)
         self._hostname = hostname

@@ -48,7 +48,9 @@ class IQueue(Contract, metaclass=ContractClass):
 
         A quota does not count for a notification (null reverse-path), because nobody would send it again.
         :returns: for each message, where its placements are.
-        :raises MailError: a placement is not possible, or there is no room; nothing was accepted.
+        :raises OverQuota: the account of a placement, which the error names, has no room for all that comes;
+            nothing was accepted.
+        :raises MailError: a placement is not possible, or there is no room on the disk; nothing was accepted.
         """
 
     def destinations(self, *, after: str = "", limit: int = 1000) -> Result[Sequence[DestinationState]]:

@@ -9,7 +9,7 @@ from math import inf
 from mailproto.awaiting import turn
 from mailproto.content import Content
 from mailproto.delivery._return_path import return_path, with_return_path
-from mailproto.errors import MailError
+from mailproto.errors import MailError, OverQuota
 from mailproto.model import Address, Envelope, NewQueued, Placement, Recipient
 from mailproto.relay._delivered_to import delivered_to
 from mailproto.relay._expansion import A_TURN, Copy, Expansion, key_of
@@ -63,7 +63,7 @@ async def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
                 if expansion.is_alias and not left:
                     continue
                 copy = copy._replace(place=left)
-            elif expansion.is_alias:
+            elif expansion.is_alias or isinstance(copy.place, OverQuota):
                 continue
             group.copies.append(copy)
     return [group for group in groups if group.copies]

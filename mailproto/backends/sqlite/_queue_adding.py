@@ -130,7 +130,7 @@ class Adding:
                 sizes = coming.setdefault(mailbox.account.id, [])
                 sizes.append(message.body.size)
                 if not self._placing.has_room(mailbox, sum(sizes), len(sizes)):
-                    return full()
+                    return full(place.folded)
         return None
 
     def add(self, entries: Sequence[Entry]) -> list[Added]:

@@ -118,14 +118,14 @@ class ConnectionTests(World):
 
     def test_a_server_that_becomes_slow_is_quick_no_more(self) -> None:
         self.patch(_carrier, "QUICK", 0.2)
-        self.servers["10.0.0.1"] = serving(final=["250 Yes", "250 Yes", "1.5|250 Yes"])
+        self.servers["10.0.0.1"] = serving(final=["250 Yes", "250 Yes", "1.25|250 Yes"])
         self.agent.start()
         for messages, connections in ((1, 1), (3, 1), (3, 2)):
             for number in range(messages):
                 self.send(f"user{number}@there.example")
             self.run_for(0.1)
             self.assertEqual(len(self.network.open_connections), connections)
-            self.run_for(4.5)
+            self.run_for(3.5)
 
     def test_an_unused_connection_is_kept_for_a_while(self) -> None:
         self.agent.start()

@@ -174,14 +174,16 @@ def _remove_where(transaction: Transaction, mailbox: int, uids: Sequence[int], w
     return array("I", gone)
 
 
-def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
-    """Messages with UIDs below ``upto`` are no longer recent."""
+def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> int:
+    """Messages with UIDs below ``upto`` are no longer recent; return the first that was."""
+    row = transaction.execute("SELECT unclaimed FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
     transaction.execute(
         "UPDATE mailboxes SET unclaimed = :upto, recent ="
         " (SELECT count(*) FROM messages WHERE mailbox = mailboxes.id AND uid >= :upto)"
         " WHERE id = :mailbox AND unclaimed < :upto",
         {"mailbox": mailbox, "upto": upto},
     )
+    return upto if row is None else int(row[0])
 
 
 def discard_mailboxes(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:

@@ -101,6 +101,11 @@ class Database:
         """The name by which other processes see whether this one has ended; "" if they cannot."""
         return self._peers.name
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes have it open, or may have."""
+        return bool(self._peers.others())
+
     async def start(self) -> None:
         """Open files and start threads.
 

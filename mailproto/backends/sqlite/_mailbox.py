@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
@@ -191,13 +192,23 @@ class SQLiteMailbox:
         """See `IRecent.claim_recent`."""
         database = self._database
         claimed, is_change = database.read(_reading.claim_recent, self._id)
-        if is_change:
-            upto = claimed.stop
-            # SELECT does not wait for the writer, and also works on a full disk.
-            kept = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
-            kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
-            kept.addErrback(lambda failure: failure.trap(Unavailable))
-        return claimed
+        if not is_change:
+            return claimed
+        upto = claimed.stop
+
+        def done(unclaimed: int) -> range:
+            database.read(_reading.claim_kept, self._id, upto)
+            return range(min(max(claimed.start, unclaimed), upto), upto)
+
+        def failed(failure: Failure) -> range:
+            failure.trap(Unavailable)
+            return claimed
+
+        # SELECT does not wait for the writer, and also works on a full disk.
+        keeping = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
+        kept = keeping.addCallbacks(done, failed)
+        # Only the writer knows what another process has claimed meanwhile.
+        return await database.underway(kept) if database.is_shared else claimed
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
         doing = self._database.long_changes.do(change, uids, self._account)

@@ -64,8 +64,10 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
         raise ContentUnreadable
     if response.failure is not None:
         raise response.failure
-    if response.sent < len(indexes) and not command.uid:
-        raise ExpungeIssued
+    if response.sent < len(indexes):
+        view.expect_changes(view.mailbox)  # whoever removed them is heard of before the next command ends
+        if not command.uid:
+            raise ExpungeIssued
     return None if request.finish is None else await request.finish()
 
 

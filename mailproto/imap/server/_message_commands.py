@@ -75,10 +75,12 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         # The client may take itself to know all changes before these, so it is told of them.
         view.expect_changes(view.mailbox)
         await server.catch_up(expunges=command.uid)
-    text = None if request.finish is None else await request.finish(refused)
-    # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
-    if len(stored) + len(refused) != len(indexes) and not command.uid and not arguments.silent:
-        raise SomeGone(text) if text else ExpungeIssued
+    text = None if request.finish is None else await request.finish(StoreResult(stored, refused))
+    if len(stored) + len(refused) != len(indexes):
+        view.expect_changes(view.mailbox)
+        # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
+        if not command.uid and not arguments.silent:
+            raise SomeGone(text) if text else ExpungeIssued
     return text
 
 

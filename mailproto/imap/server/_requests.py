@@ -49,7 +49,7 @@ class StoreRequest:
     :ivar unchanged_since: see `IMailbox.store`.
     :ivar again: called with what was refused; stores some of it again, and gives each result, with all that
         is refused still.
-    :ivar finish: called with what was refused, after the new flags were told; gives the text of the tagged
+    :ivar finish: called with the whole result, after the new flags were told; gives the text of the tagged
         OK, or None.
     """
 
@@ -59,7 +59,7 @@ class StoreRequest:
     silent: bool
     unchanged_since: int | None = None
     again: Callable[[Sequence[int]], AsyncIterator[StoreResult]] | None = None
-    finish: Callable[[Sequence[int]], Awaitable[bytes | None]] | None = None
+    finish: Callable[[StoreResult], Awaitable[bytes | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

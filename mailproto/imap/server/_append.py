@@ -104,8 +104,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
         for upload in uploads:
             upload.close()
         server.drop_uploads()  # what was made of them
-    if server.view is not None:
-        server.view.expect_changes(mailbox)
+    server.has_put(mailbox, [each.uid for each in appended])
     for content, each in zip(contents, appended, strict=True):
         server.observer.appended(Appended(server.client, mailbox.name, each.uid, len(content)))
     uids = format_set([each.uid for each in appended])

@@ -125,7 +125,6 @@ async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     uids = await named_messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
-    server.selected.expect_changes(target)
     return b"%bCOPY completed" % await copyuid(server, target, copied) if copied else None
 
 
@@ -145,13 +144,14 @@ async def named_messages(server: Session, command: Command[Copy]) -> Sequence[in
 
 
 async def copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
-    """The response code of RFC 4315 3; see `uid_code`."""
+    """The response code of RFC 4315 3; see `uid_code`.  The client will be told of what is there now."""
     sources, targets = array("I"), array("I")
     for start in range(0, len(pairs), AT_ONCE):
         some = pairs[start : start + AT_ONCE]
         sources.extend([source for source, _ in some])
         targets.extend([there for _, there in some])
         await server.yield_turn()
+    server.has_put(target, targets)
     written = await _set(server, sources), await _set(server, targets)
     return await uid_code(server, target, b"COPYUID %d %b %b" % (target.uid_validity, *written))
 

@@ -27,7 +27,6 @@ async def move(session: Session, command: Command[Copy]) -> bytes | None:
             session.respond(b"* OK %bMoved\r\n" % code)
         for start in range(0, len(moved), AT_ONCE):
             await view.vanish([uid for uid, _ in moved[start : start + AT_ONCE]])
-    view.expect_changes(target)
     return await removed(session, command.full_name) if moved else None
 
 

@@ -10,6 +10,7 @@ from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, SomeGone, TryCreate
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._namespaces import prefixes_of_others
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
@@ -163,7 +164,7 @@ async def uid_code(server: Session, target: IMailbox, code: bytes) -> bytes:
     3).
     """
     account = server.signed_in
-    if IAccessControl.providedBy(account) and target.name.startswith(account.other_users):
+    if IAccessControl.providedBy(account) and target.name.startswith(prefixes_of_others(account)):
         try:
             rights = await settle(account.my_rights(target.name))
         except (NoPermission, NoSuchMailbox):  # it has just been removed

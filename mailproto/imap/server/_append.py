@@ -12,6 +12,7 @@ from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import open_target, uid_code
+from mailproto.imap.server._message_limit import check_saved
 from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session, Sink
@@ -92,6 +93,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     arguments = command.arguments
     uploads = server.take_uploads()
     try:
+        check_saved(server, len(arguments.messages))
         contents = await contents_of(server, arguments.messages, uploads)
         # Opened again: the mailbox may have changed while a slow client sent.
         mailbox = await open_target(server, arguments.mailbox)

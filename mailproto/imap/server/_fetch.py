@@ -16,6 +16,7 @@ from mailproto.imap.server._errors import (
 )
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._fetch_room import FetchClaim
+from mailproto.imap.server._message_limit import completed, last_of, left_out
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import FetchRequest, one_by_one
@@ -58,15 +59,18 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
         await tables.fetch_modifiers[name].apply(server, request, value)
     for prepare in tables.on_fetch:
         await prepare(server, request)
-    indexes = one_by_one(request.indexes)
+    indexes, code = last_of(server, view, one_by_one(request.indexes))
     response = await respond(server, request.items, indexes, uid=command.uid)
+    failure = response.failure
     if response.failed:
-        raise ContentUnreadable
-    if response.failure is not None:
-        raise response.failure
-    if response.sent < len(indexes) and not command.uid:
-        raise ExpungeIssued
-    return None if request.finish is None else await request.finish()
+        failure = ContentUnreadable()
+    elif failure is None and response.sent < len(indexes) and not command.uid:
+        failure = ExpungeIssued()
+    if failure is not None:
+        left_out(server, code)
+        raise failure
+    text = None if request.finish is None else await request.finish()
+    return completed(server, code, command.full_name, text)
 
 
 async def respond(

@@ -10,6 +10,7 @@ from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, SomeGone, TryCreate
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._message_limit import check_saved, completed, last_of, left_out
 from mailproto.imap.server._namespaces import prefixes_of_others
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import StoreRequest, one_by_one
@@ -55,7 +56,7 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         await tables_of(server).store_modifiers[name].apply(server, request, value)
     for prepare in tables_of(server).on_store:
         await prepare(server, request)
-    indexes = one_by_one(request.indexes)
+    indexes, code = last_of(server, view, one_by_one(request.indexes))
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
@@ -76,11 +77,12 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         # The client may take itself to know all changes before these, so it is told of them.
         view.expect_changes(view.mailbox)
         await server.catch_up(expunges=command.uid)
-    text = None if request.finish is None else await request.finish(refused)
+    text = None if request.finish is None else await request.finish(StoreResult(stored, refused))
     # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
     if len(stored) + len(refused) != len(indexes) and not command.uid and not arguments.silent:
+        left_out(server, code)
         raise SomeGone(text) if text else ExpungeIssued
-    return text
+    return completed(server, code, command.full_name, text)
 
 
 async def _results(
@@ -123,25 +125,33 @@ async def open_target(server: Session, name: str) -> IMailbox:
 
 async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
-    uids = await named_messages(server, command)
+    uids, _ = await named_messages(server, command)
+    check_saved(server, len(uids), uids)
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     return b"%bCOPY completed" % await copyuid(server, target, copied) if copied else None
 
 
-async def named_messages(server: Session, command: Command[Copy]) -> Sequence[int]:
+async def named_messages(
+    server: Session, command: Command[Copy], *, limited: bool = False
+) -> tuple[Sequence[int], bytes]:
     """The UIDs of the messages that the client named.
 
+    :param limited: whether only the last ones are taken if there are too many.
+    :returns: the second value is as in `last_of`.
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
     indexes = await view.indexes(command.arguments.sequence, uid=command.uid)
+    code = b""
+    if limited:
+        indexes, code = last_of(server, view, indexes)
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
     if len(uids) != len(indexes) and not command.uid:
         raise ExpungeIssued
-    return uids
+    return uids, code
 
 
 async def copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:

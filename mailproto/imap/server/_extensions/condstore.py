@@ -29,7 +29,7 @@ from mailproto.imap.wire import (
     no_value,
     set_pieces,
 )
-from mailproto.model import FlagOperation, MailboxStatus
+from mailproto.model import FlagOperation, MailboxStatus, StoreResult
 
 __all__ = ["CHANGED_SINCE", "EXTENSION", "become_aware", "modseq"]
 
@@ -110,7 +110,8 @@ async def _unchanged_since(session: Session, request: StoreRequest, since: int) 
     request.unchanged_since = since
     view = session.selected
 
-    async def finish(refused: Sequence[int]) -> bytes | None:
+    async def finish(result: StoreResult) -> bytes | None:
+        refused = result.refused
         if not refused:
             return None
         numbers = refused

@@ -12,11 +12,11 @@ from mailproto.imap.server._errors import ExpungeIssued, SomeGone, TryCreate
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_limit import check_saved, completed, last_of, left_out
 from mailproto.imap.server._namespaces import prefixes_of_others
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
-from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Copy, NoArguments, Store, format_set, grammars
 from mailproto.interfaces import IMailbox
@@ -61,7 +61,7 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     uids = view.present(indexes)
     await server.yield_turn()
     stored, refused, answered = FlagColumns(), _NONE, _NONE
-    async for result in _results(view, uids, request):
+    async for result in _results(server, uids, request):
         # Each is taken in before the mailbox is looked at: else it would be told as somebody else's change.
         more = await view.apply(arguments.change, result.changed, silent=arguments.silent)
         answered = sorted([*answered, *more]) if answered else more
@@ -85,11 +85,11 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     return completed(server, code, command.full_name, text)
 
 
-async def _results(
-    view: MailboxView, uids: Sequence[int], request: StoreRequest
-) -> AsyncIterator[StoreResult]:
+async def _results(server: Session, uids: Sequence[int], request: StoreRequest) -> AsyncIterator[StoreResult]:
+    view = server.selected
     if uids:
-        result = await settle(view.mailbox.store(uids, request.change, request.unchanged_since))
+        stored = view.mailbox.store(uids, request.change, request.unchanged_since)
+        result = await working(server, stored, len(uids))
         yield result
         if result.refused and request.again is not None:
             async for again in request.again(result.refused):
@@ -128,7 +128,8 @@ async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     uids, _ = await named_messages(server, command)
     check_saved(server, len(uids), uids)
     target = await open_target(server, command.arguments.mailbox)
-    copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
+    copying = server.selected.mailbox.copy(uids, target) if uids else ()
+    copied = await working(server, copying, len(uids))
     return b"%bCOPY completed" % await copyuid(server, target, copied) if copied else None
 
 
@@ -201,7 +202,7 @@ async def expunge(server: Session, command: Command[NoArguments]) -> bytes | Non
     if view.read_only:
         raise ReadOnly
     await server.wait_turn_for(len(view.uids))
-    expunged = await settle(view.mailbox.expunge())
+    expunged = await working(server, view.mailbox.expunge(), len(view.uids))
     await view.vanish(expunged)
     return await removed(server, command.full_name) if expunged else None
 

@@ -237,6 +237,12 @@ class Session(ServerConnection[Event]):
         if not self._has_answered:
             self.write(b"* OK Still working\r\n")
 
+    def say(self, data: bytes) -> None:
+        """Send what was collected, and an untagged response, while the command waits for something else."""
+        self.respond(data)
+        self._send()
+        self._send_now()
+
     def _send(self) -> None:
         if self._responses:
             self._has_answered = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import ReadOnly
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import AT_ONCE, copyuid, named_messages, open_target, removed
 from mailproto.imap.server._message_limit import completed
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, Copy, grammars
@@ -22,7 +22,8 @@ async def move(session: Session, command: Command[Copy]) -> bytes | None:
         raise ReadOnly
     uids, code = await named_messages(session, command, limited=True)
     target = await open_target(session, command.arguments.mailbox)
-    moved = await settle(view.mailbox.move(uids, target)) if uids else ()
+    moving = view.mailbox.move(uids, target) if uids else ()
+    moved = await working(session, moving, len(uids))
     if moved:
         if copied := await copyuid(session, target, moved):
             session.respond(b"* OK %bMoved\r\n" % copied)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from array import array
 
-from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import ReadOnly
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import AT_ONCE, removed
 from mailproto.imap.server._message_limit import completed, last_of
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, UidExpunge, grammars
@@ -37,7 +37,7 @@ async def expunge_uids(session: Session, command: Command[UidExpunge]) -> bytes 
         indexes, code = last_of(session, view, deleted)
     uids = view.present(indexes)
     await session.yield_turn()
-    expunged = await settle(view.mailbox.expunge(uids))
+    expunged = await working(session, view.mailbox.expunge(uids), len(uids))
     await view.vanish(expunged)
     text = await removed(session, command.full_name) if expunged else None
     return completed(session, code, command.full_name, text)

@@ -10,6 +10,7 @@ from mailproto.content import unwrapped
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
+    ContentLost,
     ContentUnreadable,
     ExpungeIssued,
     SessionOver,
@@ -63,7 +64,7 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     response = await respond(server, request.items, indexes, uid=command.uid)
     failure = response.failure
     if response.failed:
-        failure = ContentUnreadable()
+        failure = ContentLost() if response.lost == response.failed else ContentUnreadable()
     elif failure is None and response.sent < len(indexes) and not command.uid:
         failure = ExpungeIssued()
     if failure is not None:
@@ -95,6 +96,7 @@ class _Response:
     :param with_gone: whether to tell of messages that are gone, if nothing need be read of them.
     :ivar sent: how many messages were answered.
     :ivar failed: messages whose content could not be read.
+    :ivar lost: those of them whose content is not there any more.
     :ivar failure: see `FetchedMessage.failure`.
     """
 
@@ -105,6 +107,7 @@ class _Response:
         self._with_gone = with_gone
         self.sent = 0
         self.failed = 0
+        self.lost = 0
         self.failure: MailError | None = None
         self.claim = FetchClaim(server.factory.fetch_room)
         self._held = 0  # octets that are not sent yet
@@ -205,6 +208,7 @@ class _Response:
             if not await settle(self.view.mailbox.read([info.uid], Part.SIZE)):
                 return  # expunged, and its file is removed
             self.failed += 1
+            self.lost += isinstance(error, FileNotFoundError)
             self._tell_of(info.uid, error)
         self.sent += 1
 

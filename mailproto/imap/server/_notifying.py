@@ -19,6 +19,8 @@ from mailproto.imap.server._events_wanted import MESSAGE_EVENTS, Group, Notify
 from mailproto.imap.server._fetch import respond
 from mailproto.imap.server._listing import attributes_of
 from mailproto.imap.server._mailbox_commands import render_status
+from mailproto.imap.server._namespaces import prefixes_of_others
+from mailproto.imap.server._notifying_foreign import ForeignMailboxes
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import quoted_or_literal
@@ -58,6 +60,8 @@ class Notifier:
         self._shared = KNOWN_ACCOUNTS.of(session).of(session)
         self._known = Names()
         self._unwatch: Callable[[], None] = _nothing
+        self._others = prefixes_of_others(session.signed_in)
+        self._foreign = ForeignMailboxes(session, self._events, self._foreign_hinted)
         self._is_over = False
 
     # -- beginning and end
@@ -72,8 +76,10 @@ class Notifier:
             self._unwatch = session.signed_in.watch(self._account_hinted)
             try:
                 await self._look()
+                await self._look_at_others()
                 if tells_status:
                     await self._tell_all()
+                    await self._foreign.tell_all(self._first_items)
             except BaseException:
                 self.close()
                 raise
@@ -87,6 +93,7 @@ class Notifier:
         self._is_over = True
         unwatch, self._unwatch = self._unwatch, _nothing
         unwatch()
+        self._foreign.close()
 
     def _note_selected(self) -> None:
         view = self._session.view
@@ -109,6 +116,41 @@ class Notifier:
         finally:
             release()
 
+    async def _look_at_others(self) -> None:
+        """Look at mailboxes of others, if the client may want to be told of some."""
+        if not self._others or all(group.kind in {"PERSONAL", "INBOXES"} for group in self._groups):
+            return
+        session = self._session
+        entries = self._known.entries or await settle(session.signed_in.list())
+        await session.wait_turn()
+        for prefix in self._others:
+            for at in range(_place(entries, prefix), len(entries)):
+                if not entries[at].name.startswith(prefix):
+                    break
+                if entries[at].exists:
+                    await self._foreign.begin([entries[at]])
+                await session.yield_turn()
+
+    def _first_items(self, name: str) -> Sequence[str]:
+        knows = "HIGHESTMODSEQ" in tables_of(self._session).status_items
+        return (*_NEW, "HIGHESTMODSEQ") if "FLAGCHANGE" in self._events(name) and knows else _NEW
+
+    def _items(self, name: str, is_counted: bool) -> Sequence[str]:
+        """What is told of a mailbox that has changed.
+
+        :param is_counted: whether messages came or went.
+        """
+        items: Sequence[str] = ()
+        if is_counted:
+            items = _NEW
+        elif "FLAGCHANGE" in self._events(name):
+            items = ("UIDVALIDITY", "UNSEEN")
+        knows_modseqs = bool(self._session.enabled & {"CONDSTORE", "QRESYNC"})
+        return (*items, "HIGHESTMODSEQ") if items and knows_modseqs else items
+
+    def _foreign_hinted(self) -> None:
+        self._session.between_events(self._tell)
+
     async def _tell_all(self) -> None:
         """Tell the present status of the mailboxes."""
         session = self._session
@@ -116,10 +158,7 @@ class Notifier:
         async for some in session.in_batches(wanted, _AT_ONCE):
             for name, status in (await settle(session.signed_in.status(some))).items():
                 if not self._is_selected(name):
-                    items: tuple[str, ...] = _NEW
-                    knows = "HIGHESTMODSEQ" in tables_of(session).status_items
-                    if "FLAGCHANGE" in self._events(name) and knows:
-                        items = (*_NEW, "HIGHESTMODSEQ")
+                    items = self._first_items(name)
                     session.respond(await render_status(session, name, status, items))
             await session.flush()
 
@@ -130,7 +169,7 @@ class Notifier:
         return frozenset().union(*(group.events for group in self._of(name)))
 
     def _of(self, name: str) -> Sequence[Group]:
-        return [group for group in self._groups if group.has(name, self._is_subscribed)]
+        return [group for group in self._groups if group.has(name, self._is_subscribed, self._others)]
 
     def _is_subscribed(self, name: str) -> bool:
         return name in self._known and self._known[name].subscribed
@@ -162,6 +201,7 @@ class Notifier:
             while session.is_open and not self._is_over and self._is_behind():
                 await self._tell_of_selected()
                 await self._tell_of_others()
+                await self._foreign.tell(self._is_selected, self._items)
                 await session.flush()
         except (ConnectionOver, SessionOver):
             return
@@ -172,7 +212,7 @@ class Notifier:
 
     def _is_behind(self) -> bool:
         view = self._session.view
-        if self._hint > self._modseq:
+        if self._hint > self._modseq or self._foreign.is_stale:
             return True
         if view is None or self._selected is None or not self._selected.events:
             return False
@@ -243,14 +283,10 @@ class Notifier:
         events = self._events(name) & MESSAGE_EVENTS
         if not events or self._is_over or self._is_selected(name):
             return
-        items: tuple[str, ...] = ()
-        if self._shared.has_counted_after(name, before):
-            items = _NEW
-        elif "FLAGCHANGE" in events and status.messages:  # what is new and empty is told by its name only
-            items = ("UIDVALIDITY", "UNSEEN")
-        if items:
-            knows_modseqs = bool(session.enabled & {"CONDSTORE", "QRESYNC"})
-            items = (*items, "HIGHESTMODSEQ") if knows_modseqs else items
+        is_counted = self._shared.has_counted_after(name, before)
+        if not is_counted and not status.messages:
+            return  # it is new, which is told by its name only
+        if items := self._items(name, is_counted):
             session.respond(await render_status(session, name, status, items))
 
     def _tell_of_annotations(self, name: str, entries: Sequence[str]) -> None:
@@ -279,7 +315,10 @@ class Notifier:
         was_subscribed = name in before and before[name].subscribed
         return any(
             event in group.events
-            and (group.has(name, self._is_subscribed) or (group.kind == "SUBSCRIBED" and was_subscribed))
+            and (
+                group.has(name, self._is_subscribed, self._others)
+                or (group.kind == "SUBSCRIBED" and was_subscribed)
+            )
             for group in self._groups
         )
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.backends._memory_account import MemoryAccount
 from mailproto.backends._simple import SimpleMailbox
-from mailproto.imap.server import _account_known
+from mailproto.imap.server import _account_known, _notifying_foreign
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import Client, DialogueTestCase, message, run
 
@@ -359,3 +359,90 @@ class OtherTests(NotifyTestCase):
         client.transport.drop()
         self.sent.add(message(), (), 0)
         self.assertEqual(self.factory.connections, set())
+
+
+class ForeignTests(NotifyTestCase):
+    """Mailboxes of other users, and shared ones (RFC 5465 3.1, 5.9)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        run(self.store.directory.add("bob", ""))
+        self.bob: Any = run(self.store.account("bob"))
+        self.box: Any = run(self.bob.open("Sent"))
+        run(self.bob.set_acl("Sent", "alice", "lr"))
+
+    def told(self, items: str) -> bytes:
+        return f"* STATUS user/bob/Sent ({items} UIDVALIDITY {self.box.uid_validity})\r\n".encode()
+
+    def test_messages(self) -> None:
+        for wanted in (b"(mailboxes user/bob/Sent %b)" % ALL, b"(subtree user/bob %b)" % ALL):
+            client = self.notify(b"SET " + wanted)
+            self.box.add(message(), (), 0)
+            count = run(self.box.status()).messages
+            self.assertEqual(self.heard(client), self.told(f"MESSAGES {count} UIDNEXT {count + 1}"))
+            run(self.box.store([1], FLAGGED))
+            run(self.box.store([1], FlagChange(FlagOperation.REMOVE, FLAGGED.flags)))
+            said = self.heard(client)
+            self.assertTrue(said.startswith(b"* STATUS user/bob/Sent (UIDVALIDITY "), said)
+            self.assertEqual(self.say(client, b"a NOTIFY NONE"), b"a OK NOTIFY completed\r\n")
+            self.box.add(message(), (), 0)
+            self.assertEqual(self.heard(client), b"")
+
+    def test_shared_mailboxes_that_are_subscribed(self) -> None:
+        run(self.store.directory.add("shared", ""))
+        office: Any = run(self.store.account("shared"))
+        run(office.create("News"))
+        run(office.set_acl("News", "anyone", "lr"))
+        run(self.account.subscribe("shared/News"))
+        client = self.notify(b"SET (subscribed %b)" % NEW)
+        news: Any = run(office.open("News"))
+        news.add(message(), (), 0)
+        self.assertIn(b"* STATUS shared/News (MESSAGES 1 ", self.heard(client))
+        self.box.add(message(), (), 0)  # it is not subscribed
+        self.assertEqual(self.heard(client), b"")
+
+    def test_they_are_not_personal(self) -> None:
+        wanted = b"MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+        client = self.notify(b"SET (personal (%b)) (inboxes (%b))" % (wanted, wanted))
+        self.box.add(message(), (), 0)
+        run(self.account.subscribe("user/bob/Sent"))
+        self.assertEqual(self.heard(client), b"")
+
+    def test_the_status_at_the_beginning(self) -> None:
+        self.box.add(message(), (), 0)
+        status = self.told("MESSAGES 1 UIDNEXT 2")
+        self.notify(b"SET STATUS (mailboxes user/bob/Sent %b)" % NEW, answer=status)
+
+    def test_what_may_not_be_read(self) -> None:
+        """3.1: it is told if it can be seen, or else ignored."""
+        run(self.bob.set_acl("Sent", "alice", "l"))
+        wanted = b"SET (mailboxes (user/bob/Sent user/bob/INBOX user/nobody/x) %b)" % NEW
+        client = self.notify(wanted, answer=b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n')
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+
+    def test_a_right_is_taken_away(self) -> None:
+        """5.9."""
+        client = self.notify(b"SET (mailboxes user/bob/Sent %b)" % NEW)
+        run(self.bob.set_acl("Sent", "alice", "l"))
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n')
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+
+    def test_the_mailbox_goes(self) -> None:
+        client = self.notify(b"SET (mailboxes user/bob/Sent %b)" % NEW)
+        run(self.bob.delete("Sent"))
+        self.assertEqual(self.heard(client), b'* LIST (\\NonExistent) "/" user/bob/Sent\r\n')
+
+    def test_too_many(self) -> None:
+        self.patch(_notifying_foreign, "FOREIGN", 1)
+        run(self.bob.set_acl("Drafts", "alice", "lr"))
+        client = self.sign_in()
+        self.assertEqual(
+            self.say(client, b"a NOTIFY SET (subtree user/bob %b)" % NEW),
+            b"a NO [NOTIFICATIONOVERFLOW] More than 1 mailboxes of others\r\n",
+        )
+        self.assertFalse(client.session.notices)
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")

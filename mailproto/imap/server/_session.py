@@ -275,6 +275,14 @@ class Session(ServerConnection[Event]):
         if self.writer is not None and self.writer.follower is not None:
             await self._tell(self.writer.followed())
 
+    async def tell_removed(self) -> None:
+        """Tell the client which messages it has removed, before it is told of others that came.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and not self.holds_expunges:
+            await self._tell(self.writer.own_expunges())
+
     async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
         try:

@@ -67,7 +67,7 @@ def with_mailproto(port: int) -> Retrieved:
     async def main() -> None:
         credentials = Password(NAME, PASSWORD)
         server = ServerAddress("127.0.0.1", port, tls="none", credentials=credentials)
-        client = await POP3Client.open(reactor, server)  # type: ignore[arg-type]
+        client = await POP3Client.open(reactor, server)
         count, _ = await client.stat()
         octets = 0
 

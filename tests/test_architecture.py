@@ -135,10 +135,10 @@ PUBLIC_NAMES = {
         body body_steps casemap comment_end date_text decode_header decode_text decoded_structure
         display_name encode_header finish fold forest_pieces forest_steps header_fields header_section
         header_values header_values_steps html_text is_indexed_key is_mbox_line is_reply may_be_header
-        message_id message_ids parameter_text parse_addresses parse_date preview received references
-        relations scan scan_steps search_key search_texts_steps section sent_date seven_bit_form_steps
-        sort_mailbox structure_steps summarise summarise_steps supported_charset top top_steps unquote
-        utf8_form
+        message_id message_ids parameter_text parse_addresses parse_date plain_header_values preview
+        received references relations scan scan_steps search_key search_texts_steps section
+        sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
+        supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER

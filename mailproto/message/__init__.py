@@ -70,6 +70,7 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
 For stores that keep what SEARCH, SORT and THREAD need; `FINDING_VERSION` is the version of all this::
 
     header_values(content, index) -> HeaderValues;  header_values_steps(content, index)
+    plain_header_values(octets, header, body, names) -> list | None  # some of them, in microseconds
     search_texts_steps(content, index) -> Steps[SearchTexts(header, body) | None];  is_indexed_key(key)
     forest_steps(algorithm, messages: Sequence[ThreadMessage]) -> Steps[Forest(numbers, depths)]   # THREAD
     forest_pieces(numbers, depths) -> Iterator[bytes]                # the answer to THREAD
@@ -113,6 +114,7 @@ from mailproto.message._header_values import (
     HeaderValues,
     header_values,
     header_values_steps,
+    plain_header_values,
 )
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
@@ -227,6 +229,7 @@ __all__ = [
     "parameter_text",
     "parse_addresses",
     "parse_date",
+    "plain_header_values",
     "preview",
     "received",
     "references",

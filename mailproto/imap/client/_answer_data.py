@@ -57,21 +57,27 @@ def mailbox_name(octets: bytes) -> str:
 
 def list_entry(data: Data, limits: IMAPClientLimits) -> MailboxInfo | None:
     """Read LIST or LSUB (RFC 9051 7.3.1)."""
-    values = values_of(data, limits)
-    if len(values) < 3 or not isinstance(values[0], list):
+    reader = ValueReader(data.text, data.literals, limits)
+    try:
+        attributes, delimiter = reader.value(), reader.value()
+        rest = reader.text[reader.position :].strip()
+        values = reader.values()
+    except BadValue:
         return None
-    extended: Value = None
-    if len(values) > 3 and isinstance(values[-1], list):
-        extended = values.pop()
-    # Some servers send names with spaces without quotes.
-    names = [octets_of(each) if each is not None else b"NIL" for each in values[2:]]
-    name = b" ".join(each for each in names if each is not None)
+    extended = values.pop() if len(values) > 1 and isinstance(values[-1], list) else None
+    if not isinstance(attributes, list) or not values:
+        return None
+    name = octets_of(values[0]) if values[0] is not None else b"NIL"
+    if len(values) > 1:  # a name with spaces that is not quoted, or has quotes inside
+        name = rest[1:-1] if rest[:1] == rest[-1:] == b'"' else rest
+    if name is None:
+        return None
     old_name = ""
     items = extended if isinstance(extended, list) else []
     for tag, value in zip(items[::2], items[1::2], strict=False):
         if text_of(tag).upper() == "OLDNAME" and isinstance(value, list) and value:
             old_name = mailbox_name(octets_of(value[0]) or b"")
-    return MailboxInfo(mailbox_name(name), text_of(values[1]), flags_of(values[0]), old_name=old_name)
+    return MailboxInfo(mailbox_name(name), text_of(delimiter), flags_of(attributes), old_name=old_name)
 
 
 def status_of(data: Data, limits: IMAPClientLimits) -> tuple[str, MailboxCounts] | None:

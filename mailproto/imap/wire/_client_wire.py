@@ -162,7 +162,8 @@ class IMAPClientWire:
             self._break("response too long")
         literal = _LITERAL.search(line[-_ANNOUNCEMENT:])
         if literal is None:
-            data = Data(self._number, self._name, b"".join(self._lines).rstrip(b"\r\n"), self._literals)
+            self._lines[-1] = line.rstrip(b"\r\n")
+            data = Data(self._number, self._name, b"".join(self._lines), self._literals)
             self._begin_response()
             return data
         size = int(literal[2])

@@ -87,6 +87,6 @@ class ClientTestCase(SynchronousTestCase):
         """The result that must be there by now."""
         return self.successResultOf(deferred)
 
-    def error(self, deferred: Any, kind: type[Exception]) -> Any:
+    def error(self, deferred: Any, *kinds: type[Exception]) -> Any:
         """The error that must be there by now."""
-        return self.failureResultOf(deferred, kind).value
+        return self.failureResultOf(deferred, *kinds).value

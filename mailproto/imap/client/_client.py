@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailproto.imap.client._account_commands import AccountCommands
 from mailproto.imap.client._idling import Idler
 from mailproto.imap.client._mailbox_commands import MailboxCommands
 from mailproto.imap.client._parts import PartCommands
@@ -12,7 +13,7 @@ from mailproto.imap.client._unasked import Events
 __all__ = ["IMAPClient"]
 
 
-class IMAPClient(SigningIn, MailboxCommands, PartCommands, TransferCommands):
+class IMAPClient(SigningIn, MailboxCommands, PartCommands, TransferCommands, AccountCommands):
     """A connection to an IMAP server, made by `open` or `connect`::
 
         server = ServerAddress("imap.example.org", credentials=Password("bob", "secret"))

@@ -51,7 +51,9 @@ def fetch_items(items: Iterable[str]) -> tuple[list[str], tuple[bytes, ...]]:
         name, bracket, _ = item.upper().partition("[")
         name = name.partition(" ")[0]
         if name not in _ONLY_FLAGS:
-            marks.append((name.removesuffix(".PEEK") + bracket).encode("ascii"))
+            # Some servers answer with the name that was asked for.
+            plain = name.removesuffix(".PEEK") + bracket
+            marks += [each.encode("ascii") for each in {plain, name + bracket}]
     return checked, tuple(dict.fromkeys(marks))
 
 
@@ -126,7 +128,7 @@ class Fetching(Collector):
             for mark in self._marks:
                 if mark in text:
                     break
-            else:
+            else:  # perhaps in lower case
                 upper = text.upper()
                 if not any(mark in upper for mark in self._marks):
                     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,7 +14,7 @@ from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.wire._answers import Data, StatusResponse
 from mailproto.model import Outcome
 
-__all__ = ["Gathered", "at_once", "not_offered"]
+__all__ = ["Gathered", "at_once", "each_of", "not_offered"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,6 +28,22 @@ def at_once(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Deferred
         return Deferred.fromCoroutine(method(*args, **kwargs))
 
     return call
+
+
+async def each_of(answers: Sequence[Deferred[T]]) -> list[T]:
+    """Wait for the answers to several commands.
+
+    :raises Exception: the first error; the others are dropped.
+    """
+    found = []
+    for place, answer in enumerate(answers, 1):
+        try:
+            found.append(await answer)
+        except BaseException:
+            for other in answers[place:]:
+                other.addErrback(lambda _: None)
+            raise
+    return found
 
 
 def not_offered(what: str) -> NotOffered:

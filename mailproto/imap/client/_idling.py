@@ -46,7 +46,7 @@ class Idler:
     def events(self) -> Events:
         """A stream of events."""
         session = self._session
-        stream = Events(session.limits.events, self._closed)
+        stream = Events(session.limits.events, self._closed, session.unasked.awaited)
         if session.error is not None:
             stream.end(session.error)
             return stream

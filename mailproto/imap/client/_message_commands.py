@@ -7,15 +7,13 @@ from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import Deferred
-
 from mailproto._arguments import check_bool, check_type, check_whole, wrong_value
 from mailproto.imap.client._answer_data import numbers_of, search_result, set_of, values_of
 from mailproto.imap.client._command import Piece
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.client._fetching import Fetched, Fetching, FetchIntoSink, Sink, fetch_items
-from mailproto.imap.client._gathering import Gathered, at_once
+from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import SearchResult, ThreadNode
 from mailproto.imap.client._searching import Criteria, criteria_pieces
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
@@ -207,14 +205,14 @@ class MessageCommands(ClientCore):
             modifier = f" (UNCHANGEDSINCE {unchanged_since})"
         changed: list[FetchedMessage] = []
         refused = UidSet()
-        waiting: list[tuple[Gathered, Deferred[object]]] = []
+        sent = []
         for text, known in texts:
             gathered = Gathered(self._session)
             command = f"UID STORE {text}{modifier} {change}".encode("ascii")
-            waiting.append((gathered, self._send("UID STORE", [command], gathered, ("FETCH",), uids=known)))  # type: ignore[arg-type]
-        for gathered, answer in waiting:
-            ending = await answer
-            refused |= set_of(gathered.code("MODIFIED", ending))  # type: ignore[arg-type]
+            sent.append((gathered, self._send("UID STORE", [command], gathered, ("FETCH",), uids=known)))
+        endings = await each_of([answer for _, answer in sent])
+        for (gathered, _), ending in zip(sent, endings, strict=True):
+            refused |= set_of(gathered.code("MODIFIED", ending))
             for data, uid in zip(gathered.data, gathered.uids, strict=True):
                 if uid is not None:
                     changed.append(FetchedMessage(uid, data, self._session.limits))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from twisted.internet.defer import Deferred
+from collections.abc import Sequence
 
 from mailproto._arguments import wrong_type
 from mailproto.content import Content, Octets
 from mailproto.imap.client._answer_data import ordered_uids, search_result
 from mailproto.imap.client._command import Literal, Piece
 from mailproto.imap.client._core import ClientCore
-from mailproto.imap.client._gathering import Gathered, at_once
+from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import AppendedTo, Copied
 from mailproto.imap.client._message_commands import flags_text
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
@@ -60,7 +58,7 @@ class TransferCommands(ClientCore):
                 is_binary = binary and content.find(b"\0") >= 0
                 pieces += [before, Literal(content, binary=is_binary)]
             answers.append(self._send("APPEND", pieces))
-        return _appended([await answer for answer in _all(answers)])
+        return _appended(await each_of(answers))
 
     @at_once
     async def copy(self, uids: Uids, mailbox: str) -> Copied:
@@ -76,10 +74,8 @@ class TransferCommands(ClientCore):
             gathered = Gathered(self._session)
             command = [b"UID COPY %b " % text.encode("ascii"), name]
             sent.append((gathered, self._send("UID COPY", command, gathered, uids=known)))
-        waiting = _all([answer for _, answer in sent])
-        return _copied(
-            [(gathered, await answer) for (gathered, _), answer in zip(sent, waiting, strict=True)]
-        )
+        endings = await each_of([answer for _, answer in sent])
+        return _copied([(gathered, end) for (gathered, _), end in zip(sent, endings, strict=True)])
 
     @at_once
     async def move(self, uids: Uids, mailbox: str) -> Copied:
@@ -180,17 +176,6 @@ def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
     if message.internal_date is not None:
         before += internal_date(message.internal_date) + b" "
     return before, message.content
-
-
-def _all(answers: list[Deferred[StatusResponse]]) -> Iterable[Deferred[StatusResponse]]:
-    """The answers; the errors of those that nobody comes to, because one before failed, are dropped."""
-    left = list(answers)
-    try:
-        while left:
-            yield left.pop(0)
-    finally:
-        for answer in left:
-            answer.addErrback(lambda _: None)
 
 
 def _appended(endings: list[StatusResponse]) -> AppendedTo:

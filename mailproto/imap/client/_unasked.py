@@ -60,6 +60,8 @@ class Unasked:
             _nothing  # called when there are messages whose UIDs are not known
         )
         self.streams: WeakSet[Events] = WeakSet()  # one that nobody has any more is closed
+        # A loop that waits is held only by what it waits for: the collector would take both.
+        self.awaited: set[Events] = set()
 
     def data(self, data: Data, uid: int | None) -> None:
         """Take a response.  Before the client has signed in, it means nothing, and may be an attacker's."""
@@ -166,10 +168,12 @@ class Events:
     """Events that wait for the application: an asynchronous iterator.
 
     :param closed: called when nobody listens any more.
+    :param awaited: has this stream while somebody waits for an event.
     """
 
-    def __init__(self, most: int, closed: Callable[[Events], None]) -> None:
+    def __init__(self, most: int, closed: Callable[[Events], None], awaited: set[Events]) -> None:
         self._most = most
+        self._awaited = awaited
         self._closed = closed
         self._events: deque[IMAPEvent] = deque()
         self._missed = 0
@@ -193,6 +197,7 @@ class Events:
                 raise self._error
             if self._waiter is None:
                 self._waiter = Deferred(self._cancelled)
+                self._awaited.add(self)
             await self._waiter
 
     async def __aenter__(self) -> Events:
@@ -230,8 +235,10 @@ class Events:
 
     def _cancelled(self, _: object) -> None:
         self._waiter = None
+        self._awaited.discard(self)
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
+        self._awaited.discard(self)
         if waiter is not None:
             waiter.callback(None)

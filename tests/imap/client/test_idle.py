@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from mailproto.client.errors import ConnectionLost, ServerTimeout
 from mailproto.imap.limits import IMAPClientLimits
 from mailproto.imap.values import Exists, Expunged, FlagsChanged, Missed
@@ -202,6 +204,24 @@ class IdleTests(ClientTestCase):
             self.transport.send(b"* %d EXISTS\r\n" % count)
         taken = [self.result(self.begin(events.__anext__())) for _ in range(3)]
         self.assertEqual(taken, [Missed(3), Exists(7), Exists(8)])
+
+    def test_a_loop_that_nobody_else_has(self) -> None:
+        """While it waits, the garbage collector leaves it alone; once it is left, IDLE ends."""
+        self.selected()
+        found: list[object] = []
+
+        async def loop() -> object:
+            async for event in self.client.idle():
+                return event
+            return None
+
+        self.begin(loop()).addBoth(found.append)
+        gc.collect()
+        self.converse(f"{LEARN}\nC: A3 IDLE\nS: +")
+        gc.collect()
+        self.transport.send(b"* 3 EXPUNGE\r\n")
+        self.assertEqual(found, [Expunged(9, 3)])
+        self.converse("C: DONE\nS: A3 OK")
 
     def test_a_lost_connection(self) -> None:
         self.selected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import io
 from typing import Any
 
@@ -497,6 +498,15 @@ class AppendTests(ClientTestCase):
         )
         self.assertEqual(self.error(refused, CommandRefused).reply.code, "TRYCREATE")
         self.result(next_one)
+
+    def test_when_all_fail_no_error_is_left_over(self) -> None:
+        self.signed_in("IMAP4rev1 LITERAL+")
+        done = self.client.append("INBOX", b"a", b"b", b"c")
+        self.transport.drop()
+        self.error(done, ConnectionLost)
+        del done
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_large_message_is_sent_as_fast_as_it_is_read(self) -> None:
         self.signed_in("IMAP4rev1 LITERAL+")

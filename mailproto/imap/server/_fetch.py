@@ -43,8 +43,9 @@ _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     """Answer in batches, one write for each.
 
-    Messages that another session has removed are left out.  The answer is NO if the client could
-    not know of that (RFC 2180 4.1.2).  Another message is never sent in their place.
+    Of messages that another session has removed, the client is told what it may know already: UID and flags
+    (RFC 2180 4.1.1).  If it asks for more, they are left out, and the answer is NO if the client could not
+    know that they are gone (RFC 2180 4.1.2).  Another message is never sent in their place.
     """
     arguments = command.arguments
     tables = tables_of(server)
@@ -76,7 +77,7 @@ async def respond(
     plan = compile_items(
         items, tables.fetch_columns, tables.fetch_pieces, uid=uid, uids_only=server.manner.uids_only
     )
-    response = _Response(server, server.selected, plan)
+    response = _Response(server, server.selected, plan, with_gone=not uid)
     try:
         await response.answer(indexes)
     finally:
@@ -87,15 +88,17 @@ async def respond(
 class _Response:
     """The untagged part of an answer to FETCH.
 
+    :param with_gone: whether to tell of messages that are gone, if nothing need be read of them.
     :ivar sent: how many messages were answered.
     :ivar failed: messages whose content could not be read.
     :ivar failure: see `FetchedMessage.failure`.
     """
 
-    def __init__(self, server: Session, view: MailboxView, plan: RowPlan) -> None:
+    def __init__(self, server: Session, view: MailboxView, plan: RowPlan, *, with_gone: bool = False) -> None:
         self.server = server
         self.view = view
         self.plan = plan
+        self._with_gone = with_gone
         self.sent = 0
         self.failed = 0
         self.failure: MailError | None = None
@@ -116,7 +119,8 @@ class _Response:
             if self.plan.parts:
                 await self._read(some)
             else:
-                await self._answer(Batch(self.view, self.view.there(some), ()))
+                known = some if self._with_gone else self.view.there(some)
+                await self._answer(Batch(self.view, known, ()))
 
     async def _read(self, indexes: Sequence[int]) -> None:
         uids = self.view.present(indexes)
@@ -172,9 +176,7 @@ class _Response:
             if whole is not None and info.content is not None:
                 octets = unwrapped(info.content)
                 if isinstance(octets, bytes) and len(octets) < STREAMED:
-                    await self._respond(
-                        b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end)
-                    )
+                    await self._respond(b"%b%b {%d}\r\n" % (beginning, whole.label, len(octets)), octets, end)
                     self.sent += 1
                     continue
             await self._respond_with_sections(info, beginning, end)
@@ -200,12 +202,13 @@ class _Response:
             self._tell_of(info.uid, error)
         self.sent += 1
 
-    async def _respond(self, octets: bytes) -> None:
+    async def _respond(self, *pieces: bytes) -> None:
         """Add to what is sent next; before, what is there is sent if it is much."""
         if self._held >= self._most:
             await self._flush()
-        self._held += len(octets)
-        self.server.respond(octets)
+        for octets in pieces:
+            self._held += len(octets)
+            self.server.respond(octets)
 
     @property
     def _most(self) -> int:

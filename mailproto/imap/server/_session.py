@@ -237,9 +237,8 @@ class Session(ServerConnection[Event]):
     def _send(self) -> None:
         if self._responses:
             self._has_answered = True
-            data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
-            self._responses.clear()
-            self.write(data)
+            responses, self._responses = self._responses, []
+            self.write_pieces(responses)
 
     def complete(self, tag: bytes, response: bytes) -> None:
         """Collect the tagged response to a command, and send everything.
@@ -274,6 +273,14 @@ class Session(ServerConnection[Event]):
         """
         if self.writer is not None and self.writer.follower is not None:
             await self._tell(self.writer.followed())
+
+    async def tell_removed(self) -> None:
+        """Tell the client which messages it has removed, before it is told of others that came.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and not self.holds_expunges:
+            await self._tell(self.writer.own_expunges())
 
     async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False

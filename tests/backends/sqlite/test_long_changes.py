@@ -336,9 +336,11 @@ class LongChangeTests(TestCase):
         self.assertEqual(list(await self.inbox.expunge()), [])
 
     async def test_what_is_recent_is_claimed_without_waiting(self):
-        begun, gate = threading.Event(), threading.Event()
-        self.store._database.writer.run(lambda transaction: (begun.set(), gate.wait(5)))
-        begun.wait(5)
+        begun, gate = Deferred(), threading.Event()
+        self.store._database.writer.run(
+            lambda transaction: (reactor.callFromThread(begun.callback, None), gate.wait(5))
+        )
+        await begun
         self.assertEqual(await self.inbox.claim_recent(), range(1, COUNT + 1))
         self.assertEqual((await self.inbox.status()).recent, 0)
         self.assertEqual((await self.account.status(["INBOX"]))["INBOX"].recent, 0)

@@ -27,6 +27,9 @@ async def move(session: Session, command: Command[Copy]) -> bytes | None:
             session.respond(b"* OK %bMoved\r\n" % code)
         for start in range(0, len(moved), AT_ONCE):
             await view.vanish([uid for uid, _ in moved[start : start + AT_ONCE]])
+        if target.uid_validity == view.mailbox.uid_validity:
+            # The same messages come again: they go first, so that EXISTS never counts them twice.
+            await session.tell_removed()
     view.expect_changes(target)
     return await removed(session, command.full_name) if moved else None
 

@@ -38,12 +38,15 @@ def values_of(data: Data, limits: IMAPClientLimits) -> list[Value]:
         return []
 
 
-def mailbox_name(octets: bytes) -> str:
-    """A mailbox's name in Unicode: modified UTF-7, or UTF-8 of newer servers; else as it is, in Latin-1."""
+def mailbox_name(octets: bytes, *, utf8: bool) -> str:
+    """A mailbox's name in Unicode: modified UTF-7, or UTF-8 of newer servers; else as it is, in Latin-1.
+
+    :param utf8: whether UTF-8 was agreed on, so that nothing is modified UTF-7.
+    """
     if octets.upper() == b"INBOX":
         return INBOX
     if octets.isascii():
-        if b"&" not in octets:
+        if utf8 or b"&" not in octets:
             return octets.decode("ascii")
         try:
             return mutf7.decode(octets)
@@ -55,8 +58,8 @@ def mailbox_name(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def list_entry(data: Data, limits: IMAPClientLimits) -> MailboxInfo | None:
-    """Read LIST or LSUB (RFC 9051 7.3.1)."""
+def list_entry(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> MailboxInfo | None:
+    """Read LIST or LSUB (RFC 9051 7.3.1); ``utf8`` as in `mailbox_name`."""
     reader = ValueReader(data.text, data.literals, limits)
     try:
         attributes, delimiter = reader.value(), reader.value()
@@ -76,17 +79,19 @@ def list_entry(data: Data, limits: IMAPClientLimits) -> MailboxInfo | None:
     items = extended if isinstance(extended, list) else []
     for tag, value in zip(items[::2], items[1::2], strict=False):
         if text_of(tag).upper() == "OLDNAME" and isinstance(value, list) and value:
-            old_name = mailbox_name(octets_of(value[0]) or b"")
-    return MailboxInfo(mailbox_name(name), text_of(delimiter), flags_of(attributes), old_name=old_name)
+            old_name = mailbox_name(octets_of(value[0]) or b"", utf8=utf8)
+    return MailboxInfo(
+        mailbox_name(name, utf8=utf8), text_of(delimiter), flags_of(attributes), old_name=old_name
+    )
 
 
-def status_of(data: Data, limits: IMAPClientLimits) -> tuple[str, MailboxCounts] | None:
-    """Read STATUS: the mailbox's name, and what is told of it."""
+def status_of(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> tuple[str, MailboxCounts] | None:
+    """Read STATUS: the mailbox's name, and what is told of it; ``utf8`` as in `mailbox_name`."""
     values = values_of(data, limits)
     if len(values) < 2 or not isinstance(values[-1], list):
         return None
     name = b" ".join(octets_of(each) or b"NIL" for each in values[:-1])
-    return mailbox_name(name), counts_of(values[-1])
+    return mailbox_name(name, utf8=utf8), counts_of(values[-1])
 
 
 _COUNTS: dict[str, str] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol, Self
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, Self
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -259,8 +259,8 @@ class Fetched:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> FetchedMessage:
-        return await self._fetching.next()
+    def __anext__(self) -> Awaitable[FetchedMessage]:
+        return self._fetching.next()
 
     def __del__(self) -> None:
         self._fetching.drop()
@@ -288,8 +288,7 @@ class FetchIntoSink(Collector):
 
     def __init__(self, uid: int, section: str, sink: Sink, session: IMAPSession) -> None:
         self._uid = uid
-        self._name = f"BODY[{section.upper()}]"
-        self._mark = self._name.encode("ascii")
+        self._section = section.upper()
         self._sink = sink
         self._session = session
         self.octets: int | None = None
@@ -297,12 +296,12 @@ class FetchIntoSink(Collector):
 
     def take(self, data: Data, uid: int | None) -> bool:
         """Take the response; large sections have been written by then."""
-        if uid != self._uid or b"BODY[" not in data.text.upper():
+        if uid != self._uid or b"BODY" not in data.text.upper():
             return False
-        value: Any = FetchedMessage(uid, data, self._session.limits).items.get(self._name)
-        if value is not _WRITTEN and isinstance(value, (bytes, Content)) and self.octets is None:
+        content = FetchedMessage(uid, data, self._session.limits).sections.get(self._section)
+        if content is not None and content is not _WRITTEN and self.octets is None:
             self.octets = 0
-            for piece in Content.of(value).chunks():
+            for piece in content.chunks():
                 self.write(piece)
         return True
 

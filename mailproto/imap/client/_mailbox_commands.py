@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_type, check_whole, wrong_value
 from mailproto.client.errors import CommandRefused
-from mailproto.imap.client._answer_data import list_entry, set_of, status_of, values_of
+from mailproto.imap.client._answer_data import list_entry, mailbox_name, set_of, status_of, values_of
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._fetched import FetchedMessage, flags_of
 from mailproto.imap.client._gathering import Gathered, at_once
@@ -24,7 +24,7 @@ from mailproto.imap.client._mailbox_values import (
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._answers import Data, StatusResponse
-from mailproto.imap.wire._values import BadValue, Value, ValueReader, number_of, text_of
+from mailproto.imap.wire._values import BadValue, Value, ValueReader, number_of, octets_of, text_of
 
 __all__ = ["KnownMailbox", "MailboxCommands"]
 
@@ -111,11 +111,11 @@ class MailboxCommands(ClientCore):
         found: dict[str, MailboxInfo] = {}
         for data in answers:
             if data.name == "STATUS":
-                told = status_of(data, limits)
+                told = status_of(data, limits, utf8=self._session.utf8)
                 if told is not None and told[0] in found:
                     found[told[0]] = replace(found[told[0]], counts=told[1])
                 continue
-            entry = list_entry(data, limits)
+            entry = list_entry(data, limits, utf8=self._session.utf8)
             if entry is not None and entry.name:
                 found.setdefault(entry.name, entry)
         return tuple(found.values())
@@ -144,7 +144,7 @@ class MailboxCommands(ClientCore):
         text = f" ({' '.join(wanted)})".encode("ascii")
         found = MailboxCounts()
         for data in await self._ask("STATUS", [b"STATUS ", self._name(mailbox), text], "STATUS"):
-            told = status_of(data, self._session.limits)
+            told = status_of(data, self._session.limits, utf8=self._session.utf8)
             if told is not None:
                 found = told[1]
         return found
@@ -212,7 +212,7 @@ class MailboxCommands(ClientCore):
             return Namespaces()
         for data in await self._ask("NAMESPACE", [b"NAMESPACE"], "NAMESPACE"):
             values = values_of(data, self._session.limits)
-            kinds = [_namespaces(value) for value in values[:3]]
+            kinds = [_namespaces(value, utf8=self._session.utf8) for value in values[:3]]
             return Namespaces(*kinds)
         return Namespaces()
 
@@ -253,12 +253,13 @@ class MailboxCommands(ClientCore):
         names = ("EXISTS", "RECENT", "FLAGS", "VANISHED", "FETCH")
         verb = "EXAMINE" if read_only else "SELECT"
         ending = await self._within_turn(verb, pieces, answers, names)
-        view = MailboxView(mailbox)
+        view = MailboxView(mailbox, session.limits.messages)
         view.exists = answers.exists
         for message, number in answers.changed:
             view.learn(number, message.uid)
         session.view = view
-        return answers.result(mailbox, ending)
+        selected = answers.result(mailbox, ending)
+        return replace(selected, is_read_only=True) if read_only else selected
 
     @property
     def selected(self) -> str | None:
@@ -373,8 +374,10 @@ def _flags_in(octets: bytes) -> frozenset[str]:
         return frozenset()
 
 
-def _namespaces(value: Value) -> tuple[Namespace, ...]:
+def _namespaces(value: Value, *, utf8: bool) -> tuple[Namespace, ...]:
     if not isinstance(value, list):
         return ()
     pairs = [each for each in value if isinstance(each, list) and len(each) >= 2]
-    return tuple(Namespace(text_of(each[0]), text_of(each[1])) for each in pairs)
+    return tuple(
+        Namespace(mailbox_name(octets_of(each[0]) or b"", utf8=utf8), text_of(each[1])) for each in pairs
+    )

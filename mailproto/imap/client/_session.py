@@ -340,6 +340,7 @@ class IMAPSession(ClientSession[Answer]):
         del self.running[event.tag]
         del self._expected[place]
         self._note_code(event)
+        self.unasked.status(event)
         heard, command.heard = command.heard, None
         if event.status == "OK":
             command.result.callback(event)

@@ -41,6 +41,10 @@ class Knowing(Protocol):
     view: MailboxView | None
     is_signed_in: bool
 
+    @property
+    def utf8(self) -> bool:
+        """Whether names of mailboxes are in UTF-8."""
+
     def learn(self, capabilities: bytes) -> None:
         """Set what the server offers."""
 
@@ -132,12 +136,12 @@ def _fetch(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
 
 
 def _status(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
-    found = status_of(data, session.limits)
+    found = status_of(data, session.limits, utf8=session.utf8)
     return None if found is None else StatusChanged(*found)
 
 
 def _list(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
-    found = list_entry(data, session.limits)
+    found = list_entry(data, session.limits, utf8=session.utf8)
     return None if found is None else MailboxListed(found)
 
 
@@ -146,7 +150,7 @@ def _metadata(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None
     if not values:
         return None
     entries = tuple(text_of(each) for each in values[1:] if not isinstance(each, list))
-    return MetadataChanged(mailbox_name(octets_of(values[0]) or b""), entries)
+    return MetadataChanged(mailbox_name(octets_of(values[0]) or b"", utf8=session.utf8), entries)
 
 
 _READERS: dict[str, Callable[[Any, Data, int | None], IMAPEvent | None]] = {

@@ -8,22 +8,21 @@ from mailproto.imap.client._uid_set import UidSet
 
 __all__ = ["MailboxView"]
 
-MOST_MESSAGES = 1 << 24
-"""The most messages whose numbers are known; a server may claim to have any number."""
-
 
 class MailboxView:
     """The selected mailbox.
 
+    :param most: the most messages whose UIDs are kept: a server may claim to have any number.
     :ivar name: its name.
     :ivar exists: the number of messages.
     :ivar is_complete: whether all UIDs are known.
     """
 
-    __slots__ = ("_known", "_uids", "exists", "name")
+    __slots__ = ("_known", "_most", "_uids", "exists", "name")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int) -> None:
         self.name = name
+        self._most = most
         self.exists = 0
         self._uids = array("I")  # of the numbers 1, 2, ...; 0 where it is not known; it may be shorter
         self._known = 0
@@ -46,7 +45,7 @@ class MailboxView:
 
     def learn(self, number: int | None, uid: int) -> None:
         """A message's number and UID."""
-        if number is None or not 0 < number <= MOST_MESSAGES or not 0 < uid < 1 << 32:
+        if number is None or not 0 < number <= self._most or not 0 < uid < 1 << 32:
             return
         if number > self.exists:
             self.exists = number  # the server has not said so before
@@ -63,7 +62,7 @@ class MailboxView:
 
     def learn_all(self, uids: UidSet) -> bool:
         """All UIDs in the order of their numbers; False if there are not as many as messages."""
-        if len(uids) != self.exists or len(uids) > MOST_MESSAGES:
+        if len(uids) != self.exists or len(uids) > self._most:
             return False
         self._uids = array("I", uids)
         self._known = self.exists
@@ -95,10 +94,6 @@ class MailboxView:
             return
         self._uids = array("I", [uid for uid in self._uids if uid not in gone])
         self.exists = self._known = len(self._uids)
-
-    def uids(self) -> UidSet:
-        """The UIDs that are known."""
-        return UidSet(uid for uid in self._uids if uid)
 
     def _forget(self) -> None:
         self._uids = array("I")

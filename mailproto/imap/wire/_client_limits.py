@@ -28,6 +28,8 @@ class IMAPClientLimits:
     :ivar ahead: octets of FETCH that wait for the application; then the client reads no more, unless
         another command waits for its answer.
     :ivar ahead_of_others: the same while another command waits: more than that ends the FETCH.
+    :ivar messages: messages of the selected mailbox whose UIDs are kept, 4 octets for each; events of others
+        have no UID.
     :ivar events: events that wait for the application; the oldest are left out then.
     """
 
@@ -44,6 +46,7 @@ class IMAPClientLimits:
     garbage: int = 100
     ahead: int = 4 << 20
     ahead_of_others: int = 64 << 20
+    messages: int = 4_000_000
     events: int = 10_000
 
     def __post_init__(self) -> None:

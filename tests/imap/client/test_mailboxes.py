@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mailproto.client.errors import CommandRefused, NotOffered
+from mailproto.imap.limits import IMAPClientLimits
 from mailproto.imap.values import (
+    Alert,
     Exists,
     Expunged,
     KnownMailbox,
@@ -109,6 +111,9 @@ class ListTests(ClientTestCase):
         self.assertEqual(self.result(enabled), {"UTF8=ACCEPT"})
         self.client.create("Entwürfe")
         self.assertEqual(self.transport.read(), 'A2 CREATE "Entwürfe"\r\n'.encode())
+        listed = self.client.list()
+        self.transport.send('A2 OK\r\n* LIST () "/" "a&APY- ü"\r\nA3 OK\r\n'.encode())
+        self.assertEqual([each.name for each in self.result(listed)], ["a&APY- ü"])
 
     def test_changes(self) -> None:
         self.signed_in()
@@ -254,6 +259,38 @@ class SelectTests(ClientTestCase):
         self.assertIsInstance(self.events[3], StatusChanged)
         self.assertEqual(len(self.events), 5)
         self.assertEqual(self.client.exists, 2)
+
+    def test_an_alert_with_an_answer(self) -> None:
+        self.selected()
+        self.client.noop()
+        self.transport.send(b"A2 OK [ALERT] Going down at noon\r\n")
+        self.assertEqual(self.events, [Alert("Going down at noon")])
+
+    def test_examine_is_read_only_whatever_the_server_says(self) -> None:
+        self.signed_in(FEW)
+        done = self.client.select("a", read_only=True)
+        self.transport.send(b"A1 OK\r\n")
+        self.assertTrue(self.result(done).is_read_only)
+
+    def test_a_server_that_loses_count(self) -> None:
+        """What it does not say is not known; what it says twice is believed once."""
+        self.selected(exists=3)
+        self.transport.send(
+            b"* 1 FETCH (UID 5 FLAGS ())\r\n* 9 EXPUNGE\r\n* 0 EXPUNGE\r\n* EXPUNGE\r\n* 1 EXISTS\r\n"
+            b"* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n* 4294967295 EXISTS\r\n"
+            b"* 2 FETCH (UID 4294967296 FLAGS ())\r\n* 0 FETCH (FLAGS ())\r\n"
+        )
+        self.assertEqual(self.client.exists, 4294967295)
+        self.assertEqual(
+            [event.uid for event in self.events if isinstance(event, Expunged)], [None, None, None]
+        )
+
+    def test_numbers_above_the_limit_have_no_uid(self) -> None:
+        self.selected(exists=3, limits=IMAPClientLimits(messages=2))
+        self.transport.send(
+            b"* 3 FETCH (UID 9 FLAGS ())\r\n* 2 FETCH (UID 8 FLAGS ())\r\n* 3 EXPUNGE\r\n* 2 EXPUNGE\r\n"
+        )
+        self.assertEqual(self.events[2:], [Expunged(None, 3), Expunged(8, 2)])
 
     def test_a_listener_that_fails(self) -> None:
         def fail(event: object) -> None:

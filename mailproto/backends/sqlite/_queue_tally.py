@@ -25,6 +25,7 @@ class Destination:
 
     __slots__ = (
         "failures",
+        "has_shares",
         "is_known",
         "name",
         "paused_until",
@@ -51,6 +52,7 @@ class Destination:
             self.failures,
             self.reason,
         ) = row or (0, 0, 0.0, None, 0, 0, 0.0, 0, '""')
+        self.has_shares = self.top > 0  # whether rows of queue_shares may be in the database
 
     def enter(self, phase: int, since: float) -> None:
         """A recipient comes, in this phase; ``since`` is when it became ready."""
@@ -116,6 +118,7 @@ class Tally:
         turn: int = max(destination.virtual, self._shares.get(pair, 0)) + 1
         self._shares[pair] = self._new_turns[pair] = turn
         destination.top = max(destination.top, turn)
+        destination.has_shares = True
         return turn
 
     def count(self, state: int, is_deferred: object, sign: int = 1) -> None:
@@ -172,7 +175,7 @@ class Tally:
         empty = [each for each in all_ if not each.waiting]
         for table, column, names in (
             ("queue_destinations", "name", [each.name for each in empty if not each.paused_until]),
-            ("queue_shares", "destination", [each.name for each in empty]),
+            ("queue_shares", "destination", [each.name for each in empty if each.has_shares]),
         ):
             if names:
                 transaction.execute(

@@ -52,8 +52,10 @@ class Turns(Clock):
         result = []
         Deferred.fromCoroutine(coroutine).addBoth(result.append)  # type: ignore[call-overload]
         while not result:
-            function, arguments, keywords = self._calls.get(timeout=10)
-            function(*arguments, **keywords)
+            self.advance(0)
+            if not result:
+                function, arguments, keywords = self._calls.get(timeout=10)
+                function(*arguments, **keywords)
         if hasattr(result[0], "trap"):
             result[0].trap(MailError)
             return result[0].type

@@ -186,7 +186,7 @@ class QueueDelivery(Delivery):
             if expansion.is_alias:
                 return
         may_send = self._permission.may_send_anywhere(session)
-        if may_send and self._places.is_elsewhere(path) and self._places.destination(path) is not None:
+        if may_send and self._places.known_elsewhere(path):
             return  # a busy client names the same few again and again
         try:
             await self._places.mailboxes(path)
@@ -256,7 +256,8 @@ class QueueDelivery(Delivery):
                 return await self._deliver_expanded(envelope, content, expansions)
             places = [expansion.copies[0].place for expansion in expansions]
         else:
-            places = [await self._places.find(recipient.address) for recipient in envelope.recipients]
+            find, known = self._places.find, self._places.known_elsewhere
+            places = [known(each.address) or await find(each.address) for each in envelope.recipients]
         if any(isinstance(place, str) for place in places):
             return await self._accept(envelope, content, places)
         kept = (await self._forming.forms(envelope, content, places)).kept
@@ -285,7 +286,7 @@ class QueueDelivery(Delivery):
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
         may_send = self._permission.may_send_anywhere(envelope.session)
         forms = await self._forming.forms(envelope, content, places)
-        if may_send:
+        if may_send and self._forming.has_keys:
             forms = await self._forming.signed(forms, await self._domains_of(envelope))
         new = self._maker.make(envelope, forms, places, now=self._clock(), may_hurry=may_send)
         outcomes = [_outcome(place) for place in places]

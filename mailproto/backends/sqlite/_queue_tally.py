@@ -19,6 +19,11 @@ __all__ = ["Destination", "Tally", "rows_of"]
 
 _DESTINATION = "name, waiting, ready, since, wake, virtual, top, paused_until, failures, reason"
 
+_FIRST = "(SELECT min(time) FROM queued_recipients WHERE phase = 1 AND destination = ?)"
+_DESTINATION_VALUES = f"(?, ?, ?, ?, max(coalesce(?, {_FIRST}), ?), ?, ?, ?, ?, ?)"
+"""Its wake is since when some are ready, or else the time of the first one, but not before the end of a
+pause; NULL if nothing waits."""
+
 
 class Destination:
     """A row of queue_destinations."""
@@ -154,24 +159,27 @@ class Tally:
                 each.virtual = max(each.virtual, each.top)  # nobody is before anybody else
             if not each.waiting:
                 each.virtual = each.top = 0
-        rows = [
+        rows = sorted(
             (
                 each.name,
                 each.waiting,
                 each.ready,
                 each.since,
-                None if first is None else max(first, each.paused_until),
+                each.since if each.ready else None,
+                each.name,
+                each.paused_until,
                 each.virtual,
                 each.top,
                 each.paused_until,
                 each.failures,
                 each.reason,
             )
-            for each, first in self._firsts().items()
+            for each in all_
             if each.waiting or each.paused_until
-        ]
+        )
         if rows:
-            insert(transaction.execute, f"REPLACE INTO queue_destinations ({_DESTINATION})", sorted(rows))
+            into = f"REPLACE INTO queue_destinations ({_DESTINATION})"
+            insert(transaction.execute, into, rows, _DESTINATION_VALUES)
         empty = [each for each in all_ if not each.waiting]
         for table, column, names in (
             ("queue_destinations", "name", [each.name for each in empty if not each.paused_until]),
@@ -182,23 +190,6 @@ class Tally:
                     f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
                     (json.dumps(names),),
                 )
-
-    def _firsts(self) -> dict[Destination, float | None]:
-        """When each destination is due if it is not paused; None if nothing waits."""
-        timed = [each.name for each in self._destinations.values() if each.waiting and not each.ready]
-        times = dict(
-            rows_of(
-                self._transaction,
-                "SELECT json_group_array(json_array(value, (SELECT min(time) FROM queued_recipients"
-                " WHERE phase = 1 AND destination = value))) FROM json_each(?)",
-                (json.dumps(timed),),
-            )
-            if timed
-            else ()
-        )
-        return {
-            each: each.since if each.ready else times.get(each.name) for each in self._destinations.values()
-        }
 
 
 def rows_of(transaction: Transaction, statement: str, values: Sequence[Any]) -> list[list[Any]]:

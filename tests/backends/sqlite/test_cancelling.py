@@ -136,6 +136,7 @@ class CancellingTests(TestCase):
 
 
 class TurnTests(TestCase):
+    inbox: Any
     setUp = CancellingTests.setUp
 
     async def test_others_have_their_turn_while_many_messages_are_taken_apart(self):

@@ -12,6 +12,7 @@ import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailproto.content import Octets
@@ -26,6 +27,7 @@ __all__ = [
     "REPEATS_LIMIT",
     "Field",
     "Fields",
+    "chosen_fields",
     "end_of_header_steps",
     "ends_of_header",
     "field_ranges",
@@ -184,6 +186,19 @@ def searched_fields(content: Octets, start: int, stop: int, name: bytes) -> list
     """The values of a field of `_SEARCHED_NAMES`, as `structural_fields` gives them; of any other, None."""
     pattern = _searched_fields.get(name)
     return None if pattern is None else [value for _, value in _matches(pattern, content, start, stop)]
+
+
+def chosen_fields(content: Octets, start: int, stop: int, names: tuple[bytes, ...]) -> Fields:
+    """Some of the fields that `structural_fields` gives for a message; few are found sooner than all."""
+    found: Fields = {}
+    for name, value in _matches(_pattern(names), content, start, stop):
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+@lru_cache(100)
+def _pattern(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    return re.compile(rb"\n(%b)%b%b" % (b"|".join(names), _COLON, _VALUE), re.IGNORECASE)
 
 
 def _matches(

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from mailproto.accounts import account_key
 from mailproto.awaiting import settle
-from mailproto.errors import MailError, RelayDenied
+from mailproto.errors import MailError, OverQuota, RelayDenied
 from mailproto.interfaces import IPlacing
 from mailproto.model import Address, Placement
 from mailproto.relay._routes import Routes
 
-__all__ = ["Place", "Places"]
+__all__ = ["Place", "Places", "without_full"]
 
 Place: TypeAlias = tuple[Placement, ...] | str | MailError
 """Mailboxes here, a destination, or the reason why there is neither."""
 
 
 TRUST: Final = 1.0
-"""Seconds for which what was found for a recipient holds for its message."""
+"""Seconds for which an address that belonged to another server is not looked up again: a new account for it
+gets its first mail that much later."""
 
 MOST_ELSEWHERE: Final = 1000
 """The most recipients of which that is remembered."""
@@ -57,6 +59,10 @@ class Places:
         """The destination of mail for other servers; None if it is not sent."""
         return self._destination(path.domain)
 
+    def is_elsewhere(self, path: Address) -> bool:
+        """Whether an address was found to belong to another server a moment ago."""
+        return self._elsewhere.get(path, 0.0) > self._clock()
+
     def note_elsewhere(self, path: Address) -> None:
         """An address was just found to belong to another server: `find` looks up no mailbox then."""
         if len(self._elsewhere) >= MOST_ELSEWHERE:
@@ -65,7 +71,7 @@ class Places:
 
     async def find(self, path: Address) -> Place:
         """Mailboxes or a destination."""
-        if self._elsewhere.get(path, 0.0) > self._clock():
+        if self.is_elsewhere(path):
             return self.destination(path) or RelayDenied()
         try:
             return await self.mailboxes(path)
@@ -83,3 +89,20 @@ class Places:
         except MailError:
             return True
         return True
+
+
+def without_full(places: Sequence[Place], error: OverQuota) -> list[Place]:
+    """The places of a message's recipients, with the error for those in an account that has no room.
+
+    :raises OverQuota: none is left, or it is not known whose account that is.
+    """
+    full = account_key(error.account) if error.account else ""
+    left: list[Place] = [
+        error
+        if isinstance(place, tuple) and any(account_key(each.account) == full for each in place)
+        else place
+        for place in places
+    ]
+    if left == list(places) or all(isinstance(place, MailError) for place in left):
+        raise error
+    return left

@@ -102,9 +102,9 @@ class Database:
         return self._peers.name
 
     @property
-    def is_shared(self) -> bool:
-        """Whether other processes have it open, or may have."""
-        return bool(self._peers.others())
+    def is_only_process(self) -> bool:
+        """Whether no other process has it open, as far as can be known."""
+        return self._peers.are_told and not self._peers.others()
 
     async def start(self) -> None:
         """Open files and start threads.

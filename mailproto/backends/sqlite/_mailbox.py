@@ -6,11 +6,11 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
@@ -194,21 +194,22 @@ class SQLiteMailbox:
         claimed, is_change = database.read(_reading.claim_recent, self._id)
         if not is_change:
             return claimed
-        upto = claimed.stop
-
-        def done(unclaimed: int) -> range:
-            database.read(_reading.claim_kept, self._id, upto)
-            return range(min(max(claimed.start, unclaimed), upto), upto)
-
-        def failed(failure: Failure) -> range:
-            failure.trap(Unavailable)
+        # Nobody else in this process gets them.  Another process may claim the same at the same time: then
+        # the transaction says whose they are.
+        kept = database.underway(
+            database.writer.run(_changing.keep_claim, self._id, claimed, share=self._account)
+        )
+        kept.addCallbacks(self._claim_kept, lambda failure: failure.trap(Unavailable) and claimed)
+        if database.is_only_process:  # SELECT does not wait for the writer
             return claimed
+        mine: Deferred[range] = Deferred()  # who goes away while it waits does not end the claim
+        kept.addCallbacks(mine.callback, mine.errback)
+        return await mine
 
-        # SELECT does not wait for the writer, and also works on a full disk.
-        keeping = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
-        kept = keeping.addCallbacks(done, failed)
-        # Only the writer knows what another process has claimed meanwhile.
-        return await database.underway(kept) if database.is_shared else claimed
+    def _claim_kept(self, claimed: range) -> range:
+        with suppress(Unavailable):  # the claim stays in memory
+            self._database.read(_reading.claim_kept, self._id, claimed.stop)
+        return claimed
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
         doing = self._database.long_changes.do(change, uids, self._account)

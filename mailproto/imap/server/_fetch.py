@@ -178,9 +178,7 @@ class _Response:
             if whole is not None and info.content is not None:
                 octets = unwrapped(info.content)
                 if isinstance(octets, bytes) and len(octets) < STREAMED:
-                    await self._respond(
-                        b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end)
-                    )
+                    await self._respond(b"%b%b {%d}\r\n" % (beginning, whole.label, len(octets)), octets, end)
                     self.sent += 1
                     continue
             await self._respond_with_sections(info, beginning, end)
@@ -206,12 +204,13 @@ class _Response:
             self._tell_of(info.uid, error)
         self.sent += 1
 
-    async def _respond(self, octets: bytes) -> None:
+    async def _respond(self, *pieces: bytes) -> None:
         """Add to what is sent next; before, what is there is sent if it is much."""
         if self._held >= self._most:
             await self._flush()
-        self._held += len(octets)
-        self.server.respond(octets)
+        for octets in pieces:
+            self._held += len(octets)
+            self.server.respond(octets)
 
     @property
     def _most(self) -> int:

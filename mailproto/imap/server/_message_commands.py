@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
@@ -14,6 +14,7 @@ from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Copy, NoArguments, Store, format_set, grammars
 from mailproto.interfaces import IMailbox
@@ -32,6 +33,8 @@ __all__ = [
 
 AT_ONCE = 1000
 """How many messages are told of before others may have their turn."""
+
+_NONE: Sequence[int] = ()
 
 
 async def store(server: Session, command: Command[Store]) -> bytes | None:
@@ -55,11 +58,13 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
-    result = StoreResult(FlagColumns(), ())
-    if uids:
-        result = await settle(view.mailbox.store(uids, arguments.change, request.unchanged_since))
-    stored = result.changed
-    answered = await view.apply(arguments.change, stored, silent=arguments.silent)
+    stored, refused, answered = FlagColumns(), _NONE, _NONE
+    async for result in _results(view, uids, request):
+        # Each is taken in before the mailbox is looked at: else it would be told as somebody else's change.
+        more = await view.apply(arguments.change, result.changed, silent=arguments.silent)
+        answered = sorted([*answered, *more]) if answered else more
+        stored = FlagColumns.join([stored, result.changed]) if stored else result.changed
+        refused = result.refused
     if keywords := writer.keywords():
         server.respond(keywords)
     for start in range(0, len(answered), AT_ONCE):
@@ -70,13 +75,24 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         # The client may take itself to know all changes before these, so it is told of them.
         view.expect_changes(view.mailbox)
         await server.catch_up(expunges=command.uid)
-    text = None if request.finish is None else await request.finish(result)
-    if len(stored) + len(result.refused) != len(indexes):
-        view.expect_changes(view.mailbox)
+    text = None if request.finish is None else await request.finish(refused)
+    if len(stored) + len(refused) != len(indexes):
+        view.expect_changes(view.mailbox)  # whoever removed them is heard of before the next command ends
         # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
         if not command.uid and not arguments.silent:
             raise SomeGone(text) if text else ExpungeIssued
     return text
+
+
+async def _results(
+    view: MailboxView, uids: Sequence[int], request: StoreRequest
+) -> AsyncIterator[StoreResult]:
+    if uids:
+        result = await settle(view.mailbox.store(uids, request.change, request.unchanged_since))
+        yield result
+        if result.refused and request.again is not None:
+            async for again in request.again(result.refused):
+                yield again
 
 
 async def _tell_modseqs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -47,8 +47,10 @@ class StoreRequest:
     :ivar uid: whether it is UID STORE.
     :ivar silent: whether the new flags are not told.
     :ivar unchanged_since: see `IMailbox.store`.
-    :ivar finish: called with the result after the new flags were told; gives the text of the tagged OK, or
-        None.
+    :ivar again: called with what was refused; stores some of it again, and gives each result, with all that
+        is refused still.
+    :ivar finish: called with what was refused, after the new flags were told; gives the text of the tagged
+        OK, or None.
     """
 
     indexes: Sequence[int]
@@ -56,7 +58,8 @@ class StoreRequest:
     change: FlagChange
     silent: bool
     unchanged_since: int | None = None
-    finish: Callable[[StoreResult], Awaitable[bytes | None]] | None = None
+    again: Callable[[Sequence[int]], AsyncIterator[StoreResult]] | None = None
+    finish: Callable[[Sequence[int]], Awaitable[bytes | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,9 +237,8 @@ class Session(ServerConnection[Event]):
     def _send(self) -> None:
         if self._responses:
             self._has_answered = True
-            data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
-            self._responses.clear()
-            self.write(data)
+            responses, self._responses = self._responses, []
+            self.write_pieces(responses)
 
     def complete(self, tag: bytes, response: bytes) -> None:
         """Collect the tagged response to a command, and send everything.

@@ -170,6 +170,11 @@ class MailboxView(MessageColumns):
         that it still counts keep it low (RFC 7162 3.2)."""
         return self._modseq if self._held_at is None else self._held_at
 
+    @property
+    def looked_at(self) -> int:
+        """The mailbox's modseq when it was looked at last; the client may not know all changes up to it."""
+        return self._modseq
+
     async def keep_modseqs(self) -> None:
         """Keep the modseqs of messages from now on; what has changed lately has been told."""
         if self.modseqs is None:

@@ -6,8 +6,10 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from mailproto.imap.server._conditional import store_again
 from mailproto.imap.server._conditions import Batch, Column, Condition, Cost
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._matching import Search, SearchKeys, mentions
@@ -27,7 +29,7 @@ from mailproto.imap.wire import (
     no_value,
     set_pieces,
 )
-from mailproto.model import MailboxStatus, StoreResult
+from mailproto.model import FlagOperation, MailboxStatus
 
 __all__ = ["CHANGED_SINCE", "EXTENSION", "become_aware", "modseq"]
 
@@ -107,10 +109,8 @@ async def _unchanged_since(session: Session, request: StoreRequest, since: int) 
     await become_aware(session)
     request.unchanged_since = since
     view = session.selected
-    indexes = request.indexes
 
-    async def finish(result: StoreResult) -> bytes | None:
-        refused = result.refused
+    async def finish(refused: Sequence[int]) -> bytes | None:
         if not refused:
             return None
         numbers = refused
@@ -122,7 +122,9 @@ async def _unchanged_since(session: Session, request: StoreRequest, since: int) 
             await session.yield_turn()
         return b"[MODIFIED %b] Conditional STORE failed" % b"".join(pieces)
 
-    request.indexes, request.finish = indexes, finish
+    request.finish = finish
+    if request.change.operation is not FlagOperation.SET:
+        request.again = partial(store_again, session, request.change, since)
 
 
 # -- SEARCH

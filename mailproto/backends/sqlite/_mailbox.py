@@ -247,7 +247,7 @@ class SQLiteMailbox:
                     body = await bodies.large(message.content)
                 else:
                     body = await database.digested(Digesting(bodies.small(message.content)))
-                arrivals.append(arrival(body, message.flags, message.internal_date))
+                arrivals.append(arrival(body, message.flags, message.internal_date, message.zone))
             if not is_wanted():
                 raise CancelledError
             octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
@@ -263,10 +263,10 @@ class SQLiteMailbox:
         raise InvalidMailboxName("Messages cannot be copied there")
 
 
-def arrival(body: Body, flags: frozenset[str], internal_date: int | None) -> Arrival:
+def arrival(body: Body, flags: frozenset[str], internal_date: int | None, zone: int = 0) -> Arrival:
     """Make the writer's input for a new message.
 
     :raises MailError: the flags are not allowed.
     """
     columns = columns_of(check_keywords(kept_flags(flags))) if flags else (0, "")
-    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date)
+    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date, zone)

@@ -107,8 +107,8 @@ class Places:
         if waiting:
             self._waiting[account] = waiting  # after the other accounts
         self._give(account)
-        # Later, because many that end at once would end within each other; and in the line, because what begins
-        # then may take milliseconds, and several may have a place at once.
+        # Later, because many that end at once would end within each other; and in the line, because what
+        # begins then may take milliseconds, and several may have a place at once.
         line_of(self._clock).wait(partial(self._called, account, place), is_stranger=False)
 
     def _called(self, account: str, place: Deferred[None]) -> None:

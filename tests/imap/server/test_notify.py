@@ -428,6 +428,32 @@ class ForeignTests(NotifyTestCase):
         self.box.add(message(), (), 0)
         self.assertEqual(self.heard(client), b"")
 
+    def test_a_right_is_given_back(self) -> None:
+        """5.9: it is told, and messages are again."""
+        run(self.bob.set_acl("Sent", "alice", "l"))
+        client = self.notify(
+            b"SET (mailboxes user/bob/Sent %b)" % NEW, answer=b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n'
+        )
+        run(self.bob.set_acl("Drafts", "alice", "l"))
+        self.assertEqual(self.heard(client), b"")
+        run(self.bob.set_acl("Sent", "alice", "lr"))
+        self.assertEqual(self.heard(client), b'* LIST () "/" user/bob/Sent\r\n')
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), self.told("MESSAGES 1 UIDNEXT 2"))
+
+    def test_what_can_be_seen_is_created(self) -> None:
+        """5.4: to get the right to see a mailbox is its creation, and to lose it its deletion."""
+        client = self.notify(b"SET (subtree user/bob (MailboxName MessageNew MessageExpunge))")
+        run(self.bob.set_acl("Drafts", "alice", "lr"))
+        self.assertIn(b'* LIST (\\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        drafts: Any = run(self.bob.open("Drafts"))
+        drafts.add(message(), (), 0)
+        self.assertIn(b"* STATUS user/bob/Drafts (MESSAGES 1 ", self.heard(client))
+        run(self.bob.set_acl("Drafts", "alice", ""))
+        self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        drafts.add(message(), (), 0)
+        self.assertNotIn(b"STATUS", self.heard(client))
+
     def test_the_mailbox_goes(self) -> None:
         client = self.notify(b"SET (mailboxes user/bob/Sent %b)" % NEW)
         run(self.bob.delete("Sent"))

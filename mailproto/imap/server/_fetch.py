@@ -65,8 +65,10 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     failure = response.failure
     if response.failed:
         failure = ContentLost() if response.lost == response.failed else ContentUnreadable()
-    elif failure is None and response.sent < len(indexes) and not command.uid:
-        failure = ExpungeIssued()
+    elif failure is None and response.sent < len(indexes):
+        view.expect_changes(view.mailbox)  # whoever removed them is heard of before the next command ends
+        if not command.uid:
+            failure = ExpungeIssued()
     if failure is not None:
         left_out(server, code)
         raise failure

@@ -78,10 +78,12 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         view.expect_changes(view.mailbox)
         await server.catch_up(expunges=command.uid)
     text = None if request.finish is None else await request.finish(StoreResult(stored, refused))
-    # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
-    if len(stored) + len(refused) != len(indexes) and not command.uid and not arguments.silent:
-        left_out(server, code)
-        raise SomeGone(text) if text else ExpungeIssued
+    if len(stored) + len(refused) != len(indexes):
+        view.expect_changes(view.mailbox)
+        # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
+        if not command.uid and not arguments.silent:
+            left_out(server, code)
+            raise SomeGone(text) if text else ExpungeIssued
     return completed(server, code, command.full_name, text)
 
 

@@ -111,12 +111,11 @@ async def _unchanged_since(session: Session, request: StoreRequest, since: int) 
     view = session.selected
 
     async def finish(result: StoreResult) -> bytes | None:
-        refused = result.refused
-        if not refused:
+        numbers = result.refused
+        if not numbers:
             return None
-        numbers = refused
         if not request.uid:
-            numbers = array("I", [at + 1 for at in map(view.index, refused) if at is not None])
+            numbers = array("I", [at + 1 for at in map(view.index, numbers) if at is not None])
         pieces = []
         for piece in set_pieces(numbers, _AT_ONCE):
             pieces.append(piece)

@@ -198,7 +198,8 @@ class ClientConnection(Connection, Generic[EventT]):
                 received(event)
         finally:
             self._pumping = False
-        self._flush()
+        if self._unsent:
+            self._flush()
         self._watch()
 
     def handshakeCompleted(self) -> None:

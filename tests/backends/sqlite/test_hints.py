@@ -107,7 +107,7 @@ class HintTests(TestCase):
         await other.deliver(SMALL, [TO_ALICE])
         changes = await here.mailbox_changes(before)
         self.assertEqual(
-            (set(changes.statuses), changes.annotations), ({"INBOX"}, {"Sent": ["/shared/color"]})
+            (set(changes.statuses), changes.annotations), ({"INBOX", "Sent"}, {"Sent": ["/shared/color"]})
         )
         await other.set_default_limits(QuotaLimits(messages=1))
         [outcome] = await self.store.deliver(SMALL, [TO_ALICE])

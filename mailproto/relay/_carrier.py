@@ -36,6 +36,12 @@ TURN = 20
 TURN_SECONDS = 5.0
 """... and seconds, whichever comes first."""
 
+QUICK = 0.05
+"""Seconds within which a server has answered its latest message completely, to count as quick..."""
+
+QUICKLY = 6
+"""... so that so many messages are given to its connection at a time, before another connection gets any."""
+
 SLOW_OPENING = 5.0
 """Seconds after which a connection that is still being opened leaves its place to others."""
 
@@ -46,11 +52,12 @@ MOST_LOSSES = 2
 class _Sending:
     """A message that was given to the connection."""
 
-    __slots__ = ("held", "indexes", "transmission")
+    __slots__ = ("began", "held", "indexes", "transmission")
 
-    def __init__(self, held: Held, indexes: Sequence[int]) -> None:
+    def __init__(self, held: Held, indexes: Sequence[int], began: float) -> None:
         self.held = held
         self.indexes = indexes
+        self.began = began
         self.transmission: Transmission
 
     def send(self, client: SMTPClient, content: Octets, parameters: Parameters) -> Deferred[list[Outcome]]:
@@ -157,13 +164,20 @@ class Carrier:
         self._dispatcher.connected(self, self._destination)
         self._go_on(connection)
 
+    def go_on(self) -> None:
+        """Take what waits in the lane; only for those that are in `Lane.quick`."""
+        if self.connection is not None:
+            self._go_on(self.connection)
+
     def _go_on(self, connection: Connection) -> None:
         """Give the connection as many messages as it takes; end if it has none then."""
         if self._is_going_on:  # what it was given was answered at once
             return
         self._is_going_on = True
+        self._lane.quick.pop(self, None)
         try:
-            while self._pending < PIPELINED and self._failure is None:
+            depth = QUICKLY if connection.is_quick else PIPELINED
+            while self._pending < depth and self._failure is None:
                 held = self._next(connection)
                 if held is None:
                     break
@@ -175,6 +189,8 @@ class Carrier:
             if self._failure is None:
                 self._dispatcher.connections.put(connection)
             self._end()
+        elif connection.is_quick and self._pending < QUICKLY and self._failure is None:
+            self._lane.quick[self] = None
 
     def _end(self) -> None:
         self._lane.carriers -= 1
@@ -214,7 +230,7 @@ class Carrier:
         if "REQUIRETLS" in parameters and not held.lease.message.envelope.sender and not _keeps_tls(client):
             parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
-        sending = _Sending(held, indexes)
+        sending = _Sending(held, indexes, self._clock.seconds())
         if may_need_conversion(capabilities, parameters):
             done = ensureDeferred(self._converted(sending, client, original, content, parameters))
         elif content is not original:
@@ -306,6 +322,7 @@ class Carrier:
     def _answered(self, outcomes: Sequence[Outcome], connection: Connection, sending: _Sending) -> None:
         held, transmission = sending.held, sending.transmission
         connection.answered += 1
+        connection.is_quick = self._clock.seconds() - sending.began < QUICK
         for index, outcome in zip(sending.indexes, outcomes, strict=True):
             result = connection.result(outcome_of_reply(outcome))
             # Without a reply the message did not go, because the server does not offer what it needs.

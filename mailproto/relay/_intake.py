@@ -21,7 +21,7 @@ from mailproto.delivery._base import DELIVERED
 from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder
 from mailproto.domains import canonical_domain
-from mailproto.errors import MailError, Refused, RelayDenied
+from mailproto.errors import MailError, OverQuota, Refused, RelayDenied
 from mailproto.interfaces import (
     IAliases,
     IDelivery,
@@ -49,7 +49,7 @@ from mailproto.relay._forms import Forming, Forms, InThread
 from mailproto.relay._intake_reports import IntakeReports, outcome_of, outcome_of_alias
 from mailproto.relay._making import Maker, grouped
 from mailproto.relay._permission import Permission
-from mailproto.relay._places import Place, Places
+from mailproto.relay._places import Place, Places, without_full
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
 from mailproto.relay._srs import SRS
@@ -72,6 +72,7 @@ class QueueDelivery(Enquiries):
     - Copies for mailboxes here and copies for other servers are stored in one transaction.
     - Mail for other domains is taken from clients that have signed in, and from those in ``relay_from``;
       anybody else is refused (550 5.7.1).
+    - Who has no room for a message is refused alone, if others get it.
     - If SMTP's one reply hides that a mailbox here got no copy, the sender gets a report (RFC 3464).  He also
       gets one of success if he asks for it (NOTIFY=SUCCESS).
     - Only a client that may send anywhere can make its messages urgent (MT-PRIORITY above 0).
@@ -90,6 +91,8 @@ class QueueDelivery(Enquiries):
     :param routes: where mail for other domains goes.
     :param relay_from: the networks whose clients may send anywhere without AUTH.
     :param lifetime: seconds for which a message is tried.
+    :param delay_notice: seconds after which its sender is told that it is late; 0 for never.  Both are those
+        of the agent's `Schedule`.
     :param aliases: which addresses get the mail of others; None for none.
     :param alias_limits: how far aliases may go.
     :param srs: makes the reverse-paths of what aliases send to other servers, and takes mail that comes back;
@@ -118,6 +121,7 @@ class QueueDelivery(Enquiries):
         *,
         relay_from: Networks | Iterable[str] = (),
         lifetime: float = _DEFAULT.lifetime,
+        delay_notice: float = _DEFAULT.delay_notice,
         aliases: IAliases | None = None,
         alias_limits: AliasLimits | None = None,
         srs: SRS | None = None,
@@ -138,6 +142,7 @@ class QueueDelivery(Enquiries):
                 "local", local, takes, "write mailproto.delivery.MailboxDelivery(store, domains)"
             )
         check_seconds("lifetime", lifetime, above_0=True)
+        check_seconds("delay_notice", delay_notice)
         if aliases is not None:
             check_contract("aliases", aliases, IAliases)
         check_type("alias_limits", alias_limits, (AliasLimits, type(None)), "an AliasLimits or None")
@@ -152,7 +157,7 @@ class QueueDelivery(Enquiries):
         self._places = Places(placing, routes, clock)
         self._permission = Permission("relay_from", relay_from)
         self._expander = Expander(self._places, aliases, srs, alias_limits or AliasLimits())
-        self._maker = Maker(lifetime, srs)
+        self._maker = Maker(lifetime, delay_notice, srs)
         self._reports = IntakeReports(hostname, clock)
         self._forming = Forming(signing_keys, in_thread, spool_folder)
         self._hostname = hostname
@@ -255,11 +260,24 @@ class QueueDelivery(Enquiries):
         forms = await self._forming.forms(envelope, content, places)
         if may_send:
             forms = await self._signed(envelope, forms)
-        new = self._maker.make(envelope, forms, places, now=self._clock(), may_hurry=may_send)
-        outcomes = [_outcome(place) for place in places]
-        here = [index for index, place in enumerate(places) if not isinstance(place, str)]
-        await self._add(envelope, new, [self._reports.of_success(envelope, outcomes, here, content)])
-        return outcomes
+        now, rest = self._clock(), list(places)
+        while True:
+            kept = [index for index, place in enumerate(rest) if not isinstance(place, OverQuota)]
+            part, given = envelope, rest
+            if len(kept) < len(rest):
+                part = replace(envelope, recipients=tuple(envelope.recipients[index] for index in kept))
+                given = [rest[index] for index in kept]
+            new = self._maker.make(part, forms, given, now=now, may_hurry=may_send)
+            outcomes = [_outcome(place) for place in rest]
+            here = [index for index in kept if not isinstance(rest[index], str)]
+            reports = [self._reports.of_success(envelope, outcomes, here, content)]
+            reports.append(self._reports.of_failure(envelope, outcomes, content))
+            try:
+                await self._add(envelope, new, reports)
+            except OverQuota as error:
+                rest = without_full(rest, error)
+            else:
+                return outcomes
 
     # -- messages with aliases
 
@@ -312,11 +330,19 @@ class QueueDelivery(Enquiries):
         forms = await self._forming.forms(envelope, content, places)
         if self._permission.may_send_anywhere(envelope.session):
             forms = await self._signed(envelope, forms)
-        outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
-        new = await self._groups(envelope, forms, expansions)
-        report = self._reports.of_expansions(envelope, expansions, outcomes, content)
-        await self._add(envelope, new, [report])
-        return outcomes
+        while True:
+            outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
+            new = await self._groups(envelope, forms, expansions)
+            report = self._reports.of_expansions(envelope, expansions, outcomes, content)
+            try:
+                await self._add(envelope, new, [report])
+            except OverQuota as error:
+                places = without_full(places, error)
+                left = iter(places)
+                for each in expansions:
+                    each.copies = [copy._replace(place=next(left)) for copy in each.copies]
+            else:
+                return outcomes
 
     async def _groups(
         self, envelope: Envelope, forms: Forms, expansions: Sequence[Expansion]

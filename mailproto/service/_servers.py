@@ -91,6 +91,7 @@ class ServersService(Service):
             settings.relay.routes_for(settings.domains),
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
+            delay_notice=settings.relay.delay_notice,
             aliases=self._aliases.aliases,
             srs=srs_of(self.data.folder, settings.domains),
             observer=self.observers,

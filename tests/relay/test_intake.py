@@ -16,7 +16,7 @@ from mailproto.content import Content
 from mailproto.delivery import Delivery, MailboxDelivery
 from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder
-from mailproto.errors import MailError, NoSuchMailbox, RecipientUnknown, RelayDenied
+from mailproto.errors import MailError, NoSuchMailbox, OverQuota, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.model import (
     NULL_PATH,
@@ -50,6 +50,7 @@ class FakeQueue:
     def __init__(self) -> None:
         self.added: list[NewQueued] = []
         self.error: MailError | None = None
+        self.full: set[str] = set()
         self.changed: list[tuple[list[int], QueueChange]] = []
         self.pages: list[list[Any]] = []
         self.wanted: list[QueueFilter] = []
@@ -57,6 +58,10 @@ class FakeQueue:
     async def add(self, messages: Sequence[NewQueued]) -> Sequence[Sequence[AppendedMessage]]:
         if self.error is not None:
             raise self.error
+        for message in messages:
+            for placement in message.placements:
+                if placement.account in self.full and message.envelope.sender:
+                    raise OverQuota(account=placement.account)
         self.added += messages
         return [[] for _ in messages]
 
@@ -385,6 +390,40 @@ class TwiceTests(IntakeCase):
         first = Recipient(address("x@remote.example"), {"NOTIFY": "NEVER"})
         self.deliver(first, Recipient(address("x@remote.example"), {"NOTIFY": "SUCCESS"}))
         self.assertEqual(self.queue.added[0].envelope.recipients, (first,))
+
+
+class FullTests(IntakeCase):
+    """A mailbox that only this message overfills: the others get it."""
+
+    def test_beside_another_server(self) -> None:
+        self.queue.full = {"alice@example.org"}
+        outcomes = self.deliver("x@remote.example", "alice@example.org", "bob@example.org")
+        self.assertEqual([each.code for each in outcomes], [250, 452, 250])
+        new, report = self.queue.added
+        self.assertEqual(
+            [str(each.address) for each in new.envelope.recipients], ["x@remote.example", "bob@example.org"]
+        )
+        self.assertEqual([each.account for each in new.placements], ["bob@example.org"])
+        self.assertEqual([each.account for each in report.placements], ["alice@example.org"])
+        text = bytes(report.content).decode()
+        self.assertIn("Final-Recipient: rfc822;alice@example.org", text)
+        self.assertIn("Status: 4.2.2", text)
+        self.assertNotIn("rfc822;bob@example.org", text)
+
+    def test_several(self) -> None:
+        self.queue.full = {"alice@example.org", "bob@example.org"}
+        outcomes = self.deliver("bob@example.org", "x@remote.example", "alice@example.org")
+        self.assertEqual([each.code for each in outcomes], [452, 250, 452])
+        new, report = self.queue.added
+        self.assertEqual((len(new.envelope.recipients), new.placements), (1, ()))
+        self.assertEqual(bytes(report.content).count(b"Final-Recipient:"), 2)
+
+    def test_who_is_full_is_not_known(self) -> None:
+        self.queue.error = OverQuota()
+        envelope = make_envelope(
+            address("alice@example.org"), ["x@remote.example", "bob@example.org"], session=SUBMISSION
+        )
+        self.refused(self.delivery.deliver(envelope, Content(MESSAGE)), OverQuota)
 
 
 class SigningTests(IntakeCase):

@@ -105,6 +105,7 @@ class _Settling:
             self._leases.setdefault(row[0], []).append(_Leased(*row))
         tally.load(leased.destination for lease in self._leases.values() for leased in lease)
         self._unfinished: dict[int, int] = {}
+        self._late: set[int] = set()  # messages whose senders are told that they are late
         self._sizes: dict[int, int] = {}
         self._ended: list[int] = []
         self._rows: list[tuple[Any, ...]] = []
@@ -147,6 +148,8 @@ class _Settling:
         unfinished = self._unfinished.get(leased.message, leased.unfinished)
         self._unfinished[leased.message] = unfinished - (state not in (WAITING, HELD))
         self._sizes[leased.message] = leased.size
+        if result.is_reported_late:
+            self._late.add(leased.message)
         is_attempt = result.is_attempt
         self._rows.append(
             (
@@ -189,10 +192,13 @@ class _Settling:
                 " FROM json_each(?) AS of WHERE message = of.value ->> 0 AND number = of.value ->> 1",
                 (json.dumps(returned),),
             )
-        left = [(message, count) for message, count in self._unfinished.items() if count]
+        left = [
+            (message, count, message in self._late) for message, count in self._unfinished.items() if count
+        ]
         if left:
             transaction.execute(
-                "UPDATE queued SET unfinished = of.value ->> 1 FROM json_each(?) AS of"
+                "UPDATE queued SET unfinished = of.value ->> 1,"
+                " deadline = iif(of.value ->> 2, expires, deadline) FROM json_each(?) AS of"
                 " WHERE queued.id = of.value ->> 0",
                 (json.dumps(left),),
             )

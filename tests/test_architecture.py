@@ -162,11 +162,14 @@ PUBLIC_NAMES = {
         Observer ObserverOrMore Observers Refusal Relayed Reported SignInRefused SignedIn Stalled TurnedAway
         Unreached client_of
     """,
-    "mailproto.pop3": "POP3ServerFactory",
-    "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
+    "mailproto.pop3": "POP3Client POP3ServerFactory",
+    "mailproto.pop3.limits": """
+        MAX_UNANSWERED POP3Limits POP3Timeouts READ_AHEAD_MESSAGES READ_AHEAD_OCTETS
+    """,
     "mailproto.pop3.server": "POP3CommandSession POP3Server",
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response challenge err
+        Body Command DotStuffing DotUnstuffing MAX_REPLY POP3ClientWire POP3Event POP3ReplyError
+        POP3ReplyLimits POP3ServerWire POP3SyntaxError POP3WireLimits Reply Response challenge err
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",

@@ -193,6 +193,31 @@ class BuildingTests(IndexTestCase):
         [found] = await self.inbox.find([1, 2], [InText(search_key("long"), False)])
         self.assertEqual((list(found.passing), list(found.unknown)), ([1], [2]))
 
+    async def test_other_fields_narrow_what_is_read(self) -> None:
+        store = await self.opened()
+        filler = b"X-Filler: " + b"=?utf-8?q?a?= " * 2500 + b"\r\n"
+        await self.add(
+            b"X-Mailer: Bench 7.5\r\n\r\n",
+            b"Subject: 7.5\r\nX-Mailer: Bench 8\r\n\r\n",  # may have it
+            b"X-Mailer: Bench 8\r\n\r\n7.5",
+            b"Content-Type: message/rfc822\r\n\r\nX-Mailer: 7.5\r\n\r\n",
+            filler + b"X-Mailer: 9\r\n\r\n",  # 35 KB
+            b"Subject: x-mailer\r\n\r\n",
+        )
+        uids = list(self.contents)
+        test = InField("x-mailer", search_key("7.5"))
+        [early] = await self.inbox.find(uids, [test])
+        self.assertTrue({1, 2, 5} <= {*early.passing, *early.unknown})
+        await all_indexed(store)
+        tests = [
+            test,
+            InField("x-mailer", ""),
+            InField("x-mailer", search_key("bench 8")),
+            InField("x-none", ""),
+        ]
+        found = [list(each.unknown) for each in await self.inbox.find(uids, tests)]
+        self.assertEqual(found, [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6], [2, 3, 5], [5]])
+
 
 class FailureTests(IndexTestCase):
     async def test_a_damaged_index_is_built_anew(self) -> None:

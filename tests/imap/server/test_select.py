@@ -291,8 +291,9 @@ class TwoSessionsTests(DialogueTestCase):
             S: * 1 FETCH (RFC822.SIZE ...)
             S: * 3 FETCH (RFC822.SIZE ...)
             S: a NO [EXPUNGEISSUED] Some of the messages no longer exist
-            C: b UID FETCH 2 RFC822.SIZE
-            S: b OK UID FETCH completed
+            C: b NOOP
+            S: * 2 EXPUNGE
+            S: b OK NOOP completed
             """
         )
 

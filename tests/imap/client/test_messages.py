@@ -7,7 +7,7 @@ import gc
 import io
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost, NotOffered, ProtocolViolation
 from mailproto.content import Content
@@ -159,6 +159,28 @@ class FetchTests(ClientTestCase):
         )
         self.assertEqual([each.modseq for each in self.result(done)], [44])
         self.assertEqual(fetched.vanished, [1, 2, 3, 8])
+
+    def test_without_a_connection(self) -> None:
+        self.selected()
+        self.transport.drop()
+        self.error(self.begin(self.client.fetch("1:*", "FLAGS").all()), ConnectionLost)
+        self.error(self.client.search(), ConnectionLost)
+        self.error(self.client.select("x"), ConnectionLost)
+        self.error(self.client.append("x", b"a", b"b"), ConnectionLost)
+        self.result(self.client.quit())
+
+    def test_cancelled(self) -> None:
+        """The command goes on; what comes for it is dropped."""
+        self.selected()
+        search, first = self.client.search(), self.begin(self.client.fetch("1:*", "FLAGS").__anext__())
+        search.cancel()
+        first.cancel()
+        self.error(search, CancelledError)
+        self.error(first, CancelledError)
+        self.transport.send(b"* ESEARCH ALL 1\r\nA2 OK\r\n* 1 FETCH (UID 1 FLAGS ())\r\nA3 OK\r\n")
+        done = self.client.noop()
+        self.transport.send(b"A4 OK\r\n")
+        self.result(done)
 
     def test_arguments(self) -> None:
         self.selected()

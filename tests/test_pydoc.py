@@ -47,7 +47,7 @@ BEGINNING = 60
 LONGEST = {
     "mailproto.auth": 600,
     "mailproto.backends": 600,
-    "mailproto.client": 600,
+    "mailproto.client": 650,
     "mailproto.connection": 1100,
     "mailproto.delivery": 500,
     "mailproto.imap": 900,

@@ -30,7 +30,7 @@ FIRST = {
     "mailproto.imap": "IMAPServerFactory mailproto.imap.limits",
     "mailproto.listening": "Listener ListenError",
     "mailproto.message": "Message Attachment encode_header decode_header",
-    "mailproto.pop3": "POP3ServerFactory mailproto.pop3.limits",
+    "mailproto.pop3": "POP3ServerFactory POP3Client mailproto.pop3.limits",
     "mailproto.relay": "QueueDelivery RelayAgent Routes mailproto.relay.servers mailproto.relay.policies",
     "mailproto.smtp": """
         send_mail SMTPServerFactory SMTPSender SMTPClient
@@ -52,7 +52,7 @@ LONGEST = {
     "mailproto.delivery": 500,
     "mailproto.imap": 400,
     "mailproto.interfaces": 700,
-    "mailproto.pop3": 400,
+    "mailproto.pop3": 600,
     "mailproto.relay": 800,
     "mailproto.smtp": 900,
     "mailproto.smtp.limits": 500,

@@ -83,6 +83,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._stream_timeout = 0.0
         self._handshake_timeout = handshake
         self._timer_due = 0.0
+        self._is_held = False  # whether events wait for the application
 
     # -- expected answers
 
@@ -144,6 +145,23 @@ class ClientConnection(Connection, Generic[EventT]):
         if not self._pumping:
             self._watch()
 
+    def hold(self) -> None:
+        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile."""
+        if not self._is_held and self.is_open:
+            self._is_held = True
+            self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """End what `hold` began."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        if self.is_open:
+            self._note_progress()
+            self.transport.resumeProducing()
+            if not self._pumping and self.is_open:
+                self.in_context(self._pump)
+
     def close(self) -> None:
         """Close once everything is sent."""
         if not self.is_open:
@@ -161,6 +179,9 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _end(self) -> None:
         self._ending = True
+        if self._is_held and self._open:
+            self._is_held = False
+            self.transport.resumeProducing()  # what does not read would not notice the end
         self.expected.clear()
         self.end_stream()
 
@@ -186,7 +207,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._pumping = True
         received = self._listener.received
         try:
-            while self.is_open:
+            while self.is_open and not self._is_held:
                 try:
                     event = self.wire.next_event()
                 except WireError as error:
@@ -198,7 +219,8 @@ class ClientConnection(Connection, Generic[EventT]):
                 received(event)
         finally:
             self._pumping = False
-        self._flush()
+        if self._unsent:
+            self._flush()
         self._watch()
 
     def handshakeCompleted(self) -> None:
@@ -264,6 +286,8 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _timeout(self) -> float | None:
         """Seconds that may pass after the last progress; None if nothing is awaited."""
+        if self._is_held:
+            return None
         if self.is_handshaking:
             return self._handshake_timeout
         if self.expected:

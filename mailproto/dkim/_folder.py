@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import time
@@ -45,11 +46,16 @@ class KeyFolder:
         self._path = Path(text_path("path", path, "the path of a folder"))
         self._seconds = seconds
         self._known: dict[str, tuple[float, Mapping[str, SigningKey]]] = {}
+        self._was_missing = False
+        self._look_again = -math.inf  # for the folder
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is no such folder, so that no domain has keys; it takes microseconds."""
-        return not os.path.exists(self._path)
+        """Whether there is no such folder, so that no domain has keys; asked for each message."""
+        now = self._seconds()
+        if now >= self._look_again:
+            self._was_missing, self._look_again = not os.path.exists(self._path), now + LOOK_AGAIN
+        return self._was_missing
 
     def find(self, domain: str) -> Mapping[str, SigningKey]:
         """The keys that sign for a domain, by their selectors; none if it has none.
@@ -129,6 +135,7 @@ class KeyFolder:
         if not (folder / _CHOSEN).exists():
             write_private(folder / _CHOSEN, selector.encode("ascii") + b"\n")
         self._known.clear()
+        self._look_again = -math.inf
         return keys
 
     def use(self, domain: str, selector: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.python.failure import Failure
 
 from mailproto.client.errors import ClientError
 from mailproto.content import Octets
@@ -36,6 +36,12 @@ TURN = 20
 TURN_SECONDS = 5.0
 """... and seconds, whichever comes first."""
 
+QUICK = 0.05
+"""Seconds within which a server has answered its latest message completely, to count as quick..."""
+
+QUICKLY = 6
+"""... so that so many messages are given to its connection at a time, before another connection gets any."""
+
 SLOW_OPENING = 5.0
 """Seconds after which a connection that is still being opened leaves its place to others."""
 
@@ -43,26 +49,47 @@ MOST_LOSSES = 2
 """How many new connections may be lost before any reply about a message, before that counts as an attempt."""
 
 
-_Send: TypeAlias = Callable[[Octets, Parameters], Deferred[list[Outcome]]]
-
-
 class _Sending:
     """A message that was given to the connection."""
 
-    __slots__ = ("done", "held", "indexes", "transmission")
+    __slots__ = ("began", "held", "indexes", "transmission")
 
-    def __init__(self, held: Held, indexes: Sequence[int]) -> None:
+    def __init__(self, held: Held, indexes: Sequence[int], began: float) -> None:
         self.held = held
         self.indexes = indexes
+        self.began = began
         self.transmission: Transmission
-        self.done: Deferred[list[Outcome]]
+
+    def send(self, client: SMTPClient, content: Octets, parameters: Parameters) -> Deferred[list[Outcome]]:
+        """Give it to a client."""
+        held = self.held
+        recipients = [held.recipients[index].recipient for index in self.indexes]
+        sender = held.lease.message.envelope.sender
+        self.transmission = Transmission(sender, recipients, content, parameters)
+        return self.transmission.begin(client)
 
 
 class Carrier:
     """Opens a connection for a lane, and sends the messages that wait there, until none is left.
 
+    It works with callbacks, because a coroutine costs as much as a fifth of a message.
+
     :ivar connection: None while it is being opened.
     """
+
+    __slots__ = (
+        "_began",
+        "_carried",
+        "_clock",
+        "_destination",
+        "_dispatcher",
+        "_failure",
+        "_is_going_on",
+        "_lane",
+        "_opening",
+        "_pending",
+        "connection",
+    )
 
     def __init__(self, dispatcher: Dispatcher, destination: Destination, lane: Lane) -> None:
         self._dispatcher = dispatcher
@@ -71,36 +98,32 @@ class Carrier:
         self._clock = dispatcher.clock
         self._began = self._clock.seconds()
         self._carried = 0
+        self._pending = 0  # messages that were given to the connection and are not answered
+        self._is_going_on = False
+        self._failure: Unreachable | None = None
+        self._opening: Deferred[None] | None = None
         self.connection: Connection | None = None
 
-    async def run(self) -> None:
-        """Carry messages; raises nothing."""
-        dispatcher, destination, lane = self._dispatcher, self._destination, self._lane
+    def start(self) -> None:
+        """Carry messages; raises nothing, and calls `Dispatcher.ended` in the end."""
+        lane = self._lane
         lane.carriers += 1
-        lane.opening += 1
-        failure: Unreachable | None = None
         try:
-            try:
-                connection = self._kept() or await self._connect()
-            finally:
-                lane.opening -= 1
-            self.connection = connection
-            dispatcher.connected(self, destination)
-            try:
-                await self._carry(connection)
-            finally:
-                dispatcher.connections.put(connection)
-        except Unreachable as error:
-            failure = error
-        except CancelledError:
-            pass
+            connection = None if lane.key.tried else self._kept()
         except Exception:
-            failure = dispatcher.broken()
-            if self.connection is not None:
-                self.connection.client.abort()
-        finally:
-            lane.carriers -= 1
-            dispatcher.ended(self, destination, lane, failure)
+            self._failure = self._dispatcher.broken()
+            self._end()
+            return
+        if connection is None:
+            lane.opening += 1
+            self._opening = ensureDeferred(self._open())
+        else:
+            self._carry(connection)
+
+    def stop_opening(self) -> None:
+        """End it, if it has no connection yet."""
+        if self.connection is None and self._opening is not None:
+            self._opening.cancel()
 
     @property
     def _domain(self) -> str:
@@ -108,8 +131,23 @@ class Carrier:
         return self._lane.waiting[0].recipients[0].recipient.address.domain
 
     def _kept(self) -> Connection | None:
-        key = self._lane.key
-        return None if key.tried else self._dispatcher.connections.kept(self._domain, key.require_tls)
+        return self._dispatcher.connections.kept(self._domain, self._lane.key.require_tls)
+
+    async def _open(self) -> None:
+        connection: Connection | None = None
+        try:
+            connection = await self._connect()
+        except Unreachable as error:
+            self._failure = error
+        except CancelledError:
+            pass
+        except Exception:
+            self._failure = self._dispatcher.broken()
+        self._lane.opening -= 1
+        if connection is None:
+            self._end()
+        else:
+            self._carry(connection)
 
     async def _connect(self) -> Connection:
         """:raises Unreachable:"""
@@ -121,32 +159,55 @@ class Carrier:
             if slow.active():
                 slow.cancel()
 
-    async def _carry(self, connection: Connection) -> None:
-        pending: deque[_Sending] = deque()
-        while True:
-            while len(pending) < PIPELINED and (held := self._next(connection, len(pending))) is not None:
-                sending = self._begin(connection, held)
-                if sending is not None:
-                    pending.append(sending)
-            if not pending:
-                return
-            sending = pending.popleft()
-            try:
-                outcomes = await sending.done
-            except ClientError as error:
-                self._unanswered(connection, sending.held, error)
-            except (OSError, ValueError, MailError) as error:
-                self._unsent(connection, sending.held, error)
-            else:
-                self._answered(connection, sending, outcomes)
+    def _carry(self, connection: Connection) -> None:
+        self.connection = connection
+        self._dispatcher.connected(self, self._destination)
+        self._go_on(connection)
 
-    def _next(self, connection: Connection, waiting: int) -> Held | None:
+    def go_on(self) -> None:
+        """Take what waits in the lane; only for those that are in `Lane.quick`."""
+        if self.connection is not None:
+            self._go_on(self.connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Give the connection as many messages as it takes; end if it has none then."""
+        if self._is_going_on:  # what it was given was answered at once
+            return
+        self._is_going_on = True
+        self._lane.quick.pop(self, None)
+        try:
+            depth = QUICKLY if connection.is_quick else PIPELINED
+            while self._pending < depth and self._failure is None:
+                held = self._next(connection)
+                if held is None:
+                    break
+                self._begin(connection, held)
+        except Exception:
+            self._broken(connection)
+        self._is_going_on = False
+        if not self._pending:
+            if self._failure is None:
+                self._dispatcher.connections.put(connection)
+            self._end()
+        elif connection.is_quick and self._pending < QUICKLY and self._failure is None:
+            self._lane.quick[self] = None
+
+    def _end(self) -> None:
+        self._lane.carriers -= 1
+        self._dispatcher.ended(self, self._destination, self._lane, self._failure)
+
+    def _broken(self, connection: Connection) -> None:
+        """There was an unexpected exception: end the connection."""
+        self._failure = self._dispatcher.broken()
+        connection.client.abort()
+
+    def _next(self, connection: Connection) -> Held | None:
         """The next message for the connection, if it takes one."""
         dispatcher = self._dispatcher
         if (
             not self._lane.waiting
             or not dispatcher.connections.is_fresh(connection)
-            or not Transmission.has_room(connection.client, waiting)
+            or not Transmission.has_room(connection.client, self._pending)
             or (dispatcher.is_crowded and self._had_its_turn())
         ):
             return None
@@ -155,47 +216,51 @@ class Carrier:
     def _had_its_turn(self) -> bool:
         return self._carried >= TURN or self._clock.seconds() >= self._began + TURN_SECONDS
 
-    def _begin(self, connection: Connection, held: Held) -> _Sending | None:
-        """Give a message to the connection; None if it is finished without that."""
-        client, message = connection.client, held.lease.message
+    def _begin(self, connection: Connection, held: Held) -> None:
+        """Give a message to the connection, unless it is finished without that."""
+        client = connection.client
         self._carried += 1
         connection.sent += 1
         prepared = self._dispatcher.prepare(held)
         if prepared is None:
-            return None
+            return
         original, parameters = prepared
-        content = with_ascii_header(original, client.capabilities, parameters)
-        if not message.envelope.sender and "REQUIRETLS" in parameters and not _keeps_tls(client):
+        capabilities = client.capabilities
+        content = with_ascii_header(original, capabilities, parameters)
+        if "REQUIRETLS" in parameters and not held.lease.message.envelope.sender and not _keeps_tls(client):
             parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
         indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
-        recipients = [held.recipients[index].recipient for index in indexes]
-
-        def send(content: Octets, parameters: Parameters) -> Deferred[list[Outcome]]:
-            sending.transmission = Transmission(message.envelope.sender, recipients, content, parameters)
-            return sending.transmission.begin(client)
-
-        sending = _Sending(held, indexes)
-        if may_need_conversion(client.capabilities, parameters):
-            sending.done = ensureDeferred(self._converted(held, original, content, parameters, send))
+        sending = _Sending(held, indexes, self._clock.seconds())
+        if may_need_conversion(capabilities, parameters):
+            done = ensureDeferred(self._converted(sending, client, original, content, parameters))
         elif content is not original:
-            sending.done = ensureDeferred(self._signed_again(original, content, parameters, send))
+            done = ensureDeferred(self._signed_again(sending, client, original, content, parameters))
         else:
-            sending.done = send(content, parameters)
-        return sending
+            done = sending.send(client, content, parameters)
+        self._pending += 1
+        done.addCallbacks(self._answered, self._failed, (connection, sending), {}, (connection, held), {})
+        done.addBoth(self._done, connection)
+
+    def _done(self, result: object, connection: Connection) -> None:
+        self._pending -= 1
+        if isinstance(result, Failure):
+            self._broken(connection)
+        self._go_on(connection)
 
     async def _converted(
         self,
-        held: Held,
+        sending: _Sending,
+        client: SMTPClient,
         original: Octets,
         content: Octets,
         parameters: Parameters,
-        send: _Send,
     ) -> list[Outcome]:
         """Send a message to a server that may not take it as it is.
 
         :param original: as it was signed; ``content`` may have another header.
         :raises OSError, ValueError, MailError: it cannot be read, or its new form cannot be written.
         """
+        held = sending.held
         if held.converted is None:
             try:
                 converter = self._dispatcher.converter
@@ -206,20 +271,36 @@ class Carrier:
                     original=original,
                 )
             except NotConvertible as error:
-                outcomes = await send(content, parameters)  # which does not send it, but says what is missing
+                # The client does not send it, but says what is missing.
+                outcomes = await sending.send(client, content, parameters)
                 return [_with_reason(outcome, error) for outcome in outcomes]
         if held.converted is None:
-            return await send(content, parameters)
+            return await sending.send(client, content, parameters)
         others = {keyword: value for keyword, value in parameters.items() if keyword != "BODY"}
-        return await send(held.converted, others)
+        return await sending.send(client, held.converted, others)
 
     async def _signed_again(
-        self, original: Octets, content: Octets, parameters: Parameters, send: _Send
+        self,
+        sending: _Sending,
+        client: SMTPClient,
+        original: Octets,
+        content: Octets,
+        parameters: Parameters,
     ) -> list[Outcome]:
         """Send a message with another header.  :raises OSError, MailError: it cannot be read."""
-        return await send(await self._dispatcher.converter.sign_again(original, content), parameters)
+        signed = await self._dispatcher.converter.sign_again(original, content)
+        return await sending.send(client, signed, parameters)
 
     # -- what became of it
+
+    def _failed(self, failure: Failure, connection: Connection, held: Held) -> None:
+        error = failure.value
+        if isinstance(error, ClientError):
+            self._unanswered(connection, held, error)
+        elif isinstance(error, (OSError, ValueError, MailError)):
+            self._unsent(connection, held, error)
+        else:
+            failure.raiseException()
 
     def _unanswered(self, connection: Connection, held: Held, error: ClientError) -> None:
         """The connection was lost before there was any reply about the message."""
@@ -238,9 +319,10 @@ class Carrier:
         held.fill(Result(outcome))
         self._dispatcher.finish(held)
 
-    def _answered(self, connection: Connection, sending: _Sending, outcomes: Sequence[Outcome]) -> None:
+    def _answered(self, outcomes: Sequence[Outcome], connection: Connection, sending: _Sending) -> None:
         held, transmission = sending.held, sending.transmission
         connection.answered += 1
+        connection.is_quick = self._clock.seconds() - sending.began < QUICK
         for index, outcome in zip(sending.indexes, outcomes, strict=True):
             result = connection.result(outcome_of_reply(outcome))
             # Without a reply the message did not go, because the server does not offer what it needs.

@@ -122,6 +122,7 @@ class Connection:
     :ivar others: whether the destination has other servers that were not tried.
     :ivar host: the server's name for people.
     :ivar sent: how many messages were given to it; ``answered``: how many the server has answered.
+    :ivar is_quick: whether it answered the latest one quickly.
     :ivar is_reused: whether it was kept unused before this use, so that the server may have given it up;
         ``answered`` counts this use only.
     """
@@ -134,6 +135,7 @@ class Connection:
         "host",
         "identity",
         "idle_until",
+        "is_quick",
         "is_reused",
         "opened_at",
         "others",
@@ -147,7 +149,7 @@ class Connection:
         self.opened_at = now
         self.idle_until = 0.0
         self.sent = self.answered = 0
-        self.is_reused = self.others = False
+        self.is_quick = self.is_reused = self.others = False
         self.host = exchange.host or exchange.path
         tls, capabilities = client.tls_info(), client.capabilities
         self._about = (

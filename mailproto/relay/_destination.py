@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailproto.content import Content
 from mailproto.model import Lease, Outcome, QueuedRecipient
 from mailproto.relay._concurrency import Concurrency
 from mailproto.relay._limits import RelayLimits
+
+if TYPE_CHECKING:
+    from mailproto.relay._carrier import Carrier
 
 __all__ = ["Destination", "Held", "Lane", "LaneKey", "Result"]
 
@@ -92,14 +95,16 @@ class Lane:
 
     :ivar carriers: how many connections serve it, or are being opened for it.
     :ivar opening: how many of these are being opened.
+    :ivar quick: those that take another message at once, because their servers answer quickly.
     """
 
-    __slots__ = ("carriers", "key", "opening", "waiting")
+    __slots__ = ("carriers", "key", "opening", "quick", "waiting")
 
     def __init__(self, key: LaneKey) -> None:
         self.key = key
         self.waiting: deque[Held] = deque()
         self.carriers = self.opening = 0
+        self.quick: dict[Carrier, None] = {}
 
 
 class Destination:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto._logger import PackageLogger
@@ -66,7 +66,7 @@ class Dispatcher:
         self._limits = limits
         self._office = office
         self._line: dict[Destination, None] = {}  # those that want a connection
-        self._carriers: dict[Carrier, Deferred[None]] = {}
+        self._carriers: dict[Carrier, None] = {}
         self._number = 0  # of carriers that count among the connections
         self._slow: set[Carrier] = set()  # those that have been opening for long, and do not count
         self._timers: dict[Destination, IDelayedCall] = {}  # until the rate allows the next message
@@ -88,7 +88,14 @@ class Dispatcher:
     # -- connections for destinations
 
     def start(self, destination: Destination) -> None:
-        """Open as many connections as the destination's messages need and may have."""
+        """Give the destination's messages to its connections, and open as many as they need and may have.
+
+        Where servers are quick, messages follow each other over few connections: then, two of them need one
+        write and one read less.
+        """
+        for lane in destination.lanes.values():
+            while lane.waiting and lane.quick:
+                lane.quick.popitem()[0].go_on()
         while self._start_one(destination):
             pass
 
@@ -121,9 +128,8 @@ class Dispatcher:
     def _carry(self, destination: Destination, lane: Lane) -> None:
         carrier = Carrier(self, destination, lane)
         self._number += 1
-        running = ensureDeferred(carrier.run())
-        if not running.called:
-            self._carriers[carrier] = running
+        self._carriers[carrier] = None
+        carrier.start()
 
     def is_slow(self, carrier: Carrier) -> None:
         """A carrier has been opening its connection for long: another destination may have its place.
@@ -162,7 +168,7 @@ class Dispatcher:
         destination.tidy()
         if destination.is_leaving and not destination.carriers:
             self._office.left(destination)
-        if destination.lanes:
+        if destination.waiting:
             self._line.setdefault(destination)
         if self._line:
             self._serve_soon()
@@ -288,9 +294,8 @@ class Dispatcher:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        for carrier, running in list(self._carriers.items()):
-            if carrier.connection is None:
-                running.cancel()
+        for carrier in list(self._carriers):
+            carrier.stop_opening()
         if self.is_idle:
             self._stopped()
         return done

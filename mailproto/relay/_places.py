@@ -20,7 +20,8 @@ Place: TypeAlias = tuple[Placement, ...] | str | MailError
 
 
 TRUST: Final = 1.0
-"""Seconds for which what was found for a recipient holds for its message."""
+"""Seconds for which an address that belonged to another server is not looked up again: a new account for it
+gets its first mail that much later."""
 
 MOST_ELSEWHERE: Final = 1000
 """The most recipients of which that is remembered."""
@@ -58,6 +59,10 @@ class Places:
         """The destination of mail for other servers; None if it is not sent."""
         return self._destination(path.domain)
 
+    def is_elsewhere(self, path: Address) -> bool:
+        """Whether an address was found to belong to another server a moment ago."""
+        return self._elsewhere.get(path, 0.0) > self._clock()
+
     def note_elsewhere(self, path: Address) -> None:
         """An address was just found to belong to another server: `find` looks up no mailbox then."""
         if len(self._elsewhere) >= MOST_ELSEWHERE:
@@ -66,7 +71,7 @@ class Places:
 
     async def find(self, path: Address) -> Place:
         """Mailboxes or a destination."""
-        if self._elsewhere.get(path, 0.0) > self._clock():
+        if self.is_elsewhere(path):
             return self.destination(path) or RelayDenied()
         try:
             return await self.mailboxes(path)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias, cast
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.awaiting import Result, settle
@@ -77,12 +78,33 @@ class Settling:
 
     def settle(self, held: Held, decision: Decision, now: float) -> Deferred[None]:
         """Bring the results of a message into the queue; `settled` is called in the end, whatever happens."""
-        return ensureDeferred(self._settle(held, decision, now))
+        if decision.statuses:
+            return ensureDeferred(self._settle(held, decision, now))
+        # The usual case, thousands of times a second: no coroutine.
+        try:
+            answer = self._queue.settle(held.lease, decision.results)
+        except Exception:
+            noting: Deferred[None] = fail()
+        else:
+            noting = answer if isinstance(answer, Deferred) else ensureDeferred(_done(answer))
+        return noting.addCallbacks(self._noted, self._not_noted, (held,), {}, (held, decision, now), {})
 
-    async def _settle(self, held: Held, decision: Decision, now: float) -> None:
+    def _noted(self, _: object, held: Held) -> None:
+        self._settled(held)
+
+    def _not_noted(
+        self, failure: Failure, held: Held, decision: Decision, now: float
+    ) -> Deferred[None] | None:
+        if not self._may_try_again(held, failure):
+            self._settled(held)
+            return None
+        return ensureDeferred(self._settle(held, decision, now, is_tried=True))
+
+    async def _settle(self, held: Held, decision: Decision, now: float, *, is_tried: bool = False) -> None:
         try:
             wait, last_tries = FIRST_WAIT, LAST_TRIES
-            while not await self._try(held, decision, now) and not held.is_lost:
+            while is_tried or not await self._try(held, decision, now):
+                is_tried = False
                 if self._is_stopping:
                     wait, last_tries = FIRST_WAIT, last_tries - 1
                 if not last_tries:
@@ -98,22 +120,27 @@ class Settling:
 
     async def _try(self, held: Held, decision: Decision, now: float) -> bool:
         """:returns: False if it must be tried again."""
-        id = held.lease.message.envelope.id
         try:
             reports: Sequence[NewQueued] = ()
             if decision.statuses:
                 reports = await self._reports(held, decision.statuses, now)
             await settle(self._queue.settle(held.lease, decision.results, reports))
-            tell_reported(self._observers, id, reports)
-        except LeaseLost:
-            self.log.warn("the lease of message {id} was lost: its results are not noted", id=id)
-        except MailError as error:
-            self._complain(id, error)
-            return False
+            tell_reported(self._observers, held.lease.message.envelope.id, reports)
         except Exception:
-            self.log.failure("the results of message {id} cannot be noted now", id=id)
-            return False
+            return not self._may_try_again(held, Failure())
         return True
+
+    def _may_try_again(self, held: Held, failure: Failure) -> bool:
+        """Log why results are not noted; whether that may change."""
+        id, error = held.lease.message.envelope.id, failure.value
+        if isinstance(error, LeaseLost):
+            self.log.warn("the lease of message {id} was lost: its results are not noted", id=id)
+            return False
+        if isinstance(error, MailError):
+            self._complain(id, error)
+        else:
+            self.log.failure("the results of message {id} cannot be noted now", failure, id=id)
+        return not held.is_lost
 
     def _complain(self, id: str, error: MailError) -> None:
         now = self._reactor.seconds()
@@ -185,3 +212,7 @@ class Settling:
         self._is_stopping = True
         for waiting in list(self._waits):
             waiting.cancel()
+
+
+async def _done(answer: Result[None]) -> None:
+    await settle(answer)

@@ -175,6 +175,7 @@ def _pop3(servers: ServersService) -> ServerFactory:
         observer=servers.observers,
         tls=servers.tls.account_server,
         mechanisms=settings.auth.mechanisms,
+        policy=settings.pop3,
         limits=settings.limits.pop3,
     )
 

@@ -43,6 +43,17 @@ class KeyFolderTests(SynchronousTestCase):
         self.now += LOOK_AGAIN
         self.assertEqual(next(iter(self.keys.find("a.example"))), "new")
 
+    def test_another_program_makes_the_first_one(self) -> None:
+        self.assertTrue(self.keys.is_missing)
+        KeyFolder(self.path).add("a.example", "mail")
+        self.now += LOOK_AGAIN
+        self.assertFalse(self.keys.is_missing)
+
+    def test_the_first_one_made_here_counts_at_once(self) -> None:
+        self.assertTrue(self.keys.is_missing)
+        self.keys.add("a.example", "mail")
+        self.assertFalse(self.keys.is_missing)
+
     def test_a_domain_without_keys(self) -> None:
         for domain in ("a.example", "..", "../../etc", "", "a/b", "[192.0.2.1]"):
             self.assertEqual(dict(self.keys.find(domain)), {})

@@ -209,8 +209,17 @@ class DeliverTests(IntakeCase):
             return await find(name)
 
         self.patch(self.store.directory, "find", counted)
+        for _ in range(2):
+            self.settled(self.delivery.recipient(SUBMISSION, address("x@remote.example"), {}))
+            self.deliver("x@remote.example")
+        self.assertEqual(asked, ["x@remote.example"])
+        # Whatever is known, it is for those that may send there.
+        self.refused(self.delivery.recipient(PORT_25, address("x@remote.example"), {}), RelayDenied)
+        asked.clear()
         self.settled(self.delivery.recipient(SUBMISSION, address("x@remote.example"), {}))
-        self.deliver("x@remote.example")
+        self.assertEqual(asked, [])
+        self.now += TRUST
+        self.settled(self.delivery.recipient(SUBMISSION, address("x@remote.example"), {}))
         self.assertEqual(asked, ["x@remote.example"])
         self.now += TRUST
         self.deliver("x@remote.example")

@@ -76,16 +76,16 @@ class Requests:
     """The queue.  Only `put` and `end` are for other threads than the writer's."""
 
     def __init__(self) -> None:
-        self._coming: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._coming: queue.SimpleQueue[Sequence[Request] | None] = queue.SimpleQueue()
         self._first: deque[Request] = deque()
         self._shares: dict[Hashable, deque[Request]] = {}  # in the order of their turns
         self._last: list[Request] = []
         self._is_postponed = False  # a heavy request, because deliveries were waiting
         self._has_ended = False
 
-    def put(self, request: Request) -> None:
-        """Add a request."""
-        self._coming.put(request)
+    def put(self, requests: Sequence[Request]) -> None:
+        """Add requests, which nobody changes any more."""
+        self._coming.put(requests)
 
     def end(self) -> None:
         """No request comes after this."""
@@ -119,11 +119,16 @@ class Requests:
         """Look at what has come; wait if there is nothing else."""
         is_idle = self._is_idle()
         while not self._has_ended and (is_idle or not self._coming.empty()):
-            request = self._coming.get()
+            requests = self._coming.get()
             is_idle = False
-            if request is None:
+            if requests is None:
                 self._has_ended = True
-            elif request.share is None:
+            else:
+                self._sort(requests)
+
+    def _sort(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            if request.share is None:
                 self._first.append(request)
             elif request.share == LAST:
                 self._last.append(request)

@@ -1,9 +1,9 @@
 """The only thread that writes, with group commit.
 
-Requests that arrive while a batch commits form the next batch.  There is no timer: a request never waits
-for others, but under load one sync serves all requests that arrived during the last one. Within a batch,
-requests of the same kind are done together, with few statements (`kinds_of`).  If that fails, each is done
-again by itself, so that one failure does not affect the others.
+Requests that arrive while a batch commits form the next batch.  There is no timer: a request waits only for
+those of the same turn of the reactor, but under load one sync serves all requests that arrived during the
+last one. Within a batch, requests of the same kind are done together, with few statements (`kinds_of`).  If
+that fails, each is done again by itself, so that one failure does not affect the others.
 
 Each request is short: a change of many messages is divided into slices (`_long_changes`).  `Requests` decides
 which ones are the next batch, so that no delivery waits long, and no account for another one.
@@ -22,7 +22,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
@@ -65,6 +65,7 @@ class Writer:
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._reactor = reactor
+        self._clock = IReactorTime(reactor)
         self._path = path
         self._committed = committed
         self._unlink = unlink
@@ -73,6 +74,8 @@ class Writer:
         self._checkpoints = Checkpoints(path)
         self._keywords = Keywords()
         self._requests = Requests()
+        self._submitted: list[Request] = []  # in this turn of the reactor
+        self._passing: IDelayedCall | None = None  # at its end
         self._answers: deque[Callable[[], None]] = deque()  # to be given in the reactor's thread
         self._is_answering = False
         self._open = False
@@ -87,6 +90,9 @@ class Writer:
     def stop(self) -> Deferred[None]:
         """Finish all submitted work; the result fires when the connection is closed."""
         self._open = False
+        if self._passing is not None:
+            self._passing.cancel()
+            self._pass_on()
         self._requests.end()
         return self._ended
 
@@ -111,8 +117,19 @@ class Writer:
         if not self._open:
             return fail(Unavailable(detail="the store is stopped"))
         result: Deferred[R] = Deferred()
-        self._requests.put(Request(work, argument, result, share, weight))
+        self._submitted.append(Request(work, argument, result, share, weight))
+        if self._passing is None:
+            self._passing = self._clock.callLater(0, self._pass_on)
         return result
+
+    def _pass_on(self) -> None:
+        """Give the thread what was submitted in a turn of the reactor.
+
+        If it were woken up for the first of these, it would do that one alone, and compete for the
+        interpreter lock with all that the reactor has still to do.
+        """
+        submitted, self._submitted, self._passing = self._submitted, [], None
+        self._requests.put(submitted)
 
     def run(
         self, work: Callable[..., R], *arguments: Any, share: Hashable = None, weight: int = REQUEST

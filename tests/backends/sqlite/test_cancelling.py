@@ -49,11 +49,13 @@ class CancellingTests(TestCase):
             return
         raise AssertionError("it went on")
 
-    def held_writer(self):
+    async def held_writer(self):
         """Keep the writer busy until the result is set."""
-        begun, gate = threading.Event(), threading.Event()
-        self.store._database.writer.run(lambda transaction: (begun.set(), gate.wait(5)))
-        begun.wait(5)
+        begun, gate = Deferred(), threading.Event()
+        self.store._database.writer.run(
+            lambda transaction: (reactor.callFromThread(begun.callback, None), gate.wait(5))
+        )
+        await begun
         return gate
 
     async def messages(self):
@@ -72,7 +74,7 @@ class CancellingTests(TestCase):
         """The message is there, and can be read, or it is not there."""
         for content in (BIG, SMALL):
             for store in self.ways(content):
-                gate = self.held_writer()
+                gate = await self.held_writer()
                 storing = store()
                 await deferLater(reactor, 0.1)
                 await self.give_up(storing)
@@ -81,7 +83,7 @@ class CancellingTests(TestCase):
                 await self.messages()
 
     async def test_a_small_one_whose_turn_has_not_come_is_not_stored(self):
-        gate = self.held_writer()
+        gate = await self.held_writer()
         for store in self.ways(SMALL):
             await self.give_up(store())
         gate.set()
@@ -125,7 +127,7 @@ class CancellingTests(TestCase):
         self.assertEqual(self.files(), [])
 
     async def test_stopping_waits_for_it(self):
-        gate = self.held_writer()
+        gate = await self.held_writer()
         storing = self.store.deliver(BIG, [Placement(ALICE)])
         await deferLater(reactor, 0.1)
         await self.give_up(storing)

@@ -19,7 +19,7 @@ class RequestsTests(SynchronousTestCase):
 
     def ask(self, name: str, share: Hashable = None, weight: int = 0) -> Deferred[object]:
         result: Deferred[object] = Deferred()
-        self.requests.put(Request(lambda transaction, arguments: arguments, name, result, share, weight))
+        self.requests.put([Request(lambda transaction, arguments: arguments, name, result, share, weight)])
         return result
 
     def batch(self) -> str:

@@ -6,6 +6,7 @@ import gc
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -46,11 +47,11 @@ class WriterTests(TestCase):
     def rows(self):
         return [x for (x,) in self.sqlite("SELECT x FROM t ORDER BY x")]
 
-    def hold(self):
+    async def hold(self):
         """Keep the writer busy, so that what comes is one batch; the result lets it go."""
-        begun, gate = threading.Event(), threading.Event()
-        self.writer.run(lambda transaction: (begun.set(), gate.wait(5)))
-        begun.wait(5)
+        begun, gate = Deferred(), threading.Event()
+        self.writer.run(lambda transaction: (reactor.callFromThread(begun.callback, None), gate.wait(5)))
+        await begun
         return gate
 
     async def test_an_unexpected_error_is_an_answer_and_not_the_end(self):
@@ -83,7 +84,7 @@ class WriterTests(TestCase):
             transaction.connection.executemany("INSERT INTO t VALUES (?)", [(x,) for x in arguments])
             return [x * 10 for x in arguments]
 
-        gate = self.hold()
+        gate = await self.hold()
         results = gatherResults([self.writer.submit(work, x) for x in (1, 2, 3)])
         gate.set()
         self.assertEqual(await results, [10, 20, 30])
@@ -104,7 +105,7 @@ class WriterTests(TestCase):
         a, b = in_any_order(kind("a")), in_any_order(kind("b"))
         other = kind("other")
         asked = [(a, 1), (b, 2), (a, 3), (other, 4), (b, 5), (other, 6), (other, 7), (a, 8), (b, 9), (a, 10)]
-        gate = self.hold()
+        gate = await self.hold()
         results = gatherResults([self.writer.submit(work, x) for work, x in asked])
         gate.set()
         self.assertEqual([x for _, x in await results], list(range(1, 11)))
@@ -121,13 +122,26 @@ class WriterTests(TestCase):
             ],
         )
 
+    async def test_what_comes_in_one_turn_of_the_reactor_is_one_batch(self):
+        """The thread is not woken up for the first request, to do that alone."""
+        calls = []
+
+        def work(transaction, arguments):
+            calls.append(list(arguments))
+            return arguments
+
+        first = [self.writer.submit(work, x) for x in (1, 2)]
+        time.sleep(0.05)  # in which a waiting thread would have begun
+        await gatherResults([*first, self.writer.submit(work, 3)])
+        self.assertEqual(calls, [[1, 2, 3]])
+
     async def test_a_failure_may_be_a_result(self):
         """So that one of many need not undo the others."""
 
         def work(transaction, arguments):
             return [Failure(NoSuchMailbox()) if x == 2 else x for x in arguments]
 
-        gate = self.hold()
+        gate = await self.hold()
         first, second, third = (self.writer.submit(work, x) for x in (1, 2, 3))
         gate.set()
         self.assertEqual((await first, await third), (1, 3))
@@ -143,7 +157,7 @@ class WriterTests(TestCase):
                     raise NoSuchMailbox
             return arguments
 
-        gate = self.hold()
+        gate = await self.hold()
         first, second, third = (self.writer.submit(work, x) for x in (1, 2, 3))
         gate.set()
         self.assertEqual((await first, await third), (1, 3))
@@ -172,7 +186,7 @@ class WriterTests(TestCase):
 
         gc.disable()
         self.addCleanup(gc.enable)
-        gate = self.hold()
+        gate = await self.hold()
         asking = gatherResults([Deferred.fromCoroutine(ask()) for _ in range(3)])
         gate.set()
         await asking
@@ -201,7 +215,7 @@ class WriterTests(TestCase):
             transaction.touched[x] = 1
             return x
 
-        gate = self.hold()
+        gate = await self.hold()
         results = gatherResults([self.writer.run(touch, x).addCallback(answered) for x in range(3)])
         gate.set()
         await results
@@ -213,8 +227,8 @@ class WriterTests(TestCase):
     async def test_a_batch_is_answered_in_one_turn_of_the_reactor(self):
         calls = []
         original = reactor.callFromThread
+        gate = await self.hold()
         self.patch(reactor, "callFromThread", lambda *arguments: (calls.append(1), original(*arguments)))
-        gate = self.hold()
         results = gatherResults([self.writer.run(lambda transaction, x: x, x) for x in range(20)])
         gate.set()
         self.assertEqual(await results, list(range(20)))
@@ -227,7 +241,7 @@ class WriterTests(TestCase):
         await self.writer.run(
             lambda transaction: transaction.execute("PRAGMA max_page_count = 50").fetchall()
         )
-        gate = self.hold()
+        gate = await self.hold()
         results = [
             self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (1)").rowcount),
             self.writer.run(fill),
@@ -282,7 +296,7 @@ class WriterTests(TestCase):
         self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
 
     async def test_stop_finishes_what_was_begun(self):
-        gate = self.hold()
+        gate = await self.hold()
         result = self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (1)").rowcount)
         stopped = self.writer.stop()
         refused = self.writer.run(lambda transaction: None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
-from mailproto.relay import _connections, _worker
+from mailproto.relay import _carrier, _connections, _worker
 from mailproto.relay._connections import FOUND_FOR
 from mailproto.relay.limits import RelayLimits
 from tests.relay.agent.world import CONTENT, World
@@ -93,6 +93,39 @@ class ConnectionTests(World):
         self.run_for(2)
         self.assertEqual(len(self.arrived), 10)
         self.assertEqual(len(self.network.connections), 1)
+
+    def test_where_a_server_is_quick_they_wait_for_its_connection(self) -> None:
+        self.patch(_carrier, "QUICK", 1.0)
+        self.assertEqual(self.connections_for_a_few(), 1)
+
+    def test_where_it_is_slow_they_get_connections_of_their_own(self) -> None:
+        self.patch(_carrier, "QUICK", 0.01)
+        self.assertEqual(self.connections_for_a_few(), 5)
+
+    def connections_for_a_few(self) -> int:
+        """Two messages that come one after the other, and four at once."""
+        self.agent.start()
+        self.send("first@there.example")
+        self.run_for(1)
+        for number in range(2):
+            self.send(f"user{number}@there.example")
+            self.run_for(0.03)
+        for number in range(4):
+            self.send(f"another{number}@there.example")
+        self.run_for(2)
+        self.assertEqual(len(self.arrived), 7)
+        return len(self.network.connections)
+
+    def test_a_server_that_becomes_slow_is_quick_no_more(self) -> None:
+        self.patch(_carrier, "QUICK", 0.2)
+        self.servers["10.0.0.1"] = serving(final=["250 Yes", "250 Yes", "1.25|250 Yes"])
+        self.agent.start()
+        for messages, connections in ((1, 1), (3, 1), (3, 2)):
+            for number in range(messages):
+                self.send(f"user{number}@there.example")
+            self.run_for(0.1)
+            self.assertEqual(len(self.network.open_connections), connections)
+            self.run_for(3.5)
 
     def test_an_unused_connection_is_kept_for_a_while(self) -> None:
         self.agent.start()

@@ -89,7 +89,13 @@ PUBLIC_NAMES = {
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
-    "mailproto.imap": "IMAPServerFactory",
+    "mailproto.imap": "IMAPClient IMAPServerFactory",
+    "mailproto.imap.values": """
+        Alert AppendedTo BodyStructure Copied Events Exists Expunged Fetched FetchedMessage FetchedPart
+        FlagsChanged IMAPEvent KnownMailbox MailboxCounts MailboxInfo MailboxListed
+        MessageEnvelope MetadataChanged Missed Namespace Namespaces Query QuotaRoot SearchResult
+        SelectedMailbox StatusChanged Stored ThreadNode UidSet Uids Vanished
+    """,
     "mailproto.imap.extensions": """
         AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
         Extension Extract Feed FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
@@ -97,7 +103,7 @@ PUBLIC_NAMES = {
         Search SearchFound SearchKeys SearchReturn SelectParameter Session Sink StatusItem
         StoreModifier StoreRequest Tables Updates
     """,
-    "mailproto.imap.limits": "IMAPLimits",
+    "mailproto.imap.limits": "IMAPClientLimits IMAPLimits IMAPTimeouts",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
         Address All And Announcement Append AppendMessage ArgumentReader Authenticate Body

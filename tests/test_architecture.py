@@ -89,7 +89,13 @@ PUBLIC_NAMES = {
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
-    "mailproto.imap": "IMAPServerFactory",
+    "mailproto.imap": "IMAPClient IMAPServerFactory",
+    "mailproto.imap.values": """
+        Alert AppendedTo BodyStructure Copied Events Exists Expunged Fetched FetchedMessage FetchedPart
+        FlagsChanged IMAPEvent KnownMailbox MailboxCounts MailboxInfo MailboxListed
+        MessageEnvelope MetadataChanged Missed Namespace Namespaces Query QuotaRoot SearchResult
+        SelectedMailbox StatusChanged Stored ThreadNode UidSet Uids Vanished
+    """,
     "mailproto.imap.extensions": """
         AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
         Extension Extract Feed FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
@@ -97,7 +103,7 @@ PUBLIC_NAMES = {
         Search SearchFound SearchKeys SearchReturn SelectParameter Session Sink StatusItem
         StoreModifier StoreRequest Tables Updates
     """,
-    "mailproto.imap.limits": "IMAPLimits",
+    "mailproto.imap.limits": "IMAPClientLimits IMAPLimits IMAPTimeouts",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
         Address All And Announcement Append AppendMessage ArgumentReader Authenticate Body
@@ -156,11 +162,14 @@ PUBLIC_NAMES = {
         Observer ObserverOrMore Observers Refusal Relayed Reported SignInRefused SignedIn Stalled TurnedAway
         Unreached client_of
     """,
-    "mailproto.pop3": "POP3ServerFactory",
-    "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
+    "mailproto.pop3": "POP3Client POP3ServerFactory",
+    "mailproto.pop3.limits": """
+        MAX_UNANSWERED POP3Limits POP3Timeouts READ_AHEAD_MESSAGES READ_AHEAD_OCTETS
+    """,
     "mailproto.pop3.server": "POP3CommandSession POP3Server",
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response challenge err
+        Body Command DotStuffing DotUnstuffing MAX_REPLY POP3ClientWire POP3Event POP3ReplyError
+        POP3ReplyLimits POP3ServerWire POP3SyntaxError POP3WireLimits Reply Response challenge err
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
@@ -170,7 +179,7 @@ PUBLIC_NAMES = {
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings QuotaSettings
+        AccountSettings AuthSettings LogSettings MailService Options POP3Settings ProxySettings QuotaSettings
         RelaySettings Reporter SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService
         make_service
     """,

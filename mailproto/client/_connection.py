@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.connection import Connection, Wire
+from mailproto.connection._compression import Damaged, Deflater, Inflater
 from mailproto.errors import WireError
 from mailproto.typing import ClientTLSContext, ReactorTime
 
@@ -19,6 +20,9 @@ __all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
 
 OCTETS_A_TURN = 1 << 18
 """Octets of a stream that are written in one turn of the reactor."""
+
+PIECES_A_TURN = 8
+"""Pieces of compressed input that are restored in one turn: few octets may stand for very many."""
 
 EventT = TypeVar("EventT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
@@ -83,6 +87,9 @@ class ClientConnection(Connection, Generic[EventT]):
         self._stream_timeout = 0.0
         self._handshake_timeout = handshake
         self._timer_due = 0.0
+        self._is_held = False  # whether events wait for the application
+        self._inflater: Inflater | None = None
+        self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
 
     # -- expected answers
 
@@ -107,7 +114,18 @@ class ClientConnection(Connection, Generic[EventT]):
         """Call ``answer`` with the next event, before all earlier calls of `expect`."""
         self.expected.appendleft((question, answer, timeout))
 
+    def wait_anew(self) -> None:
+        """The timeout of what is awaited begins now."""
+        self._note_progress()
+        if not self._pumping:
+            self._watch()
+
     # -- output
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a stream is being written."""
+        return self._stream is not None
 
     def stream(
         self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
@@ -144,6 +162,32 @@ class ClientConnection(Connection, Generic[EventT]):
         if not self._pumping:
             self._watch()
 
+    def begin_compression(self, received: bytes) -> None:
+        """From now on, both sides compress (DEFLATE, RFC 1951), inside TLS.
+
+        :param received: what was received after the server's go-ahead.
+        """
+        self._send_now()
+        self._deflater, self._inflater = Deflater(), Inflater()
+        self._inflater.receive(received)
+
+    def hold(self) -> None:
+        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile."""
+        if not self._is_held and self.is_open:
+            self._is_held = True
+            self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """End what `hold` began."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        if self.is_open:
+            self._note_progress()
+            self.transport.resumeProducing()
+            if not self._pumping and self.is_open:
+                self.in_context(self._pump)
+
     def close(self) -> None:
         """Close once everything is sent."""
         if not self.is_open:
@@ -161,8 +205,12 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _end(self) -> None:
         self._ending = True
+        if self._is_held and self._open:
+            self._is_held = False
+            self.transport.resumeProducing()  # what does not read would not notice the end
         self.expected.clear()
         self.end_stream()
+        self._restore_no_more()
 
     # -- events
 
@@ -178,22 +226,33 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         if self.is_handshaking:
             self.in_context(self._end_handshake)  # a layer in between may not pass on handshakeCompleted
-        self.wire.receive(data)
+        if self._inflater is None:
+            self.wire.receive(data)
+        else:
+            self._inflater.receive(data)
         if not self._pumping:
             self.in_context(self._pump)
 
     def _pump(self) -> None:
         self._pumping = True
         received = self._listener.received
+        pieces = 0
         try:
-            while self.is_open:
+            while self.is_open and not self._is_held:
                 try:
                     event = self.wire.next_event()
+                    if event is None:
+                        if pieces == PIECES_A_TURN:
+                            self._go_on_later()
+                            break
+                        if not self._restore():
+                            break
+                        pieces += 1
                 except WireError as error:
                     self._listener.broken(error)
                     break
                 if event is None:
-                    break
+                    continue
                 self._note_progress()
                 received(event)
         finally:
@@ -201,6 +260,34 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._unsent:
             self._flush()
         self._watch()
+
+    def _restore_no_more(self) -> None:
+        if self._next_pieces is not None:
+            self._next_pieces.cancel()
+            self._next_pieces = None
+
+    def _go_on_later(self) -> None:
+        if self._next_pieces is None:
+            self._next_pieces = self.clock.callLater(0, self.in_context, self._restore_more)
+
+    def _restore_more(self) -> None:
+        self._next_pieces = None
+        if self.is_open and not self._pumping:
+            self._pump()
+
+    def _restore(self) -> bool:
+        """Restore some of what is compressed; False if there is none.
+
+        :raises WireError: it is damaged.
+        """
+        if self._inflater is None:
+            return False
+        try:
+            octets = self._inflater.restore()
+        except Damaged:
+            raise WireError("What was received is not DEFLATE") from None
+        self.wire.receive(octets)
+        return bool(octets)
 
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
@@ -265,6 +352,8 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _timeout(self) -> float | None:
         """Seconds that may pass after the last progress; None if nothing is awaited."""
+        if self._is_held:
+            return None
         if self.is_handshaking:
             return self._handshake_timeout
         if self.expected:
@@ -302,6 +391,7 @@ class ClientConnection(Connection, Generic[EventT]):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.end_stream()
+        self._restore_no_more()
         self.in_context(self._listener.lost, reason)
 
 

@@ -10,12 +10,14 @@ from mailproto.content import unwrapped
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
+    ContentLost,
     ContentUnreadable,
     ExpungeIssued,
     SessionOver,
 )
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._fetch_room import FetchClaim
+from mailproto.imap.server._message_limit import completed, last_of, left_out
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import FetchRequest, one_by_one
@@ -58,17 +60,20 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
         await tables.fetch_modifiers[name].apply(server, request, value)
     for prepare in tables.on_fetch:
         await prepare(server, request)
-    indexes = one_by_one(request.indexes)
+    indexes, code = last_of(server, view, one_by_one(request.indexes))
     response = await respond(server, request.items, indexes, uid=command.uid)
+    failure = response.failure
     if response.failed:
-        raise ContentUnreadable
-    if response.failure is not None:
-        raise response.failure
-    if response.sent < len(indexes):
+        failure = ContentLost() if response.lost == response.failed else ContentUnreadable()
+    elif failure is None and response.sent < len(indexes):
         view.expect_changes(view.mailbox)  # whoever removed them is heard of before the next command ends
         if not command.uid:
-            raise ExpungeIssued
-    return None if request.finish is None else await request.finish()
+            failure = ExpungeIssued()
+    if failure is not None:
+        left_out(server, code)
+        raise failure
+    text = None if request.finish is None else await request.finish()
+    return completed(server, code, command.full_name, text)
 
 
 async def respond(
@@ -93,6 +98,7 @@ class _Response:
     :param with_gone: whether to tell of messages that are gone, if nothing need be read of them.
     :ivar sent: how many messages were answered.
     :ivar failed: messages whose content could not be read.
+    :ivar lost: those of them whose content is not there any more.
     :ivar failure: see `FetchedMessage.failure`.
     """
 
@@ -103,6 +109,7 @@ class _Response:
         self._with_gone = with_gone
         self.sent = 0
         self.failed = 0
+        self.lost = 0
         self.failure: MailError | None = None
         self.claim = FetchClaim(server.factory.fetch_room)
         self._held = 0  # octets that are not sent yet
@@ -201,6 +208,7 @@ class _Response:
             if not await settle(self.view.mailbox.read([info.uid], Part.SIZE)):
                 return  # expunged, and its file is removed
             self.failed += 1
+            self.lost += isinstance(error, FileNotFoundError)
             self._tell_of(info.uid, error)
         self.sent += 1
 

@@ -49,8 +49,8 @@ class StoreRequest:
     :ivar unchanged_since: see `IMailbox.store`.
     :ivar again: called with what was refused; stores some of it again, and gives each result, with all that
         is refused still.
-    :ivar finish: called with what was refused, after the new flags were told; gives the text of the tagged
-        OK, or None.
+    :ivar finish: called with the result after the new flags were told; gives the text of the tagged OK, or
+        None.
     """
 
     indexes: Sequence[int]
@@ -59,7 +59,7 @@ class StoreRequest:
     silent: bool
     unchanged_since: int | None = None
     again: Callable[[Sequence[int]], AsyncIterator[StoreResult]] | None = None
-    finish: Callable[[Sequence[int]], Awaitable[bytes | None]] | None = None
+    finish: Callable[[StoreResult], Awaitable[bytes | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class SearchAsked:
     :ivar view: where.
     :ivar uid: whether the answer has UIDs.
     :ivar returns: what is told, such as ``MIN``.
+    :ivar within: the indexes of the messages among which it looks, ascending; None for all.
     :ivar order: puts the UIDs of messages into the requested order; None for the order of the mailbox.
     """
 
@@ -78,6 +79,7 @@ class SearchAsked:
     uid: bool
     returns: Options = NO_OPTIONS
     order: Ordering | None = None
+    within: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
-from mailproto.interfaces import IAccount
+from mailproto.interfaces import IAccount, IMailbox
 
 __all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
 
@@ -53,6 +53,9 @@ class Notices(Protocol):
 
     def hinted(self) -> None:
         """There may be changes in the selected mailbox."""
+
+    def made(self, uids: Sequence[int]) -> None:
+        """The client itself has put these messages into the selected mailbox; ascending."""
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -234,6 +237,12 @@ class Session(ServerConnection[Event]):
         if not self._has_answered:
             self.write(b"* OK Still working\r\n")
 
+    def say(self, data: bytes) -> None:
+        """Send what was collected, and an untagged response, while the command waits for something else."""
+        self.respond(data)
+        self._send()
+        self._send_now()
+
     def _send(self) -> None:
         if self._responses:
             self._has_answered = True
@@ -333,6 +342,12 @@ class Session(ServerConnection[Event]):
             self.notices.is_idling = False
         if self.view is not None:
             self.view.on_hint(None if self.notices is None else self.notices.hinted)
+
+    def has_put(self, mailbox: IMailbox, uids: Sequence[int]) -> None:
+        """The client has put messages into a mailbox: if that is the selected one, it is told of them."""
+        view = self.view
+        if view is not None and view.expect_changes(mailbox) and self.notices is not None:
+            self.notices.made(uids)
 
     def stop_notices(self) -> None:
         """Tell of changes with answers to commands only."""

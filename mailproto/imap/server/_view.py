@@ -125,10 +125,14 @@ class MailboxView(MessageColumns):
         """Whether there was a hint after the latest look at the mailbox."""
         return self._stale
 
-    def expect_changes(self, mailbox: IMailbox) -> None:
-        """The client has changed ``mailbox``: if it is this one, look again, because a hint may come late."""
-        if mailbox.uid_validity == self.mailbox.uid_validity:
-            self._stale = True
+    def expect_changes(self, mailbox: IMailbox) -> bool:
+        """The client has changed ``mailbox``: if it is this one, look again, because a hint may come late.
+
+        :returns: whether it is.
+        """
+        is_this = mailbox.uid_validity == self.mailbox.uid_validity
+        self._stale = self._stale or is_this
+        return is_this
 
     # -- catching up
 

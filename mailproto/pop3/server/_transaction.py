@@ -112,7 +112,7 @@ class Transaction:
         if (
             isinstance(content, bytes)
             and len(content) <= CHUNK
-            and (content.isascii() or self._connection.is_utf8)
+            and (content.isascii() or self._connection.is_utf8 or _header_of(content).isascii())
         ):
             self._write(number, content)
             return None
@@ -150,8 +150,7 @@ class Transaction:
         """
         if self._connection.is_utf8:
             return b"", 0
-        end = beginning.find(b"\r\n\r\n") + 2
-        header = beginning[:end] if end > 1 else beginning
+        header = _header_of(beginning)
         if header.isascii():
             return b"", 0
         return await self._do(ascii_header_steps(header)), len(header)
@@ -219,6 +218,12 @@ class Transaction:
             connection.abort()
             return
         connection.write(reply + body.finish())
+
+
+def _header_of(beginning: bytes) -> bytes:
+    """The header, without the empty line after it."""
+    end = beginning.find(b"\r\n\r\n") + 2
+    return beginning[:end] if end > 1 else beginning
 
 
 def _unreadable(number: int, error: OSError) -> Unavailable:

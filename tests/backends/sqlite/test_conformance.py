@@ -44,7 +44,8 @@ class SlicedStoreTests(StoreConformance, TestCase):
             (_finding, "_TERMS", 2),
             (_ordering, "_ROWS", 2),
             (_late, "_ROWS", 2),
-            (_late, "_FULLY", 1),
+            (_late, "_OCTETS", 100),
+            (_late, "_FULLY", 2),
         ):
             self.patch(module, name, few)
         return SQLiteStore(self.mktemp(), reactor=reactor)

@@ -8,15 +8,16 @@ import sqlite3
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._search._late import Uids, which, with_values
 from mailproto.backends.sqlite._search._making import BETWEEN, Unpacker, pause
-from mailproto.message import is_indexed_key
+from mailproto.message import is_indexed_key, search_key
 from mailproto.model import ContentTest, Found, InAddresses, InField, InText, SentOn
 
-__all__ = ["Numbers", "find"]
+__all__ = ["Numbers", "behind", "find"]
 
 KEPT_NUMBERS = 1 << 19
 """UIDs of which it is remembered which bodies they have: 12 octets each."""
@@ -101,16 +102,28 @@ def find(
     found: dict[ContentTest, Found] = {}
     headers: dict[ContentTest, _Condition] = {}
     texts: list[InText] = []
+    fields: dict[ContentTest, list[InText]] = {}
     for test in dict.fromkeys(tests):
         condition = _condition(test)
         if condition is not None:
             headers[test] = condition
         elif isinstance(test, InText) and is_indexed_key(test.key):
             texts.append(test)
+        elif isinstance(test, InField) and test.name.isascii():
+            fields[test] = [
+                InText(search_key(text), headers=True)
+                for text in (test.name, test.key)
+                if is_indexed_key(search_key(text))
+            ]
         else:
             found[test] = Found((), uids)
-    for start in range(0, len(texts), _KEYS):
-        found.update(_find_texts(connection, numbers, mailbox, uids, texts[start : start + _KEYS]))
+    wanted = list(dict.fromkeys([*texts, *chain.from_iterable(fields.values())]))
+    for start in range(0, len(wanted), _KEYS):
+        found.update(_find_texts(connection, numbers, mailbox, uids, wanted[start : start + _KEYS]))
+    if fields:
+        long = _with_long_headers(connection, mailbox, uids)
+        for field, parts in fields.items():
+            found[field] = _may_have_field(uids, [found[part] for part in parts], long)
     if headers:
         found.update(_find_headers(connection, bodies, mailbox, uids, headers))
     return [found[test] for test in tests]
@@ -202,7 +215,51 @@ def _merged(one: Iterable[int], other: Iterable[int]) -> Uids:
     return array("I", sorted((*one, *other)))
 
 
+# -- other fields: only messages that have the name and the key somewhere in their texts are read
+
+
+def _may_have_field(uids: Uids, parts: Sequence[Found], long: Iterable[int]) -> Found:
+    """What must be read to know whether a field has a key."""
+    if not parts:
+        return Found((), uids)
+    left: set[int] | None = None
+    for passing, unknown in parts:
+        its = {*passing, *unknown}
+        left = its if left is None else left & its
+    return Found((), _merged(left or (), set(long).difference(left or ())))
+
+
+def _with_long_headers(connection: sqlite3.Connection, mailbox: int, uids: Uids) -> list[int]:
+    """Messages whose header is so long that a field may be cut at another place in the texts: 32 KB."""
+    found: list[int] = []
+    for start in range(0, len(uids), _PIECE):
+        piece = uids[start : start + _PIECE]
+        condition, values = which(piece)
+        # The upper half of four octets, the least first (`mailproto.message.Index.dump`), and a bit more.
+        [text] = connection.execute(
+            "SELECT json_group_array(uid) FROM messages NOT INDEXED CROSS JOIN bodies"
+            f" ON bodies.id = messages.body WHERE mailbox = ? AND {condition} AND (substr(offsets, 1, 1)"
+            " != x'14' OR substr(offsets, 7, 1) >= x'80' OR substr(offsets, 8, 2) != x'0000')",
+            (mailbox, *values),
+        ).fetchone()
+        found += _only(json.loads(text), piece)
+        pause()
+    return found
+
+
 # -- texts
+
+
+def behind(connection: sqlite3.Connection, numbers: Numbers, mailbox: int, uids: Uids) -> tuple[int, int]:
+    """How many of ``uids`` have no texts yet, and how many bodies are indexed until they have."""
+    [upto] = connection.execute("SELECT texts FROM search.state").fetchone()
+    missing = [body for body in numbers.bodies(connection, mailbox, uids) if body > upto]
+    if not missing:
+        return 0, 0
+    [bodies] = connection.execute(
+        "SELECT count(*) FROM bodies WHERE id > ? AND id <= ?", (upto, max(missing))
+    ).fetchone()
+    return len(missing), bodies
 
 
 def _find_texts(

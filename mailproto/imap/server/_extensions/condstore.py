@@ -29,7 +29,7 @@ from mailproto.imap.wire import (
     no_value,
     set_pieces,
 )
-from mailproto.model import FlagOperation, MailboxStatus
+from mailproto.model import FlagOperation, MailboxStatus, StoreResult
 
 __all__ = ["CHANGED_SINCE", "EXTENSION", "become_aware", "modseq"]
 
@@ -110,12 +110,12 @@ async def _unchanged_since(session: Session, request: StoreRequest, since: int) 
     request.unchanged_since = since
     view = session.selected
 
-    async def finish(refused: Sequence[int]) -> bytes | None:
-        if not refused:
+    async def finish(result: StoreResult) -> bytes | None:
+        numbers = result.refused
+        if not numbers:
             return None
-        numbers = refused
         if not request.uid:
-            numbers = array("I", [at + 1 for at in map(view.index, refused) if at is not None])
+            numbers = array("I", [at + 1 for at in map(view.index, numbers) if at is not None])
         pieces = []
         for piece in set_pieces(numbers, _AT_ONCE):
             pieces.append(piece)

@@ -131,12 +131,15 @@ class Actions:
             if own:
                 known.owned = None
             if silent:
-                known.flags = None  # until they are told
+                known.flags = None
         octets = b"%bSTORE %b %b%bFLAGS%b (%b)" % (
             b"UID " * uid, numbers, condition, sign, b".SILENT" * silent, b" ".join(flags),
         )  # fmt: skip
 
         def check(answer: Answer) -> None:
+            if silent:
+                for known in messages:
+                    known.flags = None  # a STORE before this one may have told them meanwhile
             if unchanged:
                 return
             if not silent:

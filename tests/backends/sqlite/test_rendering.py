@@ -42,7 +42,7 @@ class RenderingTests(TestCase):
 
     def age(self) -> None:
         self.execute(
-            "UPDATE bodies SET envelope = 'old', body_structure = 'old', offsets = 'old', rendered = 0"
+            "UPDATE bodies SET envelope = x'01', body_structure = x'01', offsets = x'01', rendered = 0"
         )
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:

@@ -197,7 +197,7 @@ class BuildingTests(IndexTestCase):
         self.patch(_index, "MANY_TEXTS", 5)
         self.patch(_index, "SECONDS_OF_BODY", 5)
         self.patch(_builder, "BUSY_FOR", 100)
-        self.patch(_builder, "BUSY_SHARE", 0.00001)  # it is for ever busy, unless somebody waits
+        self.patch(_builder, "BUSY_SHARE", 0.00001)  # it is for ever busy, unless a search waits
         self.patch(_builder, "BEGIN_AFTER", 0.2)
         await self.opened()
         await self.add(*(mail(f"text {number}") for number in range(20)))

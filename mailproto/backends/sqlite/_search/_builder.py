@@ -60,11 +60,8 @@ IDLE_SHARE = 0.85
 BUSY_FOR = 0.25
 """Seconds after a use for which the store counts as in use."""
 
-WANTED_FOR = 3.0
-"""Seconds after a search of texts that were not there yet, in which the store does not count as in use.
-
-Whoever searches has read many messages, and will search again: to read them once more would take longer.
-"""
+WANTED_FOR = 1.0
+"""Seconds after somebody waited for texts, in which the store does not count as in use."""
 
 BEGIN_AFTER = 0.5
 """Seconds after the start until the builder begins."""
@@ -136,7 +133,7 @@ class Builder:
         self._more.set()
 
     def wanted(self) -> None:
-        """Somebody has searched for texts that are not there yet."""
+        """Somebody waits for texts that are not there yet."""
         self._wanted = time.monotonic()
         self._more.set()
 
@@ -244,7 +241,7 @@ class Builder:
     def _build(self, main: sqlite3.Connection, index: sqlite3.Connection) -> None:
         """Build until everything is there."""
         while not self._is_stopped and self._has_room():
-            began = time.thread_time()
+            began = time.monotonic()
             done = (
                 self._next(main, index, "headers", self._add_headers)
                 or (self._texts and self._next(main, index, "texts", self._add_texts))
@@ -254,11 +251,12 @@ class Builder:
                 self._in_hurry = False
                 return
             self._is_told = False
-            self._give_way(time.thread_time() - began)
+            self._give_way(time.monotonic() - began)
 
     def _is_busy(self) -> bool:
         now = time.monotonic()
-        return now - self._used < BUSY_FOR and now - self._wanted > WANTED_FOR and not self._in_hurry
+        is_wanted = self._in_hurry or now - self._wanted <= WANTED_FOR
+        return now - self._used < BUSY_FOR and not is_wanted
 
     def _give_way(self, worked: float) -> None:
         """Rest in proportion to the work."""

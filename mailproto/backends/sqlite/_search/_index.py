@@ -39,7 +39,7 @@ THREADS = 2
 MANY_TEXTS = 200
 """A search waits for the texts of no fewer messages."""
 
-SECONDS_OF_BODY = 0.001
+SECONDS_OF_BODY = 0.002
 """How long it waits for each body."""
 
 PATIENCE = 1.0
@@ -134,14 +134,16 @@ class SearchIndex:
         missing, bodies = await self._in_thread(behind, self._numbers, mailbox, uids)
         if missing < MANY_TEXTS or bodies > 2 * missing or self._builder is None:
             return
-        is_first, self._read = self._read != mailbox, mailbox
+        if self._read != mailbox:
+            self._read = mailbox
+            return
         began, all_bodies = self._clock.seconds(), bodies
         end = began + SECONDS_OF_BODY * bodies
         while bodies and self._builder is not None:
             self._builder.wanted()
             now = self._clock.seconds()
             is_late = now > began + PATIENCE and bodies * (now - began) > (all_bodies - bodies) * (end - now)
-            if is_first or is_late or not self._builder.is_building:
+            if is_late or not self._builder.is_building:
                 break
             await deferLater(self._clock, POLL)
             _, bodies = await self._in_thread(behind, self._numbers, mailbox, uids)

@@ -2,7 +2,6 @@
 import os
 
 from twisted.application import service
-from twisted.internet.threads import deferToThread
 
 from mailproto.client import ServerAddress
 from mailproto.delivery.routing import SMTPDelivery
@@ -12,25 +11,18 @@ from mailproto.message import Message
 from mailproto.smtp import SMTPServerFactory
 
 HOST, PORT = os.environ.get("MAILPROTO_NEXT_HOP", "localhost:25").rsplit(":", 1)
-NEXT_HOP = ServerAddress(HOST, int(PORT), tls="opportunistic")
-UNWANTED = (".exe", ".js", ".scr")
 
 
 def filtered(content):
     """What is passed on instead of a message; raises Refused to refuse it."""
     message = Message(content)
     for file in message.attachments:
-        if file.name.lower().endswith(UNWANTED):
+        if file.name.lower().endswith((".exe", ".js", ".scr")):
             raise Refused(554, "5.7.1", "No programs, please", detail=file.name)
-    is_spam = "lottery" in message.subject.lower()
-    return content.prepend(b"X-Spam: yes\r\n") if is_spam else content
+    return content.prepend(b"X-Spam: yes\r\n") if "lottery" in message.subject.lower() else content
 
 
-class Filter(SMTPDelivery):
-    def filter(self, envelope, content):
-        return deferToThread(filtered, content)
-
-
+delivery = SMTPDelivery(ServerAddress(HOST, int(PORT), tls="opportunistic"), filter_in_thread=filtered)
 application = service.Application("SMTP filter")
 endpoint = os.environ.get("MAILPROTO_SMTP", "tcp:8025:interface=127.0.0.1")
-Listener(endpoint, SMTPServerFactory(Filter(NEXT_HOP))).setServiceParent(application)
+Listener(endpoint, SMTPServerFactory(delivery)).setServiceParent(application)

@@ -21,7 +21,16 @@ with instrumented():
 
 WIRE_LIMITS = POP3WireLimits(line=60, auth_line=200)
 LIMITS = POP3Limits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000, failure_delay=0)
-LISTINGS = (b"octets", b"octets)", b"follow", b"follows", b"Unique ids", b"Capabilities")
+LISTINGS = (
+    b"octets",
+    b"octets)",
+    b"follow",
+    b"follows",
+    b"Unique ids",
+    b"Capabilities",
+    b"Mechanisms",
+    b"Languages",
+)
 SIGN_IN = b"USER alice\r\nPASS secret\r\n"
 
 
@@ -72,7 +81,8 @@ def one_input(data: bytes) -> None:
 SEEDS = (
     b"\0\1\x05CAPA\r\nUSER alice\r\nPASS secret\r\nSTAT\r\nLIST\r\nUIDL 2\r\nQUIT\r\n",
     b"\1\1\x03RETR 1\r\nTOP 2 1\r\nDELE 3\r\nRSET\r\nLIST 1\r\nUIDL\r\nNOOP\r\nQUIT\r\n",
-    b"\0\2\1\x09AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\nAUTH\r\nAUTH LOGIN\r\nYWxpY2U=\r\n*\r\nSTLS\r\n",
+    b"\0\2\1\x09AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\nAUTH\r\nLANG\r\nUTF8\r\n"
+    b"AUTH LOGIN\r\nYWxpY2U=\r\n*\r\nSTLS\r\n",
 )
 
 if __name__ == "__main__":

@@ -188,11 +188,19 @@ class MessageTooLarge(MailError):
 
 
 class OverQuota(MailError):
-    """The account has no room (RFC 3463 X.2.2, RFC 5530 OVERQUOTA)."""
+    """The account has no room (RFC 3463 X.2.2, RFC 5530 OVERQUOTA).
+
+    :param account: the name of the account, if it is one of several; others may get the message then.
+    """
 
     code, enhanced = 452, "4.2.2"
     imap = "OVERQUOTA"
     default_text = "Mailbox full"
+
+    def __init__(self, text: str = "", *, detail: str = "", account: str = "") -> None:
+        super().__init__(text, detail=detail)
+        check_type("account", account, str, "a str")
+        self.account = account
 
 
 class AuthenticationFailed(MailError):

@@ -25,7 +25,8 @@ PUBLIC_NAMES = {
         password_portal store_portal
     """,
     "mailproto.auth.credentials": """
-        BearerToken ClientCertificate IBearerToken IClientCertificate IClientPassword IProxyLogin
+        ApopDigest BearerToken ClientCertificate IApopDigest IBearerToken IClientCertificate IClientPassword
+        IProxyLogin
         IScramChecker IScramProof ProxyLogin ScramKeys ScramProof
     """,
     "mailproto.auth.passwords": """
@@ -88,7 +89,13 @@ PUBLIC_NAMES = {
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
-    "mailproto.imap": "IMAPServerFactory",
+    "mailproto.imap": "IMAPClient IMAPServerFactory",
+    "mailproto.imap.values": """
+        Alert AppendedTo BodyStructure Copied Events Exists Expunged Fetched FetchedMessage FetchedPart
+        FlagsChanged IMAPEvent KnownMailbox MailboxCounts MailboxInfo MailboxListed
+        MessageEnvelope MetadataChanged Missed Namespace Namespaces Query QuotaRoot SearchResult
+        SelectedMailbox StatusChanged Stored ThreadNode UidSet Uids Vanished
+    """,
     "mailproto.imap.extensions": """
         AppendData Batch CORE Column CommandSpec Condition Content Cost CreateParameter
         Extension Extract Feed FetchColumn FetchModifier FetchPiece FetchRequest FetchedMessage
@@ -96,7 +103,7 @@ PUBLIC_NAMES = {
         Search SearchFound SearchKeys SearchReturn SelectParameter Session Sink StatusItem
         StoreModifier StoreRequest Tables Updates
     """,
-    "mailproto.imap.limits": "IMAPLimits",
+    "mailproto.imap.limits": "IMAPClientLimits IMAPLimits IMAPTimeouts",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
         Address All And Announcement Append AppendMessage ArgumentReader Authenticate Body
@@ -112,11 +119,11 @@ PUBLIC_NAMES = {
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IAliases IBoundedReading ICheckable IDelivery IDeliverySession
         IDeliverySessions IDirectory IExpander IFixedMailboxes IHandover IIdentity IMailbox IMetadata
-        IObjectIds IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions
-        IStore IVerifier
+        IObjectIds IOwnership IPermittedCommands IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable
+        IServiceExtensions IStore IVerifier
     """,
     "mailproto.interfaces.add_ons": """
-        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IQuota IQuotas
+        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IPOP3Policy IQuota IQuotas
         IReplacing ISaveDates
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
@@ -128,22 +135,24 @@ PUBLIC_NAMES = {
         FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT FINDING_VERSION Field Forest HEADER_LIMIT HeaderSection
         HeaderValues IDS_LIMIT INDEXED_LIMIT Index Mailbox Message NESTING_LIMIT NamedAddress NotConvertible
         PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT
-        STRUCTURE_LIMIT SUBJECT_LIMIT SearchTexts Searchable Section Sections Slices Steps Summary
-        TEXT_LIMIT ThreadMessage UnknownEncoding Working base_subject binary binary_size binary_size_steps
+        STRUCTURE_LIMIT SUBJECT_LIMIT SURROGATE_FIELD_LIMIT SearchTexts Searchable Section Sections Slices
+        Steps Summary TEXT_LIMIT ThreadMessage UnknownEncoding Working ascii_header_steps base_subject binary
+        binary_size binary_size_steps
         body body_steps casemap comment_end date_text decode_header decode_text decoded_structure
         display_name encode_header finish fold forest_pieces forest_steps header_fields header_section
         header_values header_values_steps html_text is_indexed_key is_mbox_line is_reply may_be_header
-        message_id message_ids parameter_text parse_addresses parse_date preview received references
-        relations scan scan_steps search_key search_texts_steps section sent_date seven_bit_form_steps
-        sort_mailbox structure_steps summarise summarise_steps supported_charset top top_steps unquote
-        utf8_form
+        message_id message_ids parameter_text parse_addresses parse_date plain_header_values preview
+        received references relations scan scan_steps search_key search_texts_steps section
+        sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
+        supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER
         DRAFT DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation Found INBOX
-        InAddresses InField InText IndexState Lease MailboxEntry MailboxStatus MessageFlags MessageInfo
+        InAddresses InField InText IndexState Lease MAX_LOGIN_DELAY MailboxEntry MailboxStatus MessageFlags
+        MessageInfo
         Metadata NO_LIMIT NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued Outcome
-        PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
+        POP3Policy PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
         QueuedMessage QueuedRecipient Quota QuotaLimits QuotaUse Recipient RecipientResult SEEN
         SYSTEM_FLAGS SentOn ServiceExtensions Session SortKey SortOrder StoreResult TLSInfo
         ThreadAlgorithm Threads VerifiedName canonical_mailbox_name
@@ -153,11 +162,14 @@ PUBLIC_NAMES = {
         Observer ObserverOrMore Observers Refusal Relayed Reported SignInRefused SignedIn Stalled TurnedAway
         Unreached client_of
     """,
-    "mailproto.pop3": "POP3ServerFactory",
-    "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
+    "mailproto.pop3": "POP3Client POP3ServerFactory",
+    "mailproto.pop3.limits": """
+        MAX_UNANSWERED POP3Limits POP3Timeouts READ_AHEAD_MESSAGES READ_AHEAD_OCTETS
+    """,
     "mailproto.pop3.server": "POP3CommandSession POP3Server",
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response challenge err
+        Body Command DotStuffing DotUnstuffing MAX_REPLY POP3ClientWire POP3Event POP3ReplyError
+        POP3ReplyLimits POP3ServerWire POP3SyntaxError POP3WireLimits Reply Response challenge err
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",

@@ -113,6 +113,21 @@ class InternalsCase(SynchronousTestCase):
         return inside
 
 
+class WritingTests(InternalsCase):
+    def test_many_pieces_are_sent_without_joining_them(self) -> None:
+        for sizes in ([1, 2, 3], [70_000], [30_000, 1, 50_000], [10] * 20_000, [3_000_000, 5, 4_000_000]):
+            client, transport = self.connect()
+            pieces = [bytes([at % 251]) * size for at, size in enumerate(sizes)]
+            internals.writer_of(transport)(pieces)
+            internals.writer_of(transport)([b"the", b" end"])
+            found = b""
+            while not found.endswith(b"the end"):
+                self.reactor.turn()
+                found += heard(client)
+            self.assertTrue(found == b"".join(pieces) + b"the end")
+            client.close()
+
+
 class ShortcutTests(InternalsCase):
     def test_socket_of_transport(self) -> None:
         for kind in (tcp.Server, unix.Server):
@@ -127,7 +142,7 @@ class ShortcutTests(InternalsCase):
             client.close()
             write = internals.writer_of(transport)
             for _ in range(3):
-                write(b"nobody hears it")
+                write([b"nobody hears it"])
                 self.reactor.turn()
             self.assertTrue(events)
             self.assertIsInstance(events[-1], ConnectionLost | ConnectionDone)

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from _parts.fairness_mail import PASSWORD, own
-from _parts.processes import free_port, running
+from _parts.processes import Server, free_port, running
 from _parts.program import needed_tool
 
-__all__ = ["dovecot", "why_not"]
+__all__ = ["dovecot", "started", "why_not"]
 
 _USER = "mail"
 
@@ -27,7 +27,7 @@ ssl_cert = <{certificate}
 ssl_key = <{key}
 disable_plaintext_auth = no
 auth_username_format = %Ln
-mail_location = maildir:~/Maildir
+mail_location = {location}
 mail_uid = {user}
 mail_gid = {user}
 first_valid_uid = 1
@@ -56,6 +56,16 @@ service imap-login {{
     ssl = yes
   }}
 }}
+"""
+
+_KEPT_PROCESSES = """
+service imap-login {
+  service_count = 0
+  process_min_avail = 2
+}
+service imap {
+  service_count = 256
+}
 """
 
 _POP3 = """
@@ -105,20 +115,37 @@ def dovecot(folder: Path, names: Sequence[str]) -> Iterator[dict[str, int]]:
     :returns: its ports, by protocol.
     """
     from mailproto.auth import hash_password
+
+    # The same hash as ours, so that a password costs as much.
+    hashed = re.findall(r"\$argon2id\$[^ ]+", hash_password(PASSWORD))[0]
+    with started(folder, names, f"{{ARGON2ID}}{hashed}") as (_, ports):
+        yield ports
+
+
+@contextmanager
+def started(
+    folder: Path, names: Sequence[str], password: str, *, form: str = "Maildir", tuned: bool = False
+) -> Iterator[tuple[Server, dict[str, int]]]:
+    """As `dovecot`, with another way to keep mail, or set for many logins; also the server itself.
+
+    :param password: of all accounts, as it is written in Dovecot's file of passwords.
+    :param form: ``Maildir``, ``sdbox`` or ``mdbox``.
+    :param tuned: whether its processes are used for more than one client.
+    """
     from mailproto.tls import ensure_self_signed
 
     folder.chmod(0o755)
     own(folder / "mail", _USER)
-    # The same hash as ours, so that a password costs as much.
-    hashed = re.findall(r"\$argon2id\$[^ ]+", hash_password(PASSWORD))[0]
-    users = "".join(f"{name}:{{ARGON2ID}}{hashed}::::{folder}/mail/{name}::\n" for name in names)
+    users = "".join(f"{name}:{password}::::{folder}/mail/{name}::\n" for name in names)
     (folder / "users").write_text(users)
     certificate, key = ensure_self_signed(folder, "localhost")
     protocols = [name for name in ("imap", "pop3", "lmtp") if Path("/usr/lib/dovecot", name).exists()]
     ports = {name: free_port() for name in (*protocols, "imaps")}
     config = _CONFIG + ("" if "pop3" not in ports else _POP3) + ("" if "lmtp" not in ports else _LMTP)
     values = {"folder": folder, "certificate": certificate, "key": key, "user": _USER}
-    (folder / "config").write_text(config.format(**values, **ports, protocols=" ".join(protocols)))
+    values["location"] = f"{form.lower()}:~/{form}"
+    text = config.format(**values, **ports, protocols=" ".join(protocols))
+    (folder / "config").write_text(text + (_KEPT_PROCESSES if tuned else ""))
     command = [needed_tool("dovecot", "dovecot-imapd"), "-F", "-c", str(folder / "config")]
-    with running("Dovecot", command, ports["imap"]):
-        yield ports
+    with running("Dovecot", command, ports["imap"]) as server:
+        yield server, ports

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography.x509 import Certificate
@@ -21,14 +22,17 @@ from twisted.cred.credentials import (
 )
 from zope.interface import Attribute, implementer
 
+from mailproto.auth._saslprep import prepared_password
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys
 from mailproto.observing import Client
 
 __all__ = [
+    "ApopDigest",
     "BearerToken",
     "ClientCertificate",
     "ClientPassword",
     "CramMD5Response",
+    "IApopDigest",
     "IBearerToken",
     "IClientCertificate",
     "IClientPassword",
@@ -69,6 +73,18 @@ class IClientPassword(IUsernamePassword):
 
     def on_leaving(call: Callable[[], object]) -> None:  # noqa: N805
         """Call a function if the client leaves before it has its answer, for example to check nothing."""
+
+
+class IApopDigest(IUsernameHashedPassword):
+    """A client's digest of a timestamp and its password (APOP, RFC 1939 7).
+
+    Its ``checkPassword`` compares, so a checker must know the passwords themselves.  A POP3 server offers
+    APOP if its portal has a checker for this very interface: one for ``IUsernameHashedPassword`` does not
+    count, because MD5 in this way is the weakest of all (whoever changes the timestamp learns a part of the
+    password).
+    """
+
+    username: bytes = Attribute("The name as the client gave it.")
 
 
 class IBearerToken(ICredentials):
@@ -165,3 +181,26 @@ class CramMD5Response:
         """Whether the client knows ``password``."""
         digest = hmac.new(password, self.challenge, hashlib.md5).hexdigest()
         return hmac.compare_digest(digest.encode(), self.response)
+
+
+@implementer(IApopDigest)
+@dataclass(frozen=True, slots=True)
+class ApopDigest:
+    """See `IApopDigest`.
+
+    :ivar timestamp: that of the server's greeting, with its angle brackets.
+    :ivar response: the MD5 digest of the timestamp and the password, in lower-case hexadecimal.
+    """
+
+    username: bytes
+    timestamp: bytes
+    response: bytes = field(repr=False)
+
+    def checkPassword(self, password: bytes) -> bool:
+        """Whether the client knows ``password``: as it is, or as SASLprep prepares it (RFC 6856 2.2)."""
+        forms = [password]
+        with suppress(UnicodeDecodeError):
+            forms.append(prepared_password(password.decode()))
+        octets = [self.timestamp + form for form in forms]
+        digests = [hashlib.md5(each, usedforsecurity=False).hexdigest().encode() for each in octets]
+        return any(hmac.compare_digest(digest, self.response) for digest in digests)

@@ -6,7 +6,7 @@ import abc
 import hmac
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -17,7 +17,7 @@ from zope.interface import Interface, implementer
 
 from mailproto._arguments import wrong_type, wrong_value
 from mailproto.accounts import account_key
-from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
+from mailproto.auth._credentials import IApopDigest, IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._mechanism_choice import server_mechanisms
 from mailproto.auth._records import SALT_LENGTH, is_record
 from mailproto.auth._saslprep import prepared_password
@@ -33,6 +33,9 @@ from mailproto.awaiting import Result, settle
 
 __all__ = ["FunctionChecker", "MappingChecker", "PasswordCheck", "password_checker"]
 
+_APOP = "APOP"
+"""POP3's command, which may be named among the mechanisms."""
+
 PasswordCheck: TypeAlias = Callable[[str, str], Result[bool | str | None]]
 """``check(username, password)``: True or the account's name to accept, False or None to refuse."""
 
@@ -46,9 +49,11 @@ class _PasswordChecker(abc.ABC):
     takes: tuple[type[Interface], ...]
     """The credentials that it can check."""
 
-    def __init__(self, mechanisms: Sequence[type[ServerMechanism]]) -> None:
+    def __init__(self, mechanisms: Sequence[type[ServerMechanism]], *, apop: bool = False) -> None:
         self.mechanisms = frozenset(mechanism.name for mechanism in mechanisms)
         wanted = {mechanism.credentials for mechanism in mechanisms} | {IProxyLogin}
+        if apop:
+            wanted.add(IApopDigest)
         self.credentialInterfaces = tuple(kind for kind in self.takes if kind in wanted)
 
     def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
@@ -73,10 +78,16 @@ class MappingChecker(_PasswordChecker):
     An unknown name takes the same time as a wrong password: it is compared with a password that nobody has.
     """
 
-    takes = (IUsernamePassword, IUsernameHashedPassword, IScramProof, IProxyLogin)
+    takes = (IUsernamePassword, IUsernameHashedPassword, IApopDigest, IScramProof, IProxyLogin)
 
-    def __init__(self, passwords: Mapping[str, str], mechanisms: Sequence[type[ServerMechanism]]) -> None:
-        super().__init__(mechanisms)
+    def __init__(
+        self,
+        passwords: Mapping[str, str],
+        mechanisms: Sequence[type[ServerMechanism]],
+        *,
+        apop: bool = False,
+    ) -> None:
+        super().__init__(mechanisms, apop=apop)
         self._key = os.urandom(32)
         self._nobodys = os.urandom(32).hex()
         self._accounts: dict[str, tuple[str, str]] = {}
@@ -164,16 +175,19 @@ def password_checker(
     check: PasswordCheck | Mapping[str, str], chosen: Sequence[str | type[ServerMechanism]]
 ) -> FunctionChecker | MappingChecker:
     """The checker for `password_portal`, which describes the parameters and errors."""
+    chosen, apop = _without_apop(chosen)
     mechanisms = server_mechanisms(chosen)
-    if not mechanisms:
+    if not (mechanisms or apop):
         raise wrong_value("mechanisms", chosen, "a list such as ['PLAIN', 'LOGIN'], with at least one")
     kind: type[FunctionChecker | MappingChecker]
     kind = MappingChecker if isinstance(check, Mapping) else FunctionChecker
+    if apop and IApopDigest not in kind.takes:
+        raise ValueError(_needs_passwords(_APOP))
     for mechanism in mechanisms:
         if mechanism.credentials not in kind.takes:
-            raise ValueError(_cannot_check(mechanism, kind))
+            raise ValueError(_cannot_check(mechanism))
     if isinstance(check, Mapping):
-        return MappingChecker(check, mechanisms)
+        return MappingChecker(check, mechanisms, apop=apop)
     if isinstance(check, type) or not callable(check):
         # A value is not shown, because it may be or have passwords.
         what = (
@@ -186,12 +200,27 @@ def password_checker(
     return FunctionChecker(check, mechanisms)
 
 
-def _cannot_check(mechanism: type[ServerMechanism], kind: type[FunctionChecker | MappingChecker]) -> str:
+def _without_apop(
+    chosen: Sequence[str | type[ServerMechanism]],
+) -> tuple[Sequence[str | type[ServerMechanism]], bool]:
+    """The mechanisms, and whether APOP is among them."""
+    if isinstance(chosen, str | bytes) or not isinstance(chosen, Iterable):
+        return chosen, False  # which `server_mechanisms` refuses
+    words = list(chosen)
+    rest = [each for each in words if not (isinstance(each, str) and each.upper() == _APOP)]
+    return rest, len(rest) < len(words)
+
+
+def _needs_passwords(name: str) -> str:
+    return (
+        f"mechanisms: {name} needs the passwords themselves, which a function does not tell:"
+        " give a mapping of names to passwords, or choose among PLAIN and LOGIN"
+    )
+
+
+def _cannot_check(mechanism: type[ServerMechanism]) -> str:
     if mechanism.credentials in MappingChecker.takes:
-        return (
-            f"mechanisms: {mechanism.name} needs the passwords themselves, which a function does not tell:"
-            " give a mapping of names to passwords, or choose among PLAIN and LOGIN"
-        )
+        return _needs_passwords(mechanism.name)
     return (
         f"mechanisms: {mechanism.name} is not about passwords: register a checker for it with a portal"
         " (TokenChecker, CertificateChecker)"

@@ -40,8 +40,8 @@ def password_portal(
         block: see ``docs/authentication.md``.  Or a mapping of names to passwords, which is read once; all
         spellings of a name are found (`mailproto.accounts.account_key`).
     :param mechanisms: the SASL mechanisms that are offered, and no others.  A function can check PLAIN and
-        LOGIN; a mapping also SCRAM-SHA-256, SCRAM-SHA-1 and CRAM-MD5.  IMAP's LOGIN and POP3's USER are
-        accepted if PLAIN or LOGIN is among them.
+        LOGIN; a mapping also SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, and APOP, which is a command of POP3.
+        IMAP's LOGIN and POP3's USER are accepted if PLAIN or LOGIN is among them.
     :param account: for POP3 and IMAP: a function that returns the `IAccount` of a name, such as
         `mailproto.interfaces.IStore.account`.  SMTP needs none.
     :raises ValueError: a mechanism does not exist, or cannot be checked in this way.

@@ -1,8 +1,10 @@
 """What clients prove, as ``twisted.cred`` credentials, for checkers of your own."""
 
 from mailproto.auth._credentials import (
+    ApopDigest,
     BearerToken,
     ClientCertificate,
+    IApopDigest,
     IBearerToken,
     IClientCertificate,
     IClientPassword,
@@ -15,8 +17,10 @@ from mailproto.auth._credentials import (
 from mailproto.auth._scram import ScramKeys
 
 __all__ = [
+    "ApopDigest",
     "BearerToken",
     "ClientCertificate",
+    "IApopDigest",
     "IBearerToken",
     "IClientCertificate",
     "IClientPassword",

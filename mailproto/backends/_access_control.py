@@ -8,11 +8,11 @@ from weakref import ref
 
 from mailproto.awaiting import turn
 from mailproto.backends._names import Entries, entry_steps
-from mailproto.backends._rights import OTHER_USERS, name_of, require, split
+from mailproto.backends._rights import OTHER_USERS, SHARED, NamesOfOthers, require
 from mailproto.backends._sharing import Sharing
 from mailproto.errors import NoPermission, NoSuchMailbox
 from mailproto.message import Working
-from mailproto.model import FlagOperation, MailboxEntry, MailboxStatus, canonical_mailbox_name
+from mailproto.model import DELIMITER, FlagOperation, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 if TYPE_CHECKING:
     Own = Any  # an account that only knows its own mailboxes
@@ -23,6 +23,10 @@ __all__ = ["AccessControl"]
 
 _AT_ONCE = 500
 """Entries that are looked at in less than a millisecond."""
+
+
+def _is_of_others(name: str) -> bool:
+    return name.startswith((OTHER_USERS, SHARED))
 
 
 async def _joined(own: Entries, visible: Mapping[str, bool]) -> Entries:
@@ -50,6 +54,7 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
     """
 
     other_users = OTHER_USERS
+    shared = SHARED
 
     @property
     def sharing(self) -> Sharing:
@@ -86,7 +91,7 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
     async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """See `IAccount.status`."""
         found: dict[str, MailboxStatus] = dict(await super().status(names))
-        others = [name for name in names if name.startswith(OTHER_USERS) and name not in found]
+        others = [name for name in names if name.startswith((OTHER_USERS, SHARED)) and name not in found]
         return {**found, **await self.sharing.statuses(others)} if others else found
 
     async def create(self, name: str, special_use: str | None = None) -> None:
@@ -126,14 +131,14 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
             await super().subscribe(name)
         except NoSuchMailbox:
             account, mailbox = self._existing(name, "l")
-            await self.subscribe_other(name_of(account.name, mailbox))
+            await self.subscribe_other(NamesOfOthers(self.name).name_of(account.name, mailbox))
 
     # IQuota
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
         name = canonical_mailbox_name(mailbox)
-        if split(name) is not None and not self._owns(name):
+        if _is_of_others(name) and not self._owns(name):
             return ()
         found: Sequence[str] = await super().quota_roots(mailbox)
         return found
@@ -197,7 +202,9 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
         :raises NoPermission: this account may not make it.
         """
         name = canonical_mailbox_name(name)
-        if split(name) is None or self._owns(OTHER_USERS[:-1]):
+        if not _is_of_others(name) or self._owns(name.partition(DELIMITER)[0]):
+            return None
+        if name.startswith(SHARED) and not self.sharing.has_shared():
             return None
         return self.sharing.for_child(name)
 
@@ -216,7 +223,7 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
 
     def _annotated(self, mailbox: str) -> tuple[Any, str]:
         name = canonical_mailbox_name(mailbox)
-        if split(name) is None or self._owns(name):
+        if not _is_of_others(name) or self._owns(name):
             return self, name
         account, there = self._existing(name, "l")
         if not set("rswip") & set(self.sharing.my_rights(name)):

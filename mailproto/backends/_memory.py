@@ -23,7 +23,7 @@ from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._memory_account import MemoryAccount
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._memory_queue import MemoryQueue, Placed
-from mailproto.backends._usage import ROOT, Limits, Usage
+from mailproto.backends._usage import ROOT, Limits, Usage, full
 from mailproto.backends._watch import Watchers
 from mailproto.content import Octets
 from mailproto.errors import (
@@ -219,7 +219,7 @@ class MemoryStore:
     async def _find_places(self, messages: Sequence[NewQueued]) -> Callable[[], Awaitable[Placed]]:
         """See `MemoryQueue`.  :raises MailError: a placement is not possible."""
         places: list[list[tuple[IMailbox, NewMessage]]] = []
-        counted: list[tuple[IMailbox, NewMessage]] = []
+        counted: list[tuple[IMailbox, NewMessage, str]] = []
         for message in messages:
             there = []
             for placement in message.placements:
@@ -229,7 +229,8 @@ class MemoryStore:
                 there.append((mailbox, NewMessage(bytes(message.content), flags, int(message.arrived))))
             places.append(there)
             if message.envelope.sender != NULL_PATH:  # a notification, which nobody would send again
-                counted += there
+                accounts = [placement.account for placement in message.placements]
+                counted += [(*each, account) for each, account in zip(there, accounts, strict=True)]
         _check_room(counted)
 
         async def put() -> Placed:
@@ -266,14 +267,15 @@ class MemoryStore:
             return error
 
 
-def _check_room(places: Iterable[tuple[IMailbox, NewMessage]]) -> None:
-    """Check whether accounts have room for all that comes together.
+def _check_room(places: Iterable[tuple[IMailbox, NewMessage, str]]) -> None:
+    """Check whether accounts, given by name, have room for all that comes together.
 
     :raises OverQuota: one has none.
     """
     coming: defaultdict[int, list[int]] = defaultdict(list)
-    for mailbox, message in places:
+    for mailbox, message, account in places:
         if isinstance(mailbox, MemoryMailbox):
             sizes = coming[id(mailbox.usage)]
             sizes.append(len(message.content))
-            mailbox.usage.check(sum(sizes), len(sizes))
+            if not mailbox.usage.has_room(sum(sizes), len(sizes)):
+                raise full(account)

@@ -244,7 +244,10 @@ class _OwnMailboxes:
         where = self._place(mailbox)
         if changed := changed_entries(mailbox, values):
             self._annotations.change(where, viewer.name, changed, self._modseqs.last + 1)
-            self._modseqs.next()
+            if mailbox:
+                self.own_mailbox(mailbox).note_change()
+            else:
+                self._modseqs.next()
             self._modseqs.notify()
 
     def forget_viewer(self, name: str) -> None:

@@ -85,6 +85,10 @@ class MemoryMailbox(SimpleMailbox):
         self._values = Values()
         self.mailbox_id = f"F{numbers.next_id()}"
 
+    def note_change(self) -> None:
+        """Something about it has changed that is neither a message nor a flag."""
+        self._state.next_modseq()
+
     def has_changed_after(self, modseq: int) -> bool:
         """Whether its latest change has a greater modseq."""
         return self._state.modseq > modseq

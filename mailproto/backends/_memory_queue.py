@@ -15,6 +15,7 @@ from mailproto.backends import _queue_arguments as given
 from mailproto.backends._handover import Handover
 from mailproto.backends._memory_turns import Destinations, QueuedFor
 from mailproto.backends._queue_filter import fits, is_deferred
+from mailproto.backends._queue_rules import later_deadline
 from mailproto.backends._watch import Watchers
 from mailproto.content import Content
 from mailproto.domains import canonical_domain
@@ -47,6 +48,7 @@ class _Message:
     id: int
     new: NewQueued
     content: Content
+    deadline: float
     recipients: list[QueuedFor] = field(default_factory=list)
 
     def shown(self, *, recipients: Iterable[QueuedFor] | None = None, whole: bool = False) -> QueuedMessage:
@@ -123,7 +125,8 @@ class MemoryQueue:
         leases: list[Lease | None] = []
         ends = until or [0.0] * len(messages)
         for at, (new, octets, end) in enumerate(zip(messages, contents, ends, strict=True)):
-            message = _Message(next(self._ids), new, Content(octets[new.skip :]))
+            deadline = min(new.notice, new.expires) if new.notice else new.expires
+            message = _Message(next(self._ids), new, Content(octets[new.skip :]), deadline)
             due = max(new.due, new.arrived)
             for number, name in enumerate(new.destinations):
                 if name is None:
@@ -133,7 +136,6 @@ class MemoryQueue:
                 )
                 message.recipients.append(each)
                 destination = self._destinations[name]
-                destination.paused_until = min(destination.paused_until, new.expires)
                 if new.due > new.arrived:
                     destination.wait(each, due)
                 elif end and destination.is_free(due):
@@ -168,15 +170,41 @@ class MemoryQueue:
         given.check_lease(destination, now, until, messages, recipients)
         self._destinations.forget(now)
         chosen = self._destinations[destination].choose(now, messages, recipients)
-        for old in {each.token for found in chosen.values() for each in found if each.token is not None}:
-            for each in self._leases.pop(old).recipients:
-                each.token = None
+        self._end_leases(each for found in chosen.values() for each in found)
         leases = []
         for id_, found in chosen.items():
             leases.append(self._lease(self._messages[id_], found, now, until))
         self._destinations[destination].leased(now)
         self._finish()
         return leases
+
+    async def next_deadline(self) -> float | None:
+        """See `IQueue.next_deadline`."""
+        return min((message.deadline for message in self._messages.values()), default=None)
+
+    async def lease_overdue(self, *, now: float, until: float, messages: int) -> Sequence[Lease]:
+        """See `IQueue.lease_overdue`."""
+        given.check_overdue(now, until, messages)
+        over = sorted((each.deadline, each.id) for each in self._messages.values() if each.deadline <= now)
+        leases = []
+        for _, id_ in over[:messages]:
+            message = self._messages[id_]
+            message.deadline = later_deadline(now, until, message.new.arrived, message.new.expires)
+            chosen: dict[str, list[QueuedFor]] = {}
+            for each in message.recipients:
+                destination = self._destinations[each.destination]
+                if destination.paused_until > now and destination.is_unleased(each, now):
+                    chosen.setdefault(each.destination, []).append(each)
+            self._end_leases(each for found in chosen.values() for each in found)
+            leases += [self._lease(message, found, now, until) for found in chosen.values()]
+        self._finish()
+        return leases
+
+    def _end_leases(self, taken_over: Iterable[QueuedFor]) -> None:
+        """End the leases of these recipients, which have run out, for other recipients, too."""
+        for old in {each.token for each in taken_over if each.token is not None}:
+            for each in self._leases.pop(old).recipients:
+                each.token = None
 
     def _lease(self, message: _Message, found: list[QueuedFor], now: float, until: float) -> Lease:
         token = next(self._tokens)
@@ -238,6 +266,8 @@ class MemoryQueue:
         for each in held.recipients:
             if each.number in noted:
                 self._note(each, noted[each.number], held.leased)
+                if noted[each.number].is_reported_late:
+                    held.message.deadline = held.message.new.expires
             else:
                 self._give_back(each)
         if not any(each.state in _UNFINISHED for each in held.message.recipients):

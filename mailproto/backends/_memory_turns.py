@@ -123,6 +123,10 @@ class Destination:
                 chosen[each.message].append(each)
         return chosen
 
+    def is_unleased(self, each: QueuedFor, now: float) -> bool:
+        """Whether one waits here, and nobody has it."""
+        return each in self.waiting and (each.is_ready or each.token is None or each.time <= now)
+
     def leased(self, now: float) -> None:
         """Some were leased: the other destinations are next."""
         self._since = now

@@ -23,6 +23,7 @@ __all__ = [
     "check_limit",
     "check_new",
     "check_now",
+    "check_overdue",
     "check_page",
     "check_pause",
     "check_renewal",
@@ -49,6 +50,13 @@ def check_lease(destination: str, now: float, until: float, messages: int, recip
     check_seconds("until", until)
     check_whole("messages", messages, 1)
     check_whole("recipients", recipients, 1)
+
+
+def check_overdue(now: float, until: float, messages: int) -> None:
+    """:raises TypeError, ValueError: nothing can be leased so."""
+    check_seconds("now", now)
+    check_seconds("until", until)
+    check_whole("messages", messages, 1)
 
 
 def check_results(lease: Lease, results: Sequence[RecipientResult]) -> None:

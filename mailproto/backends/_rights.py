@@ -13,15 +13,15 @@ __all__ = [
     "ANYONE",
     "MAX_IDENTIFIERS",
     "OTHER_USERS",
+    "SHARED",
+    "NamesOfOthers",
     "allowed",
     "changed",
     "check_identifiers",
     "effective",
     "identifier_key",
     "in_order",
-    "name_of",
     "require",
-    "split",
 ]
 
 ALL = "lrswipkxtea"
@@ -32,6 +32,11 @@ ANYONE = "anyone"
 
 OTHER_USERS = "user" + DELIMITER
 """What the names of others' mailboxes begin with."""
+
+SHARED = "shared" + DELIMITER
+"""What the names of shared mailboxes begin with."""
+
+_SHARED_ACCOUNT = "shared"
 
 MAX_IDENTIFIERS = 1000
 """The most identifiers to which a mailbox gives or denies rights."""
@@ -113,14 +118,29 @@ def allowed(rights: str, flag: str) -> bool:
     return {SEEN: "s", DELETED: "t"}.get(flag, "w") in rights
 
 
-def split(name: str) -> tuple[str, str] | None:
-    """The account and the mailbox there that a name means; None if it is no name of others' mailboxes."""
-    if not name.startswith(OTHER_USERS):
-        return None
-    owner, _, mailbox = name.removeprefix(OTHER_USERS).partition(DELIMITER)
-    return owner, canonical_mailbox_name(mailbox)
+class NamesOfOthers:
+    """What an account calls the mailboxes of others.
 
+    :param viewer: the account's name.
+    :ivar shared_account: the name of the account with the shared mailboxes: ``shared``, of the same domain.
+    """
 
-def name_of(owner: str, mailbox: str) -> str:
-    """The name of a mailbox for others."""
-    return OTHER_USERS + owner + DELIMITER + mailbox
+    def __init__(self, viewer: str) -> None:
+        _, at, domain = viewer.partition("@")
+        self.shared_account = _SHARED_ACCOUNT + at + domain
+        self._key = account_key(self.shared_account)
+
+    def split(self, name: str) -> tuple[str, str] | None:
+        """The account and the mailbox there that a name means; None if it is no name of others' mailboxes."""
+        if name.startswith(SHARED):
+            return self.shared_account, canonical_mailbox_name(name.removeprefix(SHARED))
+        if not name.startswith(OTHER_USERS):
+            return None
+        owner, _, mailbox = name.removeprefix(OTHER_USERS).partition(DELIMITER)
+        return owner, canonical_mailbox_name(mailbox)
+
+    def name_of(self, owner: str, mailbox: str) -> str:
+        """The name of a mailbox of another account."""
+        if account_key(owner) == self._key:
+            return SHARED + mailbox
+        return OTHER_USERS + owner + DELIMITER + mailbox

@@ -11,12 +11,11 @@ from mailproto.backends._rights import (
     ALL,
     ANYONE,
     MAX_IDENTIFIERS,
+    NamesOfOthers,
     changed,
     effective,
     identifier_key,
-    name_of,
     require,
-    split,
 )
 from mailproto.backends._shared_mailbox import SharedMailbox
 from mailproto.errors import LimitReached, NoPermission, NoSuchAccount, NoSuchMailbox
@@ -56,6 +55,7 @@ class Owner(Protocol):
 class Sharing:
     """What one account may do in the mailboxes of others.
 
+    :ivar names: what it calls them.
     :param viewer: the account.
     :param find: finds any account of the store by name.
     :param shared_with: the mailboxes that give rights to an identifier, those after a number; some at a time.
@@ -71,6 +71,15 @@ class Sharing:
         self._find = find
         self._shared_with = shared_with
         self._key = account_key(viewer.name)
+        self.names = NamesOfOthers(viewer.name)
+
+    def has_shared(self) -> bool:
+        """Whether there is an account with shared mailboxes."""
+        try:
+            self._find(self.names.shared_account)
+        except NoSuchAccount:
+            return False
+        return True
 
     async def visible(self) -> Mapping[str, bool]:
         """The names of others' mailboxes that the account sees, and whether it may read them."""
@@ -83,7 +92,7 @@ class Sharing:
                 for each in some:
                     rights = effective(each.acl, self._key)
                     if "l" in rights and account_key(each.owner) != self._key:
-                        found[name_of(each.owner, each.name)] = "r" in rights
+                        found[self.names.name_of(each.owner, each.name)] = "r" in rights
                 last = some[-1].number
         return found
 
@@ -94,7 +103,7 @@ class Sharing:
 
         :raises NoSuchMailbox: there is none, or this account has no right to it.
         """
-        there = split(name)
+        there = self.names.split(name)
         if there is None:
             return None
         owner, mailbox = there
@@ -116,14 +125,14 @@ class Sharing:
         account, found, mailbox, rights = resolved
         require(rights, "i" if "i" in rights else "r")  # who may only put messages there opens it, too
         return SharedMailbox(
-            found, name_of(account.name, mailbox), lambda: self._rights(account, found.mailbox_id)
+            found, self.names.name_of(account.name, mailbox), lambda: self._rights(account, found.mailbox_id)
         )
 
     async def statuses(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """The status of those of ``names`` that this account may read."""
         found = {}
         for name in names:
-            if split(name) is not None:
+            if self.names.split(name) is not None:
                 try:
                     found[name] = await self.open(name).status()
                 except (NoSuchMailbox, NoPermission):
@@ -135,13 +144,13 @@ class Sharing:
 
         :raises NoPermission: it may not be made.
         """
-        there = split(name)
+        there = self.names.split(name)
         if there is None:
             return None
         owner, mailbox = there
         while mailbox := mailbox.rpartition(DELIMITER)[0]:
             try:
-                resolved = self.resolve(name_of(owner, mailbox))
+                resolved = self.resolve(self.names.name_of(owner, mailbox))
             except NoSuchMailbox:
                 continue
             if resolved is not None and "k" in resolved[3]:

@@ -14,9 +14,9 @@ ROOT = ""
 """The name of the quota root of an account."""
 
 
-def full() -> OverQuota:
+def full(account: str = "") -> OverQuota:
     """The error for what has no room."""
-    return OverQuota("Mailbox full: over quota")
+    return OverQuota("Mailbox full: over quota", account=account)
 
 
 def quota(octets: tuple[int, int], messages: tuple[int, int], mailboxes: int) -> Quota:
@@ -62,10 +62,14 @@ class Usage:
 
         :raises OverQuota: there is none.
         """
-        if messages > 0 and (
-            self.octets + octets > self._storage or self.messages + messages > self._messages
-        ):
+        if not self.has_room(octets, messages):
             raise full()
+
+    def has_room(self, octets: int, messages: int) -> bool:
+        """Whether so much more may be added."""
+        return messages <= 0 or (
+            self.octets + octets <= self._storage and self.messages + messages <= self._messages
+        )
 
     def check_growth(self, octets: int) -> None:
         """Check whether a message may become larger by ``octets``, which may be less than 0.

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.connection import Connection, Wire
+from mailproto.connection._compression import Damaged, Deflater, Inflater
 from mailproto.errors import WireError
 from mailproto.typing import ClientTLSContext, ReactorTime
 
@@ -83,6 +84,8 @@ class ClientConnection(Connection, Generic[EventT]):
         self._stream_timeout = 0.0
         self._handshake_timeout = handshake
         self._timer_due = 0.0
+        self._is_held = False  # whether events wait for the application
+        self._inflater: Inflater | None = None
 
     # -- expected answers
 
@@ -107,7 +110,18 @@ class ClientConnection(Connection, Generic[EventT]):
         """Call ``answer`` with the next event, before all earlier calls of `expect`."""
         self.expected.appendleft((question, answer, timeout))
 
+    def wait_anew(self) -> None:
+        """The timeout of what is awaited begins now."""
+        self._note_progress()
+        if not self._pumping:
+            self._watch()
+
     # -- output
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a stream is being written."""
+        return self._stream is not None
 
     def stream(
         self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
@@ -144,6 +158,32 @@ class ClientConnection(Connection, Generic[EventT]):
         if not self._pumping:
             self._watch()
 
+    def begin_compression(self, received: bytes) -> None:
+        """From now on, both sides compress (DEFLATE, RFC 1951), inside TLS.
+
+        :param received: what was received after the server's go-ahead.
+        """
+        self._send_now()
+        self._deflater, self._inflater = Deflater(), Inflater()
+        self._inflater.receive(received)
+
+    def hold(self) -> None:
+        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile."""
+        if not self._is_held and self.is_open:
+            self._is_held = True
+            self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """End what `hold` began."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        if self.is_open:
+            self._note_progress()
+            self.transport.resumeProducing()
+            if not self._pumping and self.is_open:
+                self.in_context(self._pump)
+
     def close(self) -> None:
         """Close once everything is sent."""
         if not self.is_open:
@@ -161,6 +201,9 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _end(self) -> None:
         self._ending = True
+        if self._is_held and self._open:
+            self._is_held = False
+            self.transport.resumeProducing()  # what does not read would not notice the end
         self.expected.clear()
         self.end_stream()
 
@@ -178,7 +221,10 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         if self.is_handshaking:
             self.in_context(self._end_handshake)  # a layer in between may not pass on handshakeCompleted
-        self.wire.receive(data)
+        if self._inflater is None:
+            self.wire.receive(data)
+        else:
+            self._inflater.receive(data)
         if not self._pumping:
             self.in_context(self._pump)
 
@@ -186,14 +232,16 @@ class ClientConnection(Connection, Generic[EventT]):
         self._pumping = True
         received = self._listener.received
         try:
-            while self.is_open:
+            while self.is_open and not self._is_held:
                 try:
                     event = self.wire.next_event()
+                    if event is None and not self._restore():
+                        break
                 except WireError as error:
                     self._listener.broken(error)
                     break
                 if event is None:
-                    break
+                    continue
                 self._note_progress()
                 received(event)
         finally:
@@ -201,6 +249,20 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._unsent:
             self._flush()
         self._watch()
+
+    def _restore(self) -> bool:
+        """Restore some of what is compressed; False if there is none.
+
+        :raises WireError: it is damaged.
+        """
+        if self._inflater is None:
+            return False
+        try:
+            octets = self._inflater.restore()
+        except Damaged:
+            raise WireError("What was received is not DEFLATE") from None
+        self.wire.receive(octets)
+        return bool(octets)
 
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
@@ -265,6 +327,8 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _timeout(self) -> float | None:
         """Seconds that may pass after the last progress; None if nothing is awaited."""
+        if self._is_held:
+            return None
         if self.is_handshaking:
             return self._handshake_timeout
         if self.expected:

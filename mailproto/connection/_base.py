@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, ParamSpec, TypeVar
@@ -66,7 +66,7 @@ class Connection(Protocol):
         self._deflater: Deflater | None = None
         self._turn: Turn | None = None
         self._is_listed = False  # whether the turn sends our output at its end
-        self._write_out: Callable[[bytes], object] | None = None  # to `_writes_to`
+        self._write_out: Callable[[Sequence[bytes]], object] | None = None  # to `_writes_to`
         self._writes_to: Any = None
         self._context = copy_context()
         self._mark = object()
@@ -96,6 +96,15 @@ class Connection(Protocol):
             return
         self._unsent.append(data)
         self._unsent_octets += len(data)
+        if not self._pumping:
+            self._flush()
+
+    def write_pieces(self, pieces: Sequence[bytes]) -> None:
+        """As `write`, of pieces one after the other, which are not joined if they are much."""
+        if self._ending:
+            return
+        self._unsent += pieces
+        self._unsent_octets += sum(map(len, pieces))
         if not self._pumping:
             self._flush()
 
@@ -181,20 +190,19 @@ class Connection(Protocol):
         unsent = self._unsent
         if not unsent:
             return
-        data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
-        unsent.clear()
+        pieces, self._unsent = unsent, []
         self._unsent_octets = 0
         if not self._open:
             return
         if self._deflater is not None:
-            data = self._deflater.compress(data)
+            pieces = [self._deflater.compress(b"".join(pieces))]
         if self.counts_octets:
-            self.octets_out += len(data)
+            self.octets_out += sum(map(len, pieces))
         write_out = self._write_out
         if write_out is None or self._writes_to is not self.transport:
             self._writes_to = self.transport  # a protocol may have replaced it by a wrapper
             write_out = self._write_out = writer_of(self.transport)
-        write_out(data)
+        write_out(pieces)
 
     def _begin_tls(self, tls: ServerTLSContext | ClientTLSContext, received: bytes = b"") -> None:
         """Send unsent data in plaintext, and then start TLS.

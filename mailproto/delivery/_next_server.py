@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-from mailproto._arguments import check_type
+from mailproto._arguments import check_call, check_type
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock
 from mailproto.awaiting import settle
 from mailproto.client import ServerAddress
-from mailproto.content import Content
+from mailproto.content import Content, Octets
 from mailproto.delivery._sessions import DeliverySession
 from mailproto.interfaces import IDeliverySessions, IServiceExtensions
 from mailproto.model import (
@@ -36,18 +39,20 @@ class SMTPDelivery:
     """Asks another server, the next hop, about each command while the client waits for the reply.
 
     So what the next hop refuses is refused, with its words, and no bounces are needed.  Each client has a
-    connection of its own to the next hop.  To look at messages, override `filter`::
+    connection of its own to the next hop.  To look at messages, give a function, or override `filter`::
 
-        class Filter(SMTPDelivery):
-            def filter(self, envelope, content):
-                return content.prepend(b"X-Filter: seen\\r\\n")
+        def filtered(content):
+            return content.prepend(b"X-Filter: seen\\r\\n")
 
-        SMTPServerFactory(Filter(ServerAddress("mail.example.org", 25, tls="opportunistic")))
+        next_hop = ServerAddress("mail.example.org", 25, tls="opportunistic")
+        SMTPServerFactory(SMTPDelivery(next_hop, filter_in_thread=filtered))
 
     :param server: the next hop; a str is a host's name, and TLS is required then.
     :param hostname: this server's name in EHLO; by default, that of the machine.
     :param timeouts: how long the next hop may take; by default, `mailproto.smtp.SMTPTimeouts` as they are.
     :param service_extensions: the ESMTP extensions to offer, because the next hop has them.
+    :param filter_in_thread: called in a thread with each message's `Content`; returns what is passed on
+        instead, or raises a `MailError` to refuse the message (`mailproto.errors.Refused`).
     :param reactor: None for the installed one.
     :raises TypeError: an argument is of the wrong type.
     """
@@ -61,6 +66,7 @@ class SMTPDelivery:
         hostname: str = "",
         timeouts: SMTPTimeouts | None = None,
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
+        filter_in_thread: Callable[[Content], Octets] | None = None,
         reactor: Reactor | None = None,
     ) -> None:
         if isinstance(server, str):
@@ -68,23 +74,36 @@ class SMTPDelivery:
         check_type("server", server, ServerAddress, "a ServerAddress or a host's name")
         check_type("timeouts", timeouts, (SMTPTimeouts, type(None)), "an SMTPTimeouts or None")
         check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
+        if filter_in_thread is not None:
+            check_call("filter_in_thread", filter_in_thread, "a function of a message's Content", 1)
         reactor = installed() if reactor is None else reactor
         check_clock("reactor", reactor)
         self.client_class(reactor, hostname=hostname)  # refuses a wrong name now
         self.server = server
         self.service_extensions = service_extensions
         self._reactor = reactor
+        self._filter_in_thread = filter_in_thread
         self._settings = {"hostname": hostname, "timeouts": timeouts}
 
     def filter(self, envelope: Envelope, content: Content) -> Any:
-        """What is passed on instead of a message; by default, the message itself.
+        """What is passed on instead of a message; by default, what ``filter_in_thread`` returns.
 
         It may be plain, a coroutine, or return a ``Deferred`` (`mailproto.awaiting.Result`).  Large messages
         are looked at in a thread, so that others need not wait.
 
         :raises MailError: to refuse the message (`mailproto.errors.Refused`).
         """
-        return content
+        look, reactor = self._filter_in_thread, self._reactor
+        if look is None:
+            return content
+        if not IReactorThreads.providedBy(reactor):  # a test
+            return look(content)
+        return deferToThreadPool(reactor, reactor.getThreadPool(), look, content)
+
+    @property
+    def changes(self) -> bool:
+        """Whether messages are looked at, and may be changed."""
+        return self._filter_in_thread is not None or type(self).filter is not SMTPDelivery.filter
 
     async def begin(self, session: Session) -> DeliverySession:
         """See `IDeliverySessions.begin`."""
@@ -111,7 +130,7 @@ class SMTPDeliverySession(DeliverySession):
     def __init__(self, session: Session, delivery: SMTPDelivery) -> None:
         super().__init__(session)
         self._delivery = delivery
-        self._changes = type(delivery).filter is not SMTPDelivery.filter
+        self._changes = delivery.changes
         self._hop: SMTPClient | None = None
 
     async def sender(self, session: Session, path: Address, parameters: Parameters) -> None:

@@ -17,9 +17,9 @@ change is on disk (for backends that keep mail on disk) and visible to every oth
 *Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IPlacing`, `IServiceExtensions`, `IVerifier`,
-`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`, `IQueueStore`, `IHandover`)
-extend a required one; servers find them with ``providedBy``.  A store also lists the optional contracts of
-its mailboxes and accounts before any client signs in (`IAddOns.add_ons`).
+`IExpander`, `IQueueRunner`, `IPermittedCommands`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`,
+`IQueueStore`, `IHandover`) extend a required one; servers find them with ``providedBy``.  A store also lists
+the optional contracts of its mailboxes and accounts before any client signs in (`IAddOns.add_ons`).
 """
 
 from mailproto.interfaces._accounts import (
@@ -37,6 +37,7 @@ from mailproto.interfaces._deliveries import (
     IDeliverySessions,
     IExpander,
     IOwnership,
+    IPermittedCommands,
     IPlacing,
     IQueueRunner,
     IServiceExtensions,
@@ -65,6 +66,7 @@ __all__ = [
     "IMetadata",
     "IObjectIds",
     "IOwnership",
+    "IPermittedCommands",
     "IPlacing",
     "IQueue",
     "IQueueRunner",

@@ -22,7 +22,9 @@ class IAccessControl(Contract, metaclass=ContractClass):
     begins with the list of the one above it.
 
     The mailboxes of others are called `other_users`, then their account's name, ``/`` and their name
-    there, such as ``user/bob@example.org/INBOX``. `IAccount.list` has those with the right ``l``, and all
+    there, such as ``user/bob@example.org/INBOX``; shared ones, which belong to no person, `shared` and their
+    name, such as ``shared/Announcements``.  Ours are those of the account ``shared`` of the same domain, if
+    there is one.  `IAccount.list` has those with the right ``l``, and all
     methods take such names; without a right that they need, they raise `NoPermission`, or `NoSuchMailbox`
     if this account must not know that there is such a mailbox.  `IAccount.open` needs ``r`` or ``i``; a
     mailbox without ``r`` is listed as not selectable, and takes messages only. Of the flags
@@ -33,6 +35,10 @@ class IAccessControl(Contract, metaclass=ContractClass):
     @property
     def other_users(self) -> str:
         """What the names of others' mailboxes begin with (NAMESPACE, RFC 2342): ``user/``."""
+
+    @property
+    def shared(self) -> str:
+        """What the names of shared mailboxes begin with: ``shared/``; "" if there can be none."""
 
     def my_rights(self, mailbox: str) -> Result[str]:
         """The rights that this account has (MYRIGHTS).

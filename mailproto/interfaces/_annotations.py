@@ -20,8 +20,8 @@ class IAnnotations(Contract, metaclass=ContractClass):
     ones there.  Filters (RFC 5466) are annotations of the server.
 
     A mailbox keeps its annotations when it is renamed (if it is INBOX, the new mailbox has copies), and loses
-    them when it is deleted.  A change has a modseq of the account (`IAccount.watch`); `IMailboxChanges` tells
-    which entries changed.
+    them when it is deleted.  A change has a modseq of the account (`IAccount.watch`), which is its mailbox's
+    now, too (RFC 7162 3.2); `IMailboxChanges` tells which entries changed.
     """
 
     def annotations(

@@ -156,6 +156,24 @@ class IServiceExtensions(Contract, metaclass=ContractClass):
 
 
 @contract
+class IPermittedCommands(Contract, metaclass=ContractClass):
+    """An `IVerifier`, `IExpander` or `IQueueRunner` that serves some clients only.
+
+    The server announces VRFY, EXPN and ETRN to those clients that may use them (RFC 5321 3.5.2), and calls
+    the delivery for nobody else.  Without this contract, all clients may use what the delivery has.
+    """
+
+    def permits(self, session: Session, verb: str) -> bool:
+        """Whether this client may use a command, as far as is known of it now; asked at each greeting.
+
+        A client that may not use VRFY or EXPN gets 252, whatever it asks for (RFC 5321 7.3); for ETRN it gets
+        459 4.7.1 (RFC 1985 5).
+
+        :param verb: ``VRFY``, ``EXPN`` or ``ETRN``.
+        """
+
+
+@contract
 class IVerifier(Contract, metaclass=ContractClass):
     """An IDelivery that tells whether an address exists (VRFY, RFC 5321 3.5).
 
@@ -177,7 +195,7 @@ class IExpander(Contract, metaclass=ContractClass):
     def expand(self, session: Session, name: str) -> Result[Sequence[VerifiedName]]:
         """The members of a mailing list, at least one.
 
-        :raises MailError: there is no such list (550), or this client may not see it (550 5.7.2).
+        :raises MailError: there is no such list (550), or this client may not see this one (550 5.7.2).
         """
 
 

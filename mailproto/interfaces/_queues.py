@@ -47,10 +47,10 @@ class IQueue(Contract, metaclass=ContractClass):
         """Accept all of ``messages`` or none, in one transaction, with their placements.
 
         A quota does not count for a notification (null reverse-path), because nobody would send it again.
-        The pause of a destination lasts no longer than until one of these messages expires.
-
         :returns: for each message, where its placements are.
-        :raises MailError: a placement is not possible, or there is no room; nothing was accepted.
+        :raises OverQuota: the account of a placement, which the error names, has no room for all that comes;
+            nothing was accepted.
+        :raises MailError: a placement is not possible, or there is no room on the disk; nothing was accepted.
         """
 
     def destinations(self, *, after: str = "", limit: int = 1000) -> Result[Sequence[DestinationState]]:
@@ -71,6 +71,24 @@ class IQueue(Contract, metaclass=ContractClass):
 
         :param messages: the most messages, one lease for each.
         :param recipients: the most recipients of each message; more are leased by a later call.
+        """
+
+    def next_deadline(self) -> Result[float | None]:
+        """When `lease_overdue` may find something, in seconds since the epoch; None if nothing is queued.
+
+        The deadline of a message is `NewQueued.notice`; after a result that `is_reported_late`, and without a
+        notice, it is `NewQueued.expires`.
+        """
+
+    def lease_overdue(self, *, now: float, until: float, messages: int) -> Result[Sequence[Lease]]:
+        """Lease what waits for paused destinations although its deadline is over, due or not: it cannot be
+        sent, but its sender can be told.
+
+        The messages with the earliest deadlines come first, with a lease for each destination.  What was
+        looked at has a new deadline, so that it is not found over and over: the end of these leases, or later
+        by a quarter of its age, but at the latest when it expires.
+
+        :param messages: the most messages to be looked at.  There may be no leases although there are more.
         """
 
     def renew(self, leases: Sequence[Lease], until: float) -> Result[Sequence[Lease]]:

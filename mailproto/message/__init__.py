@@ -4,7 +4,8 @@ No function raises because of a message's octets, with two exceptions: `UnknownE
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `FIELDS_LIMIT`, `STRUCTURED_LIMIT`,
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`, `FIELD_LIMIT`,
-`FILE_NAME_LIMIT`, `INDEXED_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`.
+`FILE_NAME_LIMIT`, `INDEXED_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`,
+`SURROGATE_FIELD_LIMIT`.
 
 What may take longer than some milliseconds within these limits also exists in steps, for a server that
 must serve others in between: ``scan_steps``, ``Index.load_steps``, ``Sections.find_steps``,
@@ -50,6 +51,7 @@ For FETCH and POP3::
     binary(content, index, path) -> Iterator[bytes] | None           # BINARY; raises UnknownEncoding
     binary_size(content, index, path) -> int | None
     top(content, index, lines) -> Slices
+    ascii_header_steps(header) -> Steps[bytes]                       # a surrogate for clients without UTF-8
     preview(content, index, length=200) -> str
 
 For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
@@ -68,6 +70,7 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
 For stores that keep what SEARCH, SORT and THREAD need; `FINDING_VERSION` is the version of all this::
 
     header_values(content, index) -> HeaderValues;  header_values_steps(content, index)
+    plain_header_values(octets, header, body, names) -> list | None  # some of them, in microseconds
     search_texts_steps(content, index) -> Steps[SearchTexts(header, body) | None];  is_indexed_key(key)
     forest_steps(algorithm, messages: Sequence[ThreadMessage]) -> Steps[Forest(numbers, depths)]   # THREAD
     forest_pieces(numbers, depths) -> Iterator[bytes]                # the answer to THREAD
@@ -111,6 +114,7 @@ from mailproto.message._header_values import (
     HeaderValues,
     header_values,
     header_values_steps,
+    plain_header_values,
 )
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
@@ -134,6 +138,7 @@ from mailproto.message._seven_bit_form import NotConvertible, seven_bit_form_ste
 from mailproto.message._steps import Steps, Working, finish
 from mailproto.message._structure import STRUCTURE_LIMIT, decoded_structure, structure_steps
 from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
+from mailproto.message._surrogate import SURROGATE_FIELD_LIMIT, ascii_header_steps
 from mailproto.message._thread import (
     SUBJECT_LIMIT,
     base_subject,
@@ -167,6 +172,7 @@ __all__ = [
     "STRUCTURED_LIMIT",
     "STRUCTURE_LIMIT",
     "SUBJECT_LIMIT",
+    "SURROGATE_FIELD_LIMIT",
     "TEXT_LIMIT",
     "Attachment",
     "Field",
@@ -190,6 +196,7 @@ __all__ = [
     "ThreadMessage",
     "UnknownEncoding",
     "Working",
+    "ascii_header_steps",
     "base_subject",
     "binary",
     "binary_size",
@@ -222,6 +229,7 @@ __all__ = [
     "parameter_text",
     "parse_addresses",
     "parse_date",
+    "plain_header_values",
     "preview",
     "received",
     "references",

@@ -7,12 +7,16 @@ order, each with its depth.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from heapq import merge
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 from mailproto.message._steps import Steps, finish
 
 __all__ = ["Forest", "ThreadMessage", "forest", "forest_pieces", "forest_steps"]
+
+T = TypeVar("T")
 
 _OFTEN = 500
 """Messages between two pauses: some 0.5 ms."""
@@ -20,6 +24,15 @@ _OFTEN = 500
 _WALK = 10_000
 """Ancestors between two pauses, where a loop is looked for."""
 
+_PIECE = 2_000
+"""Messages that are sorted at once; sorted pieces are merged."""
+
+LOOKED_AT = 100
+"""How many ancestors are looked at for each message and reference, on the average, to find loops.
+
+After that, no link is made that may make a loop: whose lower end has children already.  Only messages that
+are meant to slow a server down have so many.
+"""
 
 _OPENED = 5_000
 """Messages between two pauses, where only depths are compared: some 1 ms."""
@@ -71,22 +84,37 @@ def forest_steps(algorithm: str, messages: Sequence[ThreadMessage]) -> Steps[For
     if algorithm == "ORDEREDSUBJECT":
         return (yield from _by_subject(messages))
     root = yield from _linked(messages)
-    root.children = [node for node in root.children if node.message is not None or node.children]
-    yield
     yield from _pruned_deeply(root)
     if algorithm == "REFERENCES":
-        _sort_siblings(root.children)
-        yield
-        _merge_subjects(root)
-        yield
+        yield from _sort_siblings(root)
+        yield from _merge_subjects(root)
         yield from _sorted_deeply(root)
     else:
         yield from _sorted_deeply(root)
         newest: dict[int, int] = {}
-        for node in root.children:
+        for count, node in enumerate(root.children):
             newest[id(node)] = yield from _newest(node)
-        root.children.sort(key=lambda node: (newest[id(node)], node.order))
+            if not count % _OFTEN:
+                yield
+        root.children = yield from _sorted(root.children, lambda node: (newest[id(node)], node.order))
     return (yield from _flattened(root))
+
+
+def _sorted(items: list[T], key: Callable[[T], Any]) -> Steps[list[T]]:
+    """``items`` in the order of a key; equal ones stay as they are."""
+    pieces: list[list[T]] = []
+    for start in range(0, len(items), _PIECE):
+        if start:
+            yield
+        pieces.append(sorted(items[start : start + _PIECE], key=key))
+    if len(pieces) < 2:
+        return pieces[0] if pieces else []
+    found: list[T] = []
+    for item in merge(*pieces, key=key):
+        found.append(item)
+        if not len(found) % _OFTEN:
+            yield
+    return found
 
 
 class _Node:
@@ -108,17 +136,19 @@ class _Node:
 
 def _by_subject(messages: Sequence[ThreadMessage]) -> Steps[Forest]:
     """ORDEREDSUBJECT: one thread for each base subject; no message has grandchildren."""
-    ordered = sorted(enumerate(messages), key=lambda each: (each[1].date, each[0]))
-    yield
-    groups: dict[str, list[ThreadMessage]] = {}
-    for _, message in ordered:
-        groups.setdefault(message.subject, []).append(message)
-    yield
+    ordered = yield from _sorted(list(messages), lambda message: message.date)
+    groups: dict[str, list[int]] = {}
+    for count, message in enumerate(ordered):
+        groups.setdefault(message.subject, []).append(message.number)
+        if not count % _PIECE:
+            yield
     numbers, depths = array("I"), array("I")
-    for group in groups.values():  # in the order of their first messages
-        numbers.extend([message.number for message in group])
+    for count, group in enumerate(groups.values()):  # in the order of their first messages
+        numbers.extend(group)
         depths.append(0)
         depths.extend([1] * (len(group) - 1))
+        if not count % _PIECE:
+            yield
     return Forest(numbers, depths)
 
 
@@ -139,6 +169,7 @@ def _linked(messages: Sequence[ThreadMessage]) -> Steps[_Node]:
         own.append(node)
     missing: list[_Node] = []
     work = 0
+    looked_at, allowed = 0, LOOKED_AT * len(messages)
     for node, message in zip(own, messages, strict=True):
         before: _Node | None = None
         for reference in message.references:
@@ -146,23 +177,29 @@ def _linked(messages: Sequence[ThreadMessage]) -> Steps[_Node]:
             if after is None:
                 after = nodes[reference] = _Node(None, len(own) + len(missing))
                 missing.append(after)
-            if before is not None and after.parent is None:
-                work += yield from _link(before, after)
+            allowed += LOOKED_AT
+            if before is not None and after.parent is None and (looked_at < allowed or not after.sons):
+                looked_at += yield from _link(before, after)
             before = after
             work += 1
+            if work > _OFTEN:
+                yield
+                work = 0
         work += 1
         if node.parent is not before:
             if node.parent is not None:
                 node.parent.sons -= 1
                 node.parent = None
-            if before is not None:
-                work += yield from _link(before, node)
+            if before is not None and (looked_at < allowed or not node.sons):
+                looked_at += yield from _link(before, node)
         if work > _OFTEN:
             yield
             work = 0
     root = _Node(None, -1)
-    for node in (*own, *missing):
+    for count, node in enumerate(chain(own, missing)):
         (node.parent or root).children.append(node)
+        if not count % _OFTEN:
+            yield
     return root
 
 
@@ -190,7 +227,7 @@ def _link(parent: _Node, child: _Node) -> Steps[int]:
 
 def _pruned_deeply(root: _Node) -> Steps[None]:
     """Dummies below the top give way to their children; those at the top only if they have just one."""
-    for count, node in enumerate(_bottom_up(root)):
+    for count, node in enumerate(reversed((yield from _top_down(root)))):
         if not count % _OFTEN:
             yield
         if node.message is None or any(child.message is None for child in node.children):
@@ -205,12 +242,14 @@ def _pruned_deeply(root: _Node) -> Steps[None]:
             node.children = kept
 
 
-def _bottom_up(root: _Node) -> Iterator[_Node]:
-    """All nodes, each after its children."""
+def _top_down(root: _Node) -> Steps[list[_Node]]:
+    """All nodes, each before its children."""
     order = [root]
-    for node in order:
+    for count, node in enumerate(order):
         order.extend(node.children)
-    return reversed(order)
+        if not count % _OFTEN:
+            yield
+    return order
 
 
 # -- steps 4 to 6
@@ -223,25 +262,30 @@ def _date(node: _Node) -> tuple[int, int]:
     return node.message.date, node.order
 
 
-def _sort_siblings(nodes: list[_Node]) -> None:
-    for node in nodes:
+def _sort_siblings(root: _Node) -> Steps[None]:
+    """Step 4: threads in the order of their dates, and the children of dummies, which have none."""
+    for count, node in enumerate(root.children):
         if node.message is None:
-            node.children.sort(key=_date)
-    nodes.sort(key=_date)
+            node.children = yield from _sorted(node.children, _date)
+        if not count % _OFTEN:
+            yield
+    root.children = yield from _sorted(root.children, _date)
 
 
 def _sorted_deeply(root: _Node) -> Steps[None]:
-    for count, node in enumerate(_bottom_up(root)):
+    for count, node in enumerate(reversed((yield from _top_down(root)))):
         if not count % _OFTEN:
             yield
         if len(node.children) > 1:
-            node.children.sort(key=_date)
+            node.children = yield from _sorted(node.children, _date)
 
 
-def _merge_subjects(root: _Node) -> None:
+def _merge_subjects(root: _Node) -> Steps[None]:
     """Step 5: threads with the same base subject become one."""
     table: dict[str, _Node] = {}
-    for node in root.children:
+    for count, node in enumerate(root.children):
+        if not count % _OFTEN:
+            yield
         subject, is_reply = _subject(node)
         if not subject:
             continue
@@ -251,7 +295,9 @@ def _merge_subjects(root: _Node) -> None:
         ):
             table[subject] = node
     kept: dict[int, _Node] = {id(node): node for node in root.children}
-    for node in root.children:
+    for count, node in enumerate(root.children):
+        if not count % _OFTEN:
+            yield
         subject, is_reply = _subject(node)
         known = table.get(subject) if subject else None
         if known is None or known is node:

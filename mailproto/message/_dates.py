@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from mailproto.message._fields import unfold
 from mailproto.message._tokens import without_comments
 
-__all__ = ["date_text", "parse_date", "sent_date"]
+__all__ = ["date_text", "parse_date", "seconds_and_day", "sent_date"]
 
 _DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,7 +33,17 @@ _time = re.compile(
 _offset = re.compile(rb"[ \t]{0,8}(?:gmt|utc?)?[ \t]{0,2}([+-])[ \t]?([0-9]{1,2}):?([0-9]{2})(?![0-9])").match
 _zone = re.compile(rb"[ \t]{0,8}([a-z]{1,5})\b").match
 
+# The form that RFC 5322 asks for; years from 1900 on, so that no zone moves a date out of the calendar.
+_usual = re.compile(
+    rb"(?:[A-Za-z]{3},? )?([0-9]{1,2}) ([A-Z][a-z][a-z]) ((?:19|20)[0-9]{2})"
+    rb" ([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))? ([+-])"
+    rb"([01][0-9]|2[0-3])([0-5][0-9])(?: \([A-Z]*\))?"
+).fullmatch
+
 _LONGEST = 128
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
 
 
 def parse_date(value: bytes) -> datetime | None:
@@ -60,6 +70,25 @@ def parse_date(value: bytes) -> datetime | None:
         return datetime(year, month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
+
+
+def seconds_and_day(value: bytes) -> tuple[int | None, int | None]:
+    """`parse_date` in seconds since the epoch, and its day in its own zone."""
+    if match := _usual(value):
+        day, name, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
+        month = _MONTHS.get(name.lower())
+        if month is not None:
+            try:
+                ordinal = date(int(year), month, int(day)).toordinal()
+            except ValueError:
+                return None, None
+            zone = int(zone_hours) * 60 + int(zone_minutes)
+            minutes = int(hour) * 60 + int(minute) - (-zone if sign == b"-" else zone)
+            return ((ordinal - _EPOCH_DAY) * 1440 + minutes) * 60 + int(second or 0), ordinal
+    parsed = parse_date(value)
+    if parsed is None:
+        return None, None
+    return int((parsed - _EPOCH).total_seconds()), parsed.date().toordinal()
 
 
 def date_text(date: datetime) -> str:

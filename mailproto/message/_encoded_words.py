@@ -17,6 +17,7 @@ _word = re.compile(
     rb"=\?([^?\s*]{1,64})(?:\*[^?\s]*)?\?([BbQq])\?"
     rb"([^?=\r\n]*(?:(?:=(?!\?[^=])|\?(?!=))[^?=\r\n]*)*)\?="
 )
+_is_plain = re.compile(rb"[\t -<>-~]*(?:=[\t -<>@-~][\t -<>-~]*)*").fullmatch  # without "=?"
 _between = re.compile(rb"[ \t\r\n]*").fullmatch
 _not_base64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -35,6 +36,8 @@ def decode_header(value: bytes, charset: str = "") -> str:
     White space between encoded words is removed (6.2).  Neighbours in one charset are joined before
     they are decoded, because some senders split a character between them.
     """
+    if _is_plain(value):
+        return value.decode("ascii")
     value = unfold(value)
     if b"=?" not in value:
         return _unencoded(value, charset)

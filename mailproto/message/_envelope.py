@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses
 from mailproto.message._fields import REPEATS_LIMIT, Fields
 from mailproto.message._ids import ids_text
@@ -105,18 +107,34 @@ def _addresses(values: list[bytes] | None, default: bytes) -> bytes:
     """A list of all addresses."""
     if not values:
         return default
-    rendered = [
-        _ADDRESS
-        % (
-            b"NIL" if name is None else nstring_text(name),
-            b"NIL" if route is None else string(route),
-            b"NIL" if local is None else string(local),
-            b"NIL" if host is None else string(host),
-        )
-        for value in values[:REPEATS_LIMIT]
-        for name, route, local, host in parse_addresses(value)
-    ]
-    return b"(%b)" % b"".join(rendered) if rendered else default
+    rendered = b"".join(
+        [
+            (_remembered if len(value) <= _REMEMBERED_OCTETS else _address_list)(value)
+            for value in values[:REPEATS_LIMIT]
+        ]
+    )
+    return b"(%b)" % rendered if rendered else default
+
+
+def _address_list(value: bytes) -> bytes:
+    return b"".join(
+        [
+            _ADDRESS
+            % (
+                b"NIL" if name is None else nstring_text(name),
+                b"NIL" if route is None else string(route),
+                b"NIL" if local is None else string(local),
+                b"NIL" if host is None else string(host),
+            )
+            for name, route, local, host in parse_addresses(value)
+        ]
+    )
+
+
+_REMEMBERED_OCTETS = 1 << 8
+
+_remembered = lru_cache(1 << 11)(_address_list)
+"""The latest fields: the same people write and receive again and again."""
 
 
 _ADDRESS = b"(%b %b %b %b)"

@@ -8,9 +8,11 @@ server, which does not read parts, uses the same rule.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailproto.content import Octets
@@ -21,14 +23,17 @@ __all__ = [
     "FIELDS_LIMIT",
     "FIELD_LIMIT",
     "HEADER_LIMIT",
+    "REMEMBERED",
     "REPEATS_LIMIT",
     "Field",
     "Fields",
+    "chosen_fields",
     "end_of_header_steps",
     "ends_of_header",
     "field_ranges",
     "header_fields",
     "limited_fields",
+    "part_fields",
     "searched_fields",
     "structural_fields",
     "unfold",
@@ -48,6 +53,9 @@ REPEATS_LIMIT = 1000
 
 SECTION_LIMIT = 1 << 18
 """How many octets of a message are searched for a line that is not a field and ends the header."""
+
+REMEMBERED = 256
+"""The most octets of the header of a part that is remembered with what was read from it."""
 
 _WINDOW = 1 << 18
 
@@ -149,7 +157,25 @@ def _empty_line(content: Octets, start: int, stop: int) -> int:
 
 
 def structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
-    """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads."""
+    """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads.
+
+    Without ``message``, the result may be shared: nobody changes it.
+    """
+    if not message and stop - start <= REMEMBERED:
+        return part_fields(content[start:stop])
+    return _structural_fields(content, start, stop, message=message)
+
+
+@functools.lru_cache(2048)
+def part_fields(block: bytes) -> Fields:
+    """The fields for BODYSTRUCTURE of a small header block of a part, remembered.
+
+    Most parts have one of a few headers: what their sender's program always writes.
+    """
+    return _structural_fields(b"\n" + block, 1, len(block) + 1, message=False)  # not at the beginning
+
+
+def _structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
     found: Fields = {}
     for name, value in _matches(_message_fields if message else _part_fields, content, start, stop):
         found.setdefault(name.lower(), []).append(value)
@@ -160,6 +186,19 @@ def searched_fields(content: Octets, start: int, stop: int, name: bytes) -> list
     """The values of a field of `_SEARCHED_NAMES`, as `structural_fields` gives them; of any other, None."""
     pattern = _searched_fields.get(name)
     return None if pattern is None else [value for _, value in _matches(pattern, content, start, stop)]
+
+
+def chosen_fields(content: Octets, start: int, stop: int, names: tuple[bytes, ...]) -> Fields:
+    """Some of the fields that `structural_fields` gives for a message; few are found sooner than all."""
+    found: Fields = {}
+    for name, value in _matches(_pattern(names), content, start, stop):
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+@lru_cache(100)
+def _pattern(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    return re.compile(rb"\n(%b)%b%b" % (b"|".join(names), _COLON, _VALUE), re.IGNORECASE)
 
 
 def _matches(

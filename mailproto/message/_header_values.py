@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._casemap import casemap
-from mailproto.message._fields import FIELD_LIMIT
-from mailproto.message._ids import message_id, references
+from mailproto.message._fields import FIELD_LIMIT, chosen_fields
 from mailproto.message._index import Index
+from mailproto.message._plain_values import (
+    PLAIN_HEADER,
+    SHOWN,
+    ancestors_hash,
+    field_names,
+    id_hash,
+    plain_values,
+)
 from mailproto.message._search import Searchable
 from mailproto.message._steps import Steps, finish
 from mailproto.message._thread import base_subject_and_reply, display_name, sort_mailbox
 
-__all__ = ["FINDING_VERSION", "HeaderValues", "header_values", "header_values_steps"]
+__all__ = ["FINDING_VERSION", "HeaderValues", "header_values", "header_values_steps", "plain_header_values"]
 
 FINDING_VERSION = 1
 """Increased whenever `header_values` or `search_texts` change; stores then make them anew."""
-
-_SHOWN = 1 << 12
-"""The most characters of a name, an address or a subject that are compared by SORT."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,6 +77,11 @@ def header_values(content: Octets, index: Index) -> HeaderValues:
 
 def header_values_steps(content: Octets, index: Index) -> Steps[HeaderValues]:
     """As `header_values`, in steps."""
+    root = index.root
+    if root.body - root.header <= PLAIN_HEADER:
+        plain = plain_values(root.fields(content), HeaderValues._fields)
+        if plain is not None:
+            return HeaderValues._make(plain)
     searched = Searchable(content, index)
     from_ = yield from searched.address_values_steps(b"from")
     to = yield from searched.address_values_steps(b"to")
@@ -84,16 +93,13 @@ def header_values_steps(content: Octets, index: Index) -> Steps[HeaderValues]:
     date = searched.sent()
     fields = index.root.fields(content)
     first = {name: values[0][:FIELD_LIMIT] for name, values in fields.items() if values}
-    last = {name: values[-1] for name, values in fields.items() if values}
-    base, is_reply = base_subject_and_reply(last[b"subject"]) if b"subject" in last else ("", False)
+    base, is_reply = base_subject_and_reply(fields[b"subject"][-1]) if b"subject" in fields else ("", False)
     yield
     froms, tos, ccs = (first.get(name) for name in (b"from", b"to", b"cc"))
     sort_from, sort_to, sort_cc = (_key(sort_mailbox(value)) for value in (froms, tos, ccs))
     yield
     display_from, display_to = (_key(display_name(value)) for value in (froms, tos))
     yield
-    own = message_id(last[b"message-id"]) if b"message-id" in last else None
-    ancestors = references(last.get(b"references"), last.get(b"in-reply-to"))
     return HeaderValues(
         from_,
         to,
@@ -102,7 +108,7 @@ def header_values_steps(content: Octets, index: Index) -> Steps[HeaderValues]:
         subject,
         ids,
         None if date is None else date.date().toordinal(),
-        None if date is None else _seconds(date),
+        None if date is None else int((date - _EPOCH).total_seconds()),
         casemap(base),
         is_reply,
         sort_from,
@@ -110,19 +116,22 @@ def header_values_steps(content: Octets, index: Index) -> Steps[HeaderValues]:
         sort_cc,
         display_from,
         display_to,
-        0 if own is None else _hash(own),
-        b"".join([_hash(each).to_bytes(8, "big") for each in ancestors]),
+        id_hash(fields),
+        ancestors_hash(fields),
     )
 
 
+def plain_header_values(octets: bytes, header: int, body: int, names: Sequence[str]) -> list[Any] | None:
+    """Some of the values of a message, from its header alone; None if `header_values` must read it.
+
+    :param octets: the beginning of the message.
+    :param header: where its header begins, and ``body``, where it ends (`Part`).
+    :param names: fields of `HeaderValues`.
+    """
+    if body - header > PLAIN_HEADER or body > len(octets):
+        return None
+    return plain_values(chosen_fields(octets, header, body, field_names(tuple(names))), names)
+
+
 def _key(text: str) -> str:
-    return casemap(text[:_SHOWN])
-
-
-def _seconds(date: datetime) -> int:
-    return int((date - _EPOCH).total_seconds())
-
-
-def _hash(octets: bytes) -> int:
-    """Never 0, and no sign in 64 bits."""
-    return int.from_bytes(blake2b(octets, digest_size=8).digest(), "big") >> 1 or 1
+    return casemap(text[:SHOWN])

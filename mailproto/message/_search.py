@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from mailproto.content import Octets
-from mailproto.message._addresses import ADDRESS_FIELD_LIMIT, address_steps
+from mailproto.message._addresses import ADDRESS_FIELD_LIMIT, Mailbox, address_steps
 from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._dates import parse_date
 from mailproto.message._encoded_words import decode_header
@@ -17,7 +17,7 @@ from mailproto.message._part_text import PIECE
 from mailproto.message._searched_texts import LITTLE, body_texts, charset_of_texts, header_texts
 from mailproto.message._steps import Steps, finish
 
-__all__ = ["Searchable"]
+__all__ = ["Searchable", "address_texts", "lines", "with_single_blanks"]
 
 
 class Searchable:
@@ -79,7 +79,7 @@ class Searchable:
     def values_steps(self, name: bytes) -> Steps[str | None]:
         """All that `in_header` looks in, a line for each field; None if there is no field ``name``."""
         values = yield from self._mapped(name)
-        return _lines(values) if values else None
+        return lines(values) if values else None
 
     def address_values_steps(self, name: bytes) -> Steps[str | None]:
         """All that `in_addresses` looks in, a line for each text; None if there is no field ``name``."""
@@ -90,7 +90,7 @@ class Searchable:
         if sum(map(len, values)) <= LITTLE:  # most addresses are also in the field as it is written
             text = "\n".join(values)
             addresses = [address for address in addresses if address not in text]
-        return _lines([*values, *addresses])
+        return lines([*values, *addresses])
 
     def sent(self) -> datetime | None:
         """The date in the Date field, with its zone; None if there is none, or if it is not valid."""
@@ -125,7 +125,7 @@ class Searchable:
         for value in self._raw(name):
             value = value[:FIELD_LIMIT]
             text = searched_text(decode_header(value, "" if value.isascii() else self._charset.name()))
-            mapped.append(_with_single_blanks(text))
+            mapped.append(with_single_blanks(text))
             size += len(value) + _COST
             if size > LITTLE:
                 yield
@@ -146,17 +146,12 @@ class Searchable:
 
     def _mapped_addresses(self, name: bytes) -> Steps[list[str]]:
         """The names and addresses that ENVELOPE shows, mapped."""
-        mapped = []
+        mapped: list[str] = []
         left = ADDRESS_FIELD_LIMIT
         for value in self._raw(name)[:REPEATS_LIMIT]:
             value = value[: min(left, FIELD_LIMIT)]
             left -= len(value)
-            for shown, _, local, host in (yield from address_steps(value)):
-                if shown:
-                    mapped.append(_with_single_blanks(searched_text(decode_header(shown))))
-                if local:
-                    address = local if host is None else b"%b@%b" % (local, host)
-                    mapped.append(searched_text(decode_header(address)))
+            mapped += address_texts((yield from address_steps(value)))
             yield
             if left <= 0:
                 break
@@ -239,7 +234,17 @@ class _Texts:
         return self._lines
 
 
-def _lines(values: list[str]) -> str:
+def address_texts(mailboxes: Iterable[Mailbox]) -> Iterator[str]:
+    """The names and addresses that ENVELOPE shows, mapped."""
+    for shown, _, local, host in mailboxes:
+        if shown:
+            yield with_single_blanks(searched_text(decode_header(shown)))
+        if local:
+            address = local if host is None else b"%b@%b" % (local, host)
+            yield searched_text(decode_header(address))
+
+
+def lines(values: list[str]) -> str:
     """One after another.  A line end in a value becomes a CR, which no key has, either."""
     return "\n".join([value.replace("\n", "\r") for value in values])
 
@@ -256,6 +261,6 @@ def _in_any(texts: list[str], key: str) -> Steps[bool]:
     return False
 
 
-def _with_single_blanks(value: str) -> str:
+def with_single_blanks(value: str) -> str:
     """An unfolded header value with single blanks for white space."""
     return " ".join(value.split()) if "  " in value or "\t" in value else value

@@ -7,9 +7,12 @@ them.  Their octets can still be fetched.
 
 from __future__ import annotations
 
+import functools
+from typing import NamedTuple
+
 from mailproto.content import Octets
 from mailproto.message._envelope import SHOWN_TEXT_LIMIT, envelope_steps, shown_text
-from mailproto.message._fields import Fields
+from mailproto.message._fields import REMEMBERED, Fields, part_fields
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
 from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, Part
@@ -93,7 +96,6 @@ def _shown(
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.
     """
     fields = part.fields(content)
-    values = fields.get(b"content-type")
     if part.kind == MULTIPART:
         _, subtype, parameters = part.content_type(content)
         beginning = b"("
@@ -103,29 +105,59 @@ def _shown(
         if extended:
             end += b" " + _parameters(parameters) + _extension(fields)
         return beginning, end + b")"
-    if part.kind == OPAQUE:
-        shown = b'"application" "octet-stream" ' + _parameters(part.content_type(content)[2])
+    if decoded is None and not part.is_message and part.body - part.header <= REMEMBERED:
+        frame = _remembered_frame(content[part.header : part.body], part.kind, extended)
+    else:
+        frame = _frame(fields, part.kind, extended, None if decoded is None else decoded[0])
+    size, lines = (part.end - part.body, part.lines) if decoded is None else (decoded[1], 0)
+    if part.kind == MESSAGE:
+        return b"%b%d %b " % (frame.before, size, envelope), b" %d%b" % (lines, frame.after)
+    if frame.is_text:
+        return b"%b%d %d%b" % (frame.before, size, lines, frame.after), b""
+    return b"%b%d%b" % (frame.before, size, frame.after), b""
+
+
+class _Frame(NamedTuple):
+    """What is shown of a part without parts, but for its size and its lines.
+
+    :ivar before: what stands before its size.
+    :ivar is_text: whether its lines follow the size.
+    :ivar after: what stands at the end.
+    """
+
+    before: bytes
+    is_text: bool
+    after: bytes
+
+
+def _frame(fields: Fields, kind: int, extended: bool, encoding: bytes | None = None) -> _Frame:
+    """Render what is in the header of a part.
+
+    :param encoding: what is shown for the encoding in the header.
+    """
+    values = fields.get(b"content-type")
+    if kind == OPAQUE:
+        shown = b'"application" "octet-stream" ' + _parameters(content_type(values[0])[2] if values else ())
     elif values:
         shown = _shown_type(values[0])
     else:
-        shown = _PLAIN_TEXT if part.kind == TEXT else b'"message" "rfc822" NIL'  # in a digest
-    encoding = fields.get(b"content-transfer-encoding")
-    beginning = b"(%b %b %b %b %d" % (
+        shown = _PLAIN_TEXT if kind == TEXT else b'"message" "rfc822" NIL'  # in a digest
+    if encoding is None:
+        encoding = transfer_encoding(fields.get(b"content-transfer-encoding", [])) or b"7bit"
+    before = b"(%b %b %b %b " % (
         shown,
         _first(fields, b"content-id"),
         _first(fields, b"content-description"),
-        string((encoding and transfer_encoding(encoding)) or b"7bit" if decoded is None else decoded[0]),
-        part.end - part.body if decoded is None else decoded[1],
+        string(encoding),
     )
-    end = b""
-    if shown[:7].lower() == b'"text" ':
-        end += b" %d" % (part.lines if decoded is None else 0)
-    elif part.kind == MESSAGE:
-        beginning += b" " + envelope + b" "
-        end += b" %d" % part.lines
-    if extended:
-        end += b" " + _first(fields, b"content-md5") + _extension(fields)
-    return (beginning, end + b")") if part.kind == MESSAGE else (beginning + end + b")", b"")
+    after = b" " + _first(fields, b"content-md5") + _extension(fields) if extended else b""
+    return _Frame(before, shown[:7].lower() == b'"text" ', after + b")")
+
+
+@functools.lru_cache(2048)
+def _remembered_frame(header: bytes, kind: int, extended: bool) -> _Frame:
+    """As `_frame`, of a small header of a part."""
+    return _frame(part_fields(header), kind, extended)
 
 
 _ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))

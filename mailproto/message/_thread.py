@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mailproto.message._addresses import Mailbox, parse_addresses
 from mailproto.message._encoded_words import decode_header
@@ -12,7 +13,9 @@ __all__ = [
     "base_subject_and_reply",
     "display_name",
     "is_reply",
+    "shown_name",
     "sort_mailbox",
+    "sorted_name",
 ]
 
 SUBJECT_LIMIT = 4096
@@ -37,6 +40,10 @@ def is_reply(subject: bytes) -> bool:
 
 def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
     """`base_subject` and `is_reply` together."""
+    return (_remembered if len(subject) <= _REMEMBERED_OCTETS else _base_and_reply)(subject)
+
+
+def _base_and_reply(subject: bytes) -> tuple[str, bool]:
     if len(subject) <= SUBJECT_LIMIT and b"=?" not in subject and _as_it_is(subject):
         return subject.decode("ascii"), False
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
@@ -71,15 +78,29 @@ def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
         return text[start:stop], reply
 
 
+_REMEMBERED_OCTETS = 1 << 8
+
+_remembered = lru_cache(1 << 10)(_base_and_reply)
+"""The latest subjects: each is read for threads, and again for SORT."""
+
+
 def sort_mailbox(value: bytes | None) -> str:
     """The local part of the first address, for SORT by FROM, TO and CC; compare it with `casemap`."""
-    mailbox = _first(value)
+    return sorted_name(_first(value))
+
+
+def sorted_name(mailbox: Mailbox | None) -> str:
+    """What `sort_mailbox` makes of the first address."""
     return "" if mailbox is None or mailbox.local is None else decode_header(mailbox.local)
 
 
 def display_name(value: bytes | None) -> str:
     """The key of SORT=DISPLAY (RFC 5957 3): the first address' display name, or its ``local@host``."""
-    mailbox = _first(value)
+    return shown_name(_first(value))
+
+
+def shown_name(mailbox: Mailbox | None) -> str:
+    """What `display_name` makes of the first address."""
     if mailbox is None:
         return ""
     if mailbox.name:

@@ -47,6 +47,7 @@ from mailproto.model._messages import (
     Part,
     Placement,
 )
+from mailproto.model._pop3 import MAX_LOGIN_DELAY, POP3Policy
 from mailproto.model._queue import (
     DestinationState,
     Lease,
@@ -82,6 +83,7 @@ __all__ = [
     "DRAFT",
     "FLAGGED",
     "INBOX",
+    "MAX_LOGIN_DELAY",
     "NO_LIMIT",
     "NO_PARAMETERS",
     "NO_SERVICE_EXTENSIONS",
@@ -114,6 +116,7 @@ __all__ = [
     "NewMessage",
     "NewQueued",
     "Outcome",
+    "POP3Policy",
     "Parameters",
     "Part",
     "Placement",

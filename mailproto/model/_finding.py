@@ -42,6 +42,11 @@ class InText:
         check_bool("headers", self.headers)
 
 
+def _check_name_and_key(test: InField | InAddresses) -> None:
+    check_type("name", test.name, str, "a str")
+    check_type("key", test.key, str, "a str")
+
+
 @dataclass(frozen=True, slots=True)
 class InField:
     """A header field contains a key (SEARCH HEADER and SUBJECT); "" is in every field.
@@ -54,8 +59,7 @@ class InField:
     key: str
 
     def __post_init__(self) -> None:
-        check_type("name", self.name, str, "a str")
-        check_type("key", self.key, str, "a str")
+        _check_name_and_key(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,7 @@ class InAddresses:
     key: str
 
     def __post_init__(self) -> None:
-        check_type("name", self.name, str, "a str")
-        check_type("key", self.key, str, "a str")
+        _check_name_and_key(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ class NewQueued:
     :ivar arrived: seconds since the epoch, also the internal date of the copies.
     :ivar due: when it may be tried first, in seconds since the epoch.
     :ivar expires: when it is given up, in seconds since the epoch.
+    :ivar notice: when its sender is to be told that it is late, also if no server can be reached, in seconds
+        since the epoch; 0 for never.
     :ivar priority: -9 to 9 (RFC 6710); what is more urgent goes first.
     :ivar share: who sends it, such as an account's name or an IP address: at each destination, those who send
         take turns.
@@ -83,6 +85,7 @@ class NewQueued:
     due: float = 0.0
     priority: int = 0
     share: str = ""
+    notice: float = 0.0
 
     def __post_init__(self) -> None:
         # One is made for each message: what the server makes is checked without calls of our own.
@@ -97,10 +100,13 @@ class NewQueued:
             )
             and self.placements.__class__ is tuple
             and _PLACEMENTS.issuperset(map(type, self.placements))
-            and _NUMBERS.issuperset((self.arrived.__class__, self.expires.__class__, self.due.__class__))
+            and _NUMBERS.issuperset(
+                (self.arrived.__class__, self.expires.__class__, self.due.__class__, self.notice.__class__)
+            )
             and 0 <= self.arrived < _FOREVER
             and 0 <= self.expires < _FOREVER
             and 0 <= self.due < _FOREVER
+            and 0 <= self.notice < _FOREVER
             and self.skip.__class__ is int
             and 0 <= self.skip <= len(self.content)
             and self.priority.__class__ is int
@@ -127,7 +133,7 @@ class NewQueued:
         check_type("placements", self.placements, tuple, takes)
         if not all(isinstance(each, Placement) for each in self.placements):
             raise wrong_type("placements", self.placements, takes)
-        for name in ("arrived", "expires", "due"):
+        for name in ("arrived", "expires", "due", "notice"):
             check_seconds(name, getattr(self, name))
         check_whole("skip", self.skip)
         if self.skip > len(self.content):

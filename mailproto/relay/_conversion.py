@@ -18,7 +18,15 @@ from mailproto.smtp.wire import Capabilities
 from mailproto.spool import SpoolFile
 from mailproto.typing import ReactorTime
 
-__all__ = ["IN_MEMORY", "Converter", "NotConvertible", "in_lines", "is_binary", "may_need_conversion"]
+__all__ = [
+    "IN_MEMORY",
+    "Converter",
+    "NotConvertible",
+    "in_lines",
+    "in_seven_bits",
+    "is_binary",
+    "may_need_conversion",
+]
 
 IN_MEMORY = 1 << 18
 """Octets of a converted message that are kept in memory; the rest is in a file."""
@@ -49,6 +57,24 @@ def in_lines(content: Content, folder: str | None) -> Content:
     form = _Form(folder)
     try:
         finish(_to_lines(content, form))
+        return content if form.content is None else form.content
+    finally:
+        form.close()
+
+
+def in_seven_bits(content: Content, folder: str | None, *, is_international: bool) -> Content:
+    """A message in lines with 7-bit octets only; the same one if it has no others.
+
+    This blocks: call it in a thread.
+
+    :param folder: as for `Converter`.
+    :param is_international: as for `Converter.convert`.
+    :raises NotConvertible: there is no such form.
+    :raises OSError, MailError: the message cannot be read, or the file cannot be written.
+    """
+    form = _Form(folder)
+    try:
+        finish(_convert(content, form, is_binary=False, is_international=is_international))
         return content if form.content is None else form.content
     finally:
         form.close()

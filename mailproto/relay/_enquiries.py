@@ -1,18 +1,64 @@
-"""What an account is told about addresses here (VRFY and EXPN, RFC 5321 3.5)."""
+"""What a client may ask of the relay, and who: VRFY, EXPN (RFC 5321 3.5) and ETRN (RFC 1985)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zope.interface import implementer
+
 from mailproto.accounts import full_name
-from mailproto.errors import RecipientUnknown, RelayDenied
+from mailproto.delivery import Delivery
+from mailproto.errors import RecipientUnknown, Refused, RelayDenied
+from mailproto.interfaces import IExpander, IPermittedCommands, IQueue, IQueueRunner, IVerifier
 from mailproto.model import NULL_PATH, Address, Recipient, Session, VerifiedName
 from mailproto.relay._expansion import Expander, Expansion
+from mailproto.relay._permission import Permission
+from mailproto.relay._queue_run import run_queue
 
-__all__ = ["members_of", "verified"]
+__all__ = ["Enquiries"]
 
 
-async def verified(expander: Expander, session: Session, name: str) -> VerifiedName | None:
+@implementer(IExpander, IPermittedCommands, IQueueRunner, IVerifier)
+class Enquiries(Delivery):
+    """The part of a delivery that answers questions."""
+
+    _expander: Expander
+    _permission: Permission
+    _queue: IQueue
+
+    def permits(self, session: Session, verb: str) -> bool:
+        """See `IPermittedCommands.permits`: VRFY and EXPN are for accounts, ETRN for those who may send
+        anywhere."""
+        return self._permission.may_send_anywhere(session) if verb == "ETRN" else session.account is not None
+
+    async def run_queue(self, session: Session, node: str) -> int | None:
+        """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only, with those
+        below them.
+
+        :raises MailError: as there.
+        """
+        if not self.permits(session, "ETRN"):
+            raise Refused(459, "4.7.1", "You may not start the queue")
+        return await run_queue(self._queue, node)
+
+    async def verify(self, session: Session, name: str) -> VerifiedName | None:
+        """See `IVerifier.verify`: for clients that have signed in.
+
+        :raises MailError: as there.
+        """
+        return None if not self.permits(session, "VRFY") else await _verified(self._expander, session, name)
+
+    async def expand(self, session: Session, name: str) -> Sequence[VerifiedName]:
+        """See `IExpander.expand`: for clients that have signed in.
+
+        :raises MailError: as there.
+        """
+        if not self.permits(session, "EXPN"):
+            raise Refused(550, "5.7.2", "Only accounts may see where mail of an alias goes")
+        return await _members_of(self._expander, session, name)
+
+
+async def _verified(expander: Expander, session: Session, name: str) -> VerifiedName | None:
     """An address here, with a mailbox or an alias; None for one elsewhere, of which nothing is known.
 
     :raises MailError: there is no such address here.
@@ -21,7 +67,7 @@ async def verified(expander: Expander, session: Session, name: str) -> VerifiedN
     return None if _is_elsewhere(expansion) else VerifiedName(expansion.recipient.address)
 
 
-async def members_of(expander: Expander, session: Session, name: str) -> Sequence[VerifiedName]:
+async def _members_of(expander: Expander, session: Session, name: str) -> Sequence[VerifiedName]:
     """The addresses that get the mail of an alias; of a mailbox, its own.
 
     :raises MailError: there is no such address here.

@@ -9,8 +9,8 @@ from mailproto._logger import PackageLogger
 from mailproto.content import Content
 from mailproto.dkim import KeyFolder, author_domain, signatures
 from mailproto.errors import Refused, storage_failure
-from mailproto.model import Envelope
-from mailproto.relay._conversion import NotConvertible, in_lines, is_binary
+from mailproto.model import Envelope, Parameters
+from mailproto.relay._conversion import NotConvertible, in_lines, in_seven_bits, is_binary
 from mailproto.relay._places import Place
 
 __all__ = ["Forming", "Forms", "InThread"]
@@ -64,27 +64,46 @@ class Forming:
         """Whether any domain may have keys; without them, a thread would be much of the work."""
         return self._keys is not None and not self._keys.is_missing
 
-    async def signed(self, forms: Forms, allowed: Collection[str] | None = None) -> Forms:
+    async def signed(
+        self, parameters: Parameters, forms: Forms, allowed: Collection[str] | None = None
+    ) -> Forms:
         """The message with signatures, if its author's domain has keys; without them if a key is broken.
 
+        Servers without 8BITMIME convert what they pass on, which breaks signatures.  So it is converted
+        before it is signed (RFC 6376 5.3), unless it is binary, or has no 7-bit form.
+
+        :param parameters: those of the envelope.
         :param allowed: the domains that may sign; None for all.
         """
         if not self.has_keys:
             return forms
-        sent = await self._signed(forms.sent, allowed)
-        return Forms(sent, sent if forms.kept is forms.sent else await self._signed(forms.kept, allowed))
+        sent = await self._signed(parameters, forms.sent, allowed)
+        if forms.kept is forms.sent:
+            return Forms(sent, sent)
+        return Forms(sent, await self._signed(parameters, forms.kept, allowed))
 
-    async def _signed(self, content: Content, allowed: Collection[str] | None) -> Content:
+    async def _signed(
+        self, parameters: Parameters, content: Content, allowed: Collection[str] | None
+    ) -> Content:
+        def work() -> Content:
+            domain = author_domain(content)
+            if not domain or (allowed is not None and domain not in allowed):
+                return content
+            keys = self._keys.find(domain) if self._keys is not None else ()
+            if not keys:
+                return content
+            form = content if is_binary(parameters) else self._seven_bit(parameters, content)
+            return form.prepend(signatures(form, domain, keys))
+
         try:
-            fields = await self._in_thread(_signatures, self._keys, content, allowed)
+            signed: Content = await self._in_thread(work)
         except (OSError, ValueError) as error:
             self.log.error("A message is not signed: {error}", error=error)
             return content
-        return content.prepend(fields) if fields else content
+        return signed
 
-
-def _signatures(keys: KeyFolder, content: Content, allowed: Collection[str] | None) -> bytes:
-    domain = author_domain(content)
-    if not domain or (allowed is not None and domain not in allowed):
-        return b""
-    return signatures(content, domain, keys.find(domain))
+    def _seven_bit(self, parameters: Parameters, content: Content) -> Content:
+        try:
+            return in_seven_bits(content, self._folder, is_international="SMTPUTF8" in parameters)
+        except NotConvertible:
+            return content

@@ -17,21 +17,17 @@ from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
 from mailproto.content import Content, Octets
-from mailproto.delivery import Delivery
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder
 from mailproto.domains import canonical_domain
-from mailproto.errors import MailError, Refused, RelayDenied
+from mailproto.errors import MailError, OverQuota, Refused, RelayDenied
 from mailproto.interfaces import (
     IAliases,
     IDelivery,
-    IExpander,
     IOwnership,
     IPlacing,
-    IQueueRunner,
     IQueueStore,
-    IVerifier,
 )
 from mailproto.maillog import MailLog
 from mailproto.model import (
@@ -43,19 +39,17 @@ from mailproto.model import (
     Recipient,
     ServiceExtensions,
     Session,
-    VerifiedName,
 )
 from mailproto.observing import Expanded, ObserverOrMore, Observers
 from mailproto.relay._alias_limits import AliasLimits
 from mailproto.relay._delivered_to import earlier_deliveries, is_in
-from mailproto.relay._enquiries import members_of, verified
+from mailproto.relay._enquiries import Enquiries
 from mailproto.relay._expansion import Expander, Expansion
 from mailproto.relay._forms import Forming, Forms, InThread
 from mailproto.relay._intake_reports import IntakeReports, outcome_of, outcome_of_alias
 from mailproto.relay._making import Maker, grouped
 from mailproto.relay._permission import Permission
-from mailproto.relay._places import Place, Places
-from mailproto.relay._queue_run import run_queue
+from mailproto.relay._places import Place, Places, without_full
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
 from mailproto.relay._srs import SRS
@@ -71,13 +65,14 @@ MAX_HOLD = 30 * 86_400
 _QUEUED = Outcome(250, "2.0.0", "Queued", detail="queued")
 
 
-@implementer(IExpander, IOwnership, IQueueRunner, IVerifier)
-class QueueDelivery(Delivery):
+@implementer(IOwnership)
+class QueueDelivery(Enquiries):
     """Takes mail for mailboxes here and for other servers: what is accepted is on disk, all of it or nothing.
 
     - Copies for mailboxes here and copies for other servers are stored in one transaction.
     - Mail for other domains is taken from clients that have signed in, and from those in ``relay_from``;
       anybody else is refused (550 5.7.1).
+    - Who has no room for a message is refused alone, if others get it.
     - If SMTP's one reply hides that a mailbox here got no copy, the sender gets a report (RFC 3464).  He also
       gets one of success if he asks for it (NOTIFY=SUCCESS).
     - Only a client that may send anywhere can make its messages urgent (MT-PRIORITY above 0).
@@ -96,13 +91,15 @@ class QueueDelivery(Delivery):
     :param routes: where mail for other domains goes.
     :param relay_from: the networks whose clients may send anywhere without AUTH.
     :param lifetime: seconds for which a message is tried.
+    :param delay_notice: seconds after which its sender is told that it is late; 0 for never.  Both are those
+        of the agent's `Schedule`.
     :param aliases: which addresses get the mail of others; None for none.
     :param alias_limits: how far aliases may go.
     :param srs: makes the reverse-paths of what aliases send to other servers, and takes mail that comes back;
         None to keep the senders'.
     :param signing_keys: sign what enters the queue from clients that may send anywhere, if the author's
         domain has keys (DKIM); what an account sends, only if that is the domain of the account, or of the
-        address from which it sends.
+        address from which it sends.  Octets above 127 are encoded before.
     :param hostname: this server's name in reports; by default that of the session.
     :param spool_folder: for binary messages while they are converted; None for the system's.
     :param observer: who is told of each alias (`mailproto.observing`), besides the mail log.
@@ -124,6 +121,7 @@ class QueueDelivery(Delivery):
         *,
         relay_from: Networks | Iterable[str] = (),
         lifetime: float = _DEFAULT.lifetime,
+        delay_notice: float = _DEFAULT.delay_notice,
         aliases: IAliases | None = None,
         alias_limits: AliasLimits | None = None,
         srs: SRS | None = None,
@@ -144,6 +142,7 @@ class QueueDelivery(Delivery):
                 "local", local, takes, "write mailproto.delivery.MailboxDelivery(store, domains)"
             )
         check_seconds("lifetime", lifetime, above_0=True)
+        check_seconds("delay_notice", delay_notice)
         if aliases is not None:
             check_contract("aliases", aliases, IAliases)
         check_type("alias_limits", alias_limits, (AliasLimits, type(None)), "an AliasLimits or None")
@@ -158,7 +157,7 @@ class QueueDelivery(Delivery):
         self._places = Places(placing, routes, clock)
         self._permission = Permission("relay_from", relay_from)
         self._expander = Expander(self._places, aliases, srs, alias_limits or AliasLimits())
-        self._maker = Maker(lifetime, srs)
+        self._maker = Maker(lifetime, delay_notice, srs)
         self._reports = IntakeReports(hostname, clock)
         self._forming = Forming(signing_keys, in_thread, spool_folder)
         self._hostname = hostname
@@ -215,32 +214,6 @@ class QueueDelivery(Delivery):
             return False
         return await settle(owner.owns(account, copies[0].recipient.address))
 
-    async def run_queue(self, session: Session, node: str) -> int | None:
-        """See `IQueueRunner.run_queue`: for clients that may send anywhere, and for domains only, with those
-        below them.
-
-        :raises MailError: as there.
-        """
-        if not self._permission.may_send_anywhere(session):
-            raise Refused(459, "4.7.1", "You may not start the queue")
-        return await run_queue(self._queue, node)
-
-    async def verify(self, session: Session, name: str) -> VerifiedName | None:
-        """See `IVerifier.verify`: for clients that have signed in.
-
-        :raises MailError: as there.
-        """
-        return None if session.account is None else await verified(self._expander, session, name)
-
-    async def expand(self, session: Session, name: str) -> Sequence[VerifiedName]:
-        """See `IExpander.expand`: for clients that have signed in.
-
-        :raises MailError: as there.
-        """
-        if session.account is None:
-            raise Refused(550, "5.7.2", "Only accounts may see where mail of an alias goes")
-        return await members_of(self._expander, session, name)
-
     # -- messages
 
     async def deliver(self, envelope: Envelope, content: Octets) -> Sequence[Outcome]:
@@ -275,7 +248,7 @@ class QueueDelivery(Delivery):
         with suppress(MailError):
             expansions = await self._expander.expand(envelope.recipients)
             self._tell(envelope.id, expansions)
-            forms = await self._forming.signed(Forms(message.content, message.content))
+            forms = await self._forming.signed(message.parameters, Forms(message.content, message.content))
             new = await self._groups(envelope, forms, expansions)
             return new[0] if new else None
         return None
@@ -287,12 +260,25 @@ class QueueDelivery(Delivery):
         may_send = self._permission.may_send_anywhere(envelope.session)
         forms = await self._forming.forms(envelope, content, places)
         if may_send and self._forming.has_keys:
-            forms = await self._forming.signed(forms, await self._domains_of(envelope))
-        new = self._maker.make(envelope, forms, places, now=self._clock(), may_hurry=may_send)
-        outcomes = [_outcome(place) for place in places]
-        here = [index for index, place in enumerate(places) if not isinstance(place, str)]
-        await self._add(envelope, new, [self._reports.of_success(envelope, outcomes, here, content)])
-        return outcomes
+            forms = await self._signed(envelope, forms)
+        now, rest = self._clock(), list(places)
+        while True:
+            kept = [index for index, place in enumerate(rest) if not isinstance(place, OverQuota)]
+            part, given = envelope, rest
+            if len(kept) < len(rest):
+                part = replace(envelope, recipients=tuple(envelope.recipients[index] for index in kept))
+                given = [rest[index] for index in kept]
+            new = self._maker.make(part, forms, given, now=now, may_hurry=may_send)
+            outcomes = [_outcome(place) for place in rest]
+            here = [index for index in kept if not isinstance(rest[index], str)]
+            reports = [self._reports.of_success(envelope, outcomes, here, content)]
+            reports.append(self._reports.of_failure(envelope, outcomes, content))
+            try:
+                await self._add(envelope, new, reports)
+            except OverQuota as error:
+                rest = without_full(rest, error)
+            else:
+                return outcomes
 
     # -- messages with aliases
 
@@ -344,12 +330,20 @@ class QueueDelivery(Delivery):
         places = [copy.place for each in expansions for copy in each.copies]
         forms = await self._forming.forms(envelope, content, places)
         if self._permission.may_send_anywhere(envelope.session):
-            forms = await self._forming.signed(forms, await self._domains_of(envelope))
-        outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
-        new = await self._groups(envelope, forms, expansions)
-        report = self._reports.of_expansions(envelope, expansions, outcomes, content)
-        await self._add(envelope, new, [report])
-        return outcomes
+            forms = await self._signed(envelope, forms)
+        while True:
+            outcomes = [[_outcome(copy.place) for copy in each.copies] for each in expansions]
+            new = await self._groups(envelope, forms, expansions)
+            report = self._reports.of_expansions(envelope, expansions, outcomes, content)
+            try:
+                await self._add(envelope, new, [report])
+            except OverQuota as error:
+                places = without_full(places, error)
+                left = iter(places)
+                for each in expansions:
+                    each.copies = [copy._replace(place=next(left)) for copy in each.copies]
+            else:
+                return outcomes
 
     async def _groups(
         self, envelope: Envelope, forms: Forms, expansions: Sequence[Expansion]
@@ -374,6 +368,9 @@ class QueueDelivery(Delivery):
                 self._observers.expanded(Expanded(id, alias, addresses))
 
     # -- forms, signatures and reports
+
+    async def _signed(self, envelope: Envelope, forms: Forms) -> Forms:
+        return await self._forming.signed(envelope.parameters, forms, await self._domains_of(envelope))
 
     async def _domains_of(self, envelope: Envelope) -> Collection[str] | None:
         """The domains that may sign what an account sends: no account signs for others'.  None for all."""

@@ -37,8 +37,13 @@ class IntakeReports:
         """Of a message that only goes to mailboxes here."""
         stored = [index for index, outcome in enumerate(outcomes) if outcome.accepted]
         yield self.of_success(envelope, outcomes, stored, content)
-        if 0 < len(stored) < len(outcomes) and envelope.session.protocol != "LMTP":
-            yield bounce(envelope, outcomes, content, hostname=self._hostname, clock=self._clock)
+        yield self.of_failure(envelope, outcomes, content)
+
+    def of_failure(self, envelope: Envelope, outcomes: Sequence[Outcome], content: Content) -> Report | None:
+        """Of recipients who get no copy while others get theirs."""
+        if envelope.session.protocol == "LMTP" or len({outcome.accepted for outcome in outcomes}) == 1:
+            return None
+        return bounce(envelope, outcomes, content, hostname=self._hostname, clock=self._clock)
 
     def of_success(
         self, envelope: Envelope, outcomes: Sequence[Outcome], stored: Iterable[int], content: Content

@@ -129,6 +129,25 @@ class Leases:
         )
         return taken
 
+    async def lease_overdue(self, destination_of: Callable[[str], Destination], messages: int) -> list[Held]:
+        """Lease what is overdue at paused destinations.
+
+        :raises Exception: what the queue raises.
+        """
+        self._asked += messages
+        try:
+            now = self._now()
+            until = now + self._limits.lease
+            leases = await settle(self._queue.lease_overdue(now=now, until=until, messages=messages))
+            taken = []
+            for lease in leases:
+                destination = destination_of(lease.message.recipients[0].destination)
+                taken += await self._taken([lease], destination)
+        finally:
+            self._asked -= messages
+        self._tell_if_none()
+        return taken
+
     async def _taken(self, leases: Sequence[Lease], destination: Destination) -> list[Held]:
         """What was leased; what messages demand is read from their headers, in turns."""
         taken: list[Held] = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from mailproto.awaiting import turn
 from mailproto.content import Content
 from mailproto.delivery._return_path import return_path, with_return_path
-from mailproto.errors import MailError
+from mailproto.errors import MailError, OverQuota
 from mailproto.model import Address, Envelope, NewQueued, Placement, Recipient
 from mailproto.relay._delivered_to import delivered_to
 from mailproto.relay._expansion import A_TURN, Copy, Expansion, key_of
@@ -62,7 +63,7 @@ async def grouped(expansions: Sequence[Expansion]) -> list[_Group]:
                 if expansion.is_alias and not left:
                     continue
                 copy = copy._replace(place=left)
-            elif expansion.is_alias:
+            elif expansion.is_alias or isinstance(copy.place, OverQuota):
                 continue
             group.copies.append(copy)
     return [group for group in groups if group.copies]
@@ -72,10 +73,12 @@ class Maker:
     """Makes `NewQueued`.
 
     :param lifetime: seconds for which a message is tried.
+    :param delay_notice: seconds after which its sender is told that it is late; 0 for never.
     """
 
-    def __init__(self, lifetime: float, srs: SRS | None) -> None:
+    def __init__(self, lifetime: float, delay_notice: float, srs: SRS | None) -> None:
         self._lifetime = lifetime
+        self._delay_notice = delay_notice
         self._srs = srs
 
     def make(
@@ -175,9 +178,17 @@ class Maker:
             due=due,
             priority=min(options.priority or 0, 9 if may_hurry else 0),
             share=session.account or session.peer,
+            notice=self._notice(options.deliver_by, now, due),
         )
 
     def _expires(self, by: DeliverBy | None, now: float, due: float) -> float:
         """When a message is given up: at its deadline, if it is to be returned then (RFC 2852)."""
         expires = max(now, due) + self._lifetime
         return expires if by is None or not by.returned else min(expires, now + max(by.seconds, 0))
+
+    def _notice(self, by: DeliverBy | None, now: float, due: float) -> float:
+        """When the sender is told that a message is late: at its deadline, if he wants to be told then."""
+        late = max(now, due) + self._delay_notice if self._delay_notice else inf
+        if by is not None and not by.returned:
+            late = min(late, now + max(by.seconds, 0))
+        return 0.0 if late == inf else late

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from mailproto.accounts import account_key
 from mailproto.awaiting import settle
-from mailproto.errors import MailError, RelayDenied
+from mailproto.errors import MailError, OverQuota, RelayDenied
 from mailproto.interfaces import IPlacing
 from mailproto.model import Address, Placement
 from mailproto.relay._routes import Routes
 
-__all__ = ["Place", "Places"]
+__all__ = ["Place", "Places", "without_full"]
 
 Place: TypeAlias = tuple[Placement, ...] | str | MailError
 """Mailboxes here, a destination, or the reason why there is neither."""
@@ -88,3 +89,20 @@ class Places:
         except MailError:
             return True
         return True
+
+
+def without_full(places: Sequence[Place], error: OverQuota) -> list[Place]:
+    """The places of a message's recipients, with the error for those in an account that has no room.
+
+    :raises OverQuota: none is left, or it is not known whose account that is.
+    """
+    full = account_key(error.account) if error.account else ""
+    left: list[Place] = [
+        error
+        if isinstance(place, tuple) and any(account_key(each.account) == full for each in place)
+        else place
+        for place in places
+    ]
+    if left == list(places) or all(isinstance(place, MailError) for place in left):
+        raise error
+    return left

@@ -27,11 +27,11 @@ class Decision(NamedTuple):
 
 
 def decide(
-    held: Held, terms: Terms, now: float, schedule: Schedule, random: Random, not_before: float = 0.0
+    held: Held, terms: Terms, now: float, schedule: Schedule, random: Random, *, keeps_due: bool = False
 ) -> Decision:
     """Decide about the recipients that have results.
 
-    :param not_before: when the destination is tried again, if it is paused.
+    :param keeps_due: whether those that wait are tried as soon as before, because nothing was tried now.
     """
     results: list[RecipientResult] = []
     statuses: list[RecipientStatus] = []
@@ -61,8 +61,9 @@ def decide(
             )
         else:
             if again is None:
-                again = max(now + schedule.wait(now - terms.since, random), not_before)
-            results.append(_waiting(recipient, result, terms, now, again))
+                again = now + schedule.wait(now - terms.since, random)
+            due = max(recipient.due, now) if keeps_due else again
+            results.append(_waiting(recipient, result, terms, now, due))
             if results[-1].is_reported_late and not recipient.is_reported_late:
                 attempted = now if result.is_attempt else recipient.attempted
                 statuses.append(

@@ -83,7 +83,7 @@ class Worker:
         self._leases = Leases(reactor, queue, self._limits, now)
         self._settling = Settling(reactor, queue, hostname, prepare_report, observers, self._settled)
         self._pausing = Pausing(
-            queue, self._leases, self._schedule, self._random, now, self._observers, self._bring
+            queue, self._leases, self._schedule, self._random, now, self._observers, self._give_up
         )
         self._handed = Handed(
             reactor,
@@ -198,6 +198,9 @@ class Worker:
                     if not destination.carriers:
                         destination.failures = state.failures
                         destination.is_proven = destination.is_proven and not state.failures
+            deadline = await self._pausing.look(self._destination)
+            if deadline is not None:
+                sleep = min(sleep, max(deadline - self._now(), 0.0))
         except Exception as error:
             self._complain("the queue cannot be looked at", error)
         finally:
@@ -303,13 +306,17 @@ class Worker:
 
     def finish(self, held: Held) -> None:
         """See `Office.finish`."""
-        self._bring(held, 0.0)
+        self._bring(held)
 
-    def _bring(self, held: Held, not_before: float) -> Deferred[None]:
+    def _give_up(self, held: Held) -> Deferred[None]:
+        """The same for a message of which nothing was tried."""
+        return self._bring(held, keeps_due=True)
+
+    def _bring(self, held: Held, *, keeps_due: bool = False) -> Deferred[None]:
         """Note the results of a message; fires when that is done."""
         now = self._now()
         terms = terms_of(held.lease.message, self._schedule)
-        decision = decide(held, terms, now, self._schedule, self._random, not_before)
+        decision = decide(held, terms, now, self._schedule, self._random, keeps_due=keeps_due)
         tell(self._observers, held, decision.results, now)
         due = min((each.due for each in decision.results if each.due), default=0.0)
         if due:

@@ -141,7 +141,8 @@ class RelayService(Service):
             await agent.stop()
 
     def _remember_limits(self) -> None:
-        limits = SendLimits(self._settings.relay.lifetime, self._settings.max_message_size)
+        relay = self._settings.relay
+        limits = SendLimits(relay.lifetime, relay.delay_notice, self._settings.max_message_size)
         try:
             remember_limits(self._data.folder, limits)
         except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
@@ -15,6 +15,8 @@ from mailproto.service._relay_settings import RelaySettings, credentials_of
 from mailproto.service._setting_error import SettingError
 
 __all__ = ["RELAY_OPTIONS", "RelayOptions", "read_option"]
+
+T = TypeVar("T")
 
 RELAY_OPTIONS: Mapping[str, str] = {
     "relay.way": "--relay",
@@ -35,13 +37,13 @@ RELAY_OPTIONS: Mapping[str, str] = {
 _DEFAULT = Schedule()
 
 
-def read_option(option: str, read: Callable[[str], int]) -> Callable[[str], int]:
+def read_option(option: str, read: Callable[[str], T]) -> Callable[[str], T]:
     """What Twisted calls with an option's value.
 
     Its error is a UsageError, because Twisted puts words of its own before the text of a ValueError.
     """
 
-    def checked(text: str) -> int:
+    def checked(text: str) -> T:
         try:
             return read(text)
         except ValueError as error:

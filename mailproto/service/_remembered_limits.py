@@ -22,14 +22,17 @@ class SendLimits:
     """What a message may be.
 
     :ivar lifetime: seconds for which it is tried.
+    :ivar delay_notice: seconds after which its sender is told that it is late; 0 for never.
     :ivar max_message_size: octets.
     """
 
     lifetime: float = Schedule().lifetime
+    delay_notice: float = Schedule().delay_notice
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
 
     def __post_init__(self) -> None:
         check_seconds("lifetime", self.lifetime, above_0=True)
+        check_seconds("delay_notice", self.delay_notice)
         check_whole("max_message_size", self.max_message_size, 1)
 
 

@@ -185,11 +185,13 @@ async def _to_queue(store: IStore, options: Namespace) -> int:
         srs = srs_of(folder, options.domains) if aliases is not None else None
     except (OSError, ValueError) as error:
         raise CommandError(f"the aliases cannot be used: {error}", status=os.EX_TEMPFAIL) from None
+    limits = remembered_limits(folder)
     delivery = QueueDelivery(
         store,
         MailboxDelivery(store, options.domains),
         remembered_routes(folder),
-        lifetime=remembered_limits(folder).lifetime,
+        lifetime=limits.lifetime,
+        delay_notice=limits.delay_notice,
         aliases=aliases,
         srs=srs,
         signing_keys=KeyFolder(folder / DKIM_FOLDER),

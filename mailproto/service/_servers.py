@@ -91,6 +91,7 @@ class ServersService(Service):
             settings.relay.routes_for(settings.domains),
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
+            delay_notice=settings.relay.delay_notice,
             aliases=self._aliases.aliases,
             srs=srs_of(self.data.folder, settings.domains),
             observer=self.observers,
@@ -174,6 +175,7 @@ def _pop3(servers: ServersService) -> ServerFactory:
         observer=servers.observers,
         tls=servers.tls.account_server,
         mechanisms=settings.auth.mechanisms,
+        policy=settings.pop3,
         limits=settings.limits.pop3,
     )
 

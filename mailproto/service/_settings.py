@@ -27,6 +27,7 @@ from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism, server_mech
 from mailproto.connection import own_hostname, server_hostname
 from mailproto.connection.proxy import Networks
 from mailproto.listening import is_on_loopback
+from mailproto.model import POP3Policy
 from mailproto.service._account_file import account_lines, read_private
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
@@ -245,6 +246,8 @@ class Settings:
         normal delivery.  It is made if it is missing.
     :ivar catch_all_anywhere: whether the catch-all may take mail from other machines.
     :ivar listen: Twisted server endpoint strings, by the name of their listener.
+    :ivar pop3: whether POP3 clients may leave mail here, and how often they may sign in, for accounts without
+        a policy of their own.
     :ivar user: the user to which root gives Unix sockets and a new data folder; None for no change.
     :raises SettingError: a value is not valid.
     """
@@ -262,6 +265,7 @@ class Settings:
     tls: TLSSettings = field(default_factory=TLSSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     smtp: SMTPSettings = field(default_factory=SMTPSettings)
+    pop3: POP3Policy = field(default_factory=POP3Policy)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
@@ -336,6 +340,7 @@ _SECTIONS: Mapping[str, type] = {
     "tls": TLSSettings,
     "auth": AuthSettings,
     "smtp": SMTPSettings,
+    "pop3": POP3Policy,
     "proxy": ProxySettings,
     "quota": QuotaSettings,
     "relay": RelaySettings,

@@ -57,11 +57,76 @@ class AccessControlConformance(StoreFixture):
         """The names of others' mailboxes in an account's list."""
         return [entry.name for entry in await account.list() if entry.name.startswith("user/")]
 
+    # -- the shared namespace
+
+    async def office(self) -> Any:
+        """The account with the shared mailboxes of Alice's domain."""
+        name = "shared" + ALICE[ALICE.index("@") :] if "@" in ALICE else "shared"
+        await self.store.directory.add(name, "")
+        return await self.store.account(name)
+
+    async def test_shared_mailboxes(self) -> None:
+        office = await self.office()
+        await office.create("Lists/News")
+        await (await office.open("Lists/News")).append([new(SEEN)])
+        self.assertEqual([each.name for each in await self.account.list() if "hared" in each.name], [])
+        await office.set_acl("Lists/News", "anyone", "lrs")
+        entries = {each.name: each for each in await self.account.list()}
+        name = "shared/Lists/News"
+        self.assertTrue(entries[name].selectable)
+        self.assertFalse(entries["shared/Lists"].exists and entries["shared/Lists"].selectable)
+        self.assertFalse([each for each in entries if each.startswith("user/")])
+        self.assertEqual(await self.account.my_rights(name), "lrs")
+        self.assertEqual((await self.account.status([name]))[name].messages, 1)
+        inbox = await self.account.open(name)
+        self.assertEqual(inbox.name, name)
+        await inbox.store([1], flag_change("-", SEEN))
+        await self.assert_raises(NoPermission, inbox.append([new()]))
+        await self.assert_raises(NoPermission, self.account.create("shared/Lists/New"))
+        await self.account.subscribe(name)
+        self.assertTrue({each.name: each for each in await self.account.list()}[name].subscribed)
+        # Its messages are the account's, and it may use its mailboxes as everybody does.
+        self.assertEqual(
+            flags_by_uid((await (await office.open("Lists/News")).changes_since(0)).changed), {1: set()}
+        )
+        self.assertNotIn(name, [each.name for each in await office.list()])
+
+    async def test_who_may_make_shared_mailboxes(self) -> None:
+        office = await self.office()
+        await office.create("Team")
+        await office.set_acl("Team", ALICE, "lrswikxtea")
+        await self.account.create("shared/Team/Plans")
+        self.assertIn("Team/Plans", [each.name for each in await office.list()])
+        await self.account.rename("shared/Team/Plans", "shared/Team/Done")
+        await self.account.set_acl("shared/Team/Done", CAROL, "lr")
+        await self.account.delete("shared/Team/Done")
+        self.assertNotIn("Team/Done", [each.name for each in await office.list()])
+        await self.assert_raises(NoPermission, self.account.create("shared/Elsewhere"))
+
+    @needs(IQuota)
+    async def test_what_is_shared_counts_for_its_own_account(self) -> None:
+        office = await self.office()
+        await office.create("Team")
+        await office.set_acl("Team", ALICE, "lri")
+        self.assertEqual(list(await self.account.quota_roots("shared/Team")), [])
+        await (await self.account.open("shared/Team")).append([new()])
+        [root] = await office.quota_roots("Team")
+        self.assertEqual((await office.quota(root)).messages.used, 1)
+
+    async def test_names_like_shared_ones_without_such_an_account(self) -> None:
+        await self.account.create("shared/mine")
+        self.assertIn("shared/mine", [each.name for each in await self.account.list()])
+        office = await self.office()
+        await office.create("mine")
+        await office.set_acl("mine", ALICE, "lr")
+        await (await self.account.open("shared/mine")).append([new()])  # one's own comes first
+        self.assertEqual((await (await office.open("mine")).status()).messages, 0)
+
     # -- lists of rights
 
     async def test_rights_have_their_contract(self) -> None:
         verifyObject(IAccessControl, self.account)
-        self.assertEqual(self.account.other_users, "user/")
+        self.assertEqual((self.account.other_users, self.account.shared), ("user/", "shared/"))
 
     async def test_owners_have_all_rights(self) -> None:
         self.assertEqual(await self.account.my_rights("inbox"), ALL)

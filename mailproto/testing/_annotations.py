@@ -54,6 +54,22 @@ class AnnotationConformance(StoreFixture):
         await self.account.annotate(INBOX, {"/shared/b": b"4", "/shared/a": None})
         self.assertEqual(await self.annotations(INBOX), {"/shared/b": b"4"})
 
+    async def test_a_changed_annotation_changes_the_modseq_of_its_mailbox(self) -> None:
+        await self.account.create("other")
+        other = (await (await self.account.open("other")).status()).modseq
+        for values in ({"/shared/a": b"1"}, {"/private/a": b"1"}, {"/shared/a": None}):
+            before = (await (await self.account.open(INBOX)).status()).modseq
+            await self.account.annotate(INBOX, values)
+            status = await (await self.account.open(INBOX)).status()
+            self.assertGreater(status.modseq, before)
+            self.assertEqual((await self.account.status([INBOX]))[INBOX].modseq, status.modseq)
+        await self.account.annotate("", {"/private/a": b"1"})
+        self.assertEqual((await (await self.account.open("other")).status()).modseq, other)
+        inbox = await self.account.open(INBOX)
+        self.assertEqual((await inbox.changes_since(0)).modseq, (await inbox.status()).modseq)
+        [message] = await inbox.append([new()])
+        self.assertGreater(message.modseq, status.modseq)
+
     async def test_depth_of_annotations(self) -> None:
         names = ["/shared/a", "/shared/a/b", "/shared/a/b/c", "/shared/ab", "/private/a"]
         await self.account.annotate(INBOX, dict.fromkeys(names, b"x"))

@@ -19,6 +19,7 @@ from mailproto.interfaces import (
     IDeliverySessions,
     IExpander,
     IOwnership,
+    IPermittedCommands,
     IServiceExtensions,
     IVerifier,
 )
@@ -93,7 +94,7 @@ class DeliveryConformance(TestCase):
             verifyObject(IDeliverySession, await self.begin())
         else:
             verifyObject(IDelivery, self.delivery)
-        for contract in (IOwnership, IServiceExtensions, IVerifier, IExpander):
+        for contract in (IOwnership, IServiceExtensions, IVerifier, IExpander, IPermittedCommands):
             if contract.providedBy(self.delivery):
                 verifyObject(contract, self.delivery)
         if IServiceExtensions.providedBy(self.delivery):
@@ -321,11 +322,15 @@ class DeliveryConformance(TestCase):
         return found
 
     async def test_optional_questions_have_answers(self) -> None:
-        """`IOwnership`, `IVerifier` and `IExpander`, if the delivery provides them."""
+        """`IOwnership`, `IPermittedCommands`, `IVerifier` and `IExpander`, if the delivery provides them."""
         paths = [Address.parse(self.good_sender), Address.parse(self.good_recipient), *_STRANGE]
         if IOwnership.providedBy(self.delivery):
             for path in paths:
                 self.assertIsInstance(await self.answer(self.delivery.owns, str(path), path), bool)
+        if IPermittedCommands.providedBy(self.delivery):
+            for session in _sessions():
+                for verb in ("VRFY", "EXPN", "ETRN"):
+                    self.assertIsInstance(self.delivery.permits(session, verb), bool)
         for contract, name in ((IVerifier, "verify"), (IExpander, "expand")):
             if contract.providedBy(self.delivery):
                 for path in paths:

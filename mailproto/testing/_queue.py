@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailproto.testing._queue_adding import QueueAddingConformance
+from mailproto.testing._queue_deadlines import QueueDeadlinesConformance
 from mailproto.testing._queue_handover import QueueHandoverConformance
 from mailproto.testing._queue_leasing import QueueLeasingConformance
 from mailproto.testing._queue_operating import QueueOperatingConformance
@@ -16,6 +17,7 @@ class QueueConformance(
     QueueLeasingConformance,
     QueueHandoverConformance,
     QueueOrderConformance,
+    QueueDeadlinesConformance,
     QueueOperatingConformance,
 ):
     """Tests the queue of an `IQueueStore`.

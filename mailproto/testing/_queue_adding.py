@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from twisted.internet.defer import gatherResults
 
+from mailproto.accounts import account_key
 from mailproto.content import Content
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox, NoSuchQueued, OverQuota
 from mailproto.interfaces.add_ons import IQuota
@@ -107,7 +108,9 @@ class QueueAddingConformance(QueueFixture):
         )
         await self.store.set_limits(ALICE, QuotaLimits(messages=1))
         for messages in ([here], [replace(here, placements=(Placement(ALICE),))] * 2):
-            await self.assert_raises(OverQuota, self.queue.add(messages))
+            with self.assertRaises(OverQuota) as refused:
+                await self.queue.add(messages)
+            self.assertEqual(account_key(refused.exception.account), account_key(ALICE))
         await self.assert_counts()
         self.assertEqual((await self.store.quota_of(ALICE)).messages.used, 0)
         notice = replace(here, envelope=replace(here.envelope, sender=NULL_PATH))

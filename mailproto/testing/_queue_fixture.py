@@ -67,6 +67,7 @@ def message(
     priority: int = 0,
     share: str = "",
     expires: float = 0.0,
+    notice: float = 0.0,
 ) -> NewQueued:
     """A message for the queue.
 
@@ -92,6 +93,7 @@ def message(
         due,
         priority,
         share,
+        notice,
     )
 
 

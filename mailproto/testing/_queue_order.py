@@ -144,17 +144,6 @@ class QueueOrderConformance(QueueFixture):
         self.assertEqual(list(await self.queue.due(NOW, 10)), [DestinationState(DOMAIN, NOW, 1)])
         await self.assert_due(1)
 
-    async def test_a_pause_ends_when_a_new_message_expires(self) -> None:
-        """So that it is given up in time; what was there before is known to who has paused it."""
-        await self.queue.add([message("a", expires=NOW + 100)])
-        await self.queue.pause(DOMAIN, NOW + 900, 3)
-        await self.queue.add([message("b", expires=NOW + 1000)])
-        self.assertEqual(await self.due(), [(DOMAIN, NOW + 900)])
-        await self.queue.add([message("c", expires=NOW + 500), message("d", expires=NOW + 600)])
-        self.assertEqual(await self.due(), [(DOMAIN, NOW + 500)])
-        [state] = await self.queue.destinations()
-        self.assertEqual((state.paused_until, state.failures), (NOW + 500, 3))
-
     async def assert_due(self, due: int, now: float = NOW) -> None:
         """Check how many recipients could be tried."""
         self.assertEqual((await self.queue.counts(now)).due, due)

@@ -54,7 +54,7 @@ class PassingOnTests(SynchronousTestCase):
         self.clock = Clock()
         self.hops: list[FakeHop] = []
 
-    def dialogue(self, kind: type[SMTPDelivery]) -> Dialogue:
+    def dialogue(self, kind: type[SMTPDelivery], **settings: Any) -> Dialogue:
         case = self
 
         class Delivery(kind):  # type: ignore[misc, valid-type]
@@ -62,7 +62,7 @@ class PassingOnTests(SynchronousTestCase):
                 case.hops.append(FakeHop())
                 return case.hops[-1]
 
-        delivery = Delivery("mx.example", hostname="proxy.example", reactor=self.clock)
+        delivery = Delivery("mx.example", hostname="proxy.example", reactor=self.clock, **settings)
         factory = SMTPServerFactory(delivery, clock=self.clock, hostname="proxy.example")
         return Dialogue(factory, clock=self.clock)
 
@@ -100,6 +100,18 @@ class PassingOnTests(SynchronousTestCase):
                 return content.prepend(b"X-Seen: yes\r\n")
 
         talk = self.dialogue(Filter)
+        talk.play(HELLO + self.MESSAGE + "S: 250 ...")
+        [hop] = self.hops
+        self.assertEqual(hop.heard[0], "MAIL a@b.example {}")
+        self.assertTrue(hop.contents[0].startswith(b"X-Seen: yes\r\nReceived:"))
+
+    def test_a_filter_that_is_a_function(self) -> None:
+        def filtered(content: Content) -> bytes:
+            if b"spam" in bytes(content):
+                raise Refused(554, "5.7.1", "No spam")
+            return b"X-Seen: yes\r\n" + bytes(content)
+
+        talk = self.dialogue(SMTPDelivery, filter_in_thread=filtered)
         talk.play(HELLO + self.MESSAGE + "S: 250 ...")
         [hop] = self.hops
         self.assertEqual(hop.heard[0], "MAIL a@b.example {}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mailproto.content import Content
+from mailproto.testing import make_envelope
 from tests.docs.pages import FOLDER, run_pytest
 from tests.docs.scripted_peer import ScriptedPeer
 from tests.processes import CHECKOUT, Program, ProgramCase, port_of
@@ -86,7 +87,7 @@ class FilterTests(ProgramCase):
     def test_a_filter_that_takes_too_long(self) -> None:
         """The transaction of the next hop is given up, so the same client goes on."""
         text = with_line("__import__('time').sleep(0.6 * (message.subject == 'slow'))").replace(
-            "Filter(NEXT_HOP))", "Filter(NEXT_HOP), limits=SMTPLimits(delivery=0.4))"
+            "SMTPServerFactory(delivery)", "SMTPServerFactory(delivery, limits=SMTPLimits(delivery=0.4))"
         )
         peer, client = self.filter("from mailproto.smtp.limits import SMTPLimits\n" + text)
         with self.assertRaises(smtplib.SMTPDataError) as refused:
@@ -97,11 +98,11 @@ class FilterTests(ProgramCase):
         self.assertEqual(len(peer.contents), 1)
 
     def test_its_own_tests(self) -> None:
-        self.assertIn("2 passed", run_pytest(Path(self.folder), BLOCKS[2][1], EXAMPLE))
+        self.assertIn("2 passed", run_pytest(Path(self.folder), BLOCKS[3][1], EXAMPLE))
 
     def test_a_changed_subject(self) -> None:
         names: dict[str, Any] = {}
-        indent, text = BLOCKS[1]
+        indent, text = BLOCKS[2]
         exec(re.sub(rf"^{indent}", "", text, flags=re.M), names)
         for subject in ("Hello", "=?utf-8?q?gr=C3=BCn?=", ""):
             changed = names["tagged"](Content(f"Subject: {subject}\r\nTo: a@b\r\n\r\nx\r\n".encode()))
@@ -109,5 +110,15 @@ class FilterTests(ProgramCase):
             self.assertNotRegex(changed, rb"(?<!\r)\n")
 
     def test_the_page(self) -> None:
-        self.assertEqual(len(BLOCKS), 3)
+        self.assertEqual(len(BLOCKS), 4)
         self.assertEqual(BLOCKS[0][1], EXAMPLE.read_text())
+        lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
+        self.assertLessEqual(len(lines), 20)
+
+    def test_a_method(self) -> None:
+        names: dict[str, Any] = {}
+        exec(BLOCKS[1][1], names)
+        filtering = names["Filter"]("mx.example").filter(make_envelope(SENDER, [ALICE]), Content(b"\r\n"))
+        with self.assertRaises(StopIteration) as ended:
+            filtering.send(None)
+        self.assertEqual(bytes(ended.exception.value), b"X-Client: client.example\r\n\r\n")

@@ -258,7 +258,7 @@ class SharingTests(ClientTestCase):
         bob, other = self.account, self.imap()
         shared_name = f"user/{alice}/Shared"
         owner.create("Shared")
-        self.assertEqual(other.namespace()[1], [b'(("" "/")) (("user/" "/")) NIL'])
+        self.assertEqual(other.namespace()[1], [b'(("" "/")) (("user/" "/")) (("shared/" "/"))'])
         self.assertEqual(other.myrights(shared_name)[0], "NO")
         self.assertEqual(owner.setacl("Shared", bob, "lrsi")[0], "OK")
         self.addCleanup(owner.logout)

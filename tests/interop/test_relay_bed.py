@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.interop.relay_bed.bed import Plan, run_bed
-from tests.interop.relay_bed.hosts import Record
-from tests.interop.relay_bed.judging import judge
+from tests.interop.relay_bed.hosts import Arrival, Record
+from tests.interop.relay_bed.judging import Kill, judge
 from tests.interop.relay_bed.sending import Message
 
 reactor: Any = installed
@@ -60,7 +60,7 @@ class JudgeTests(SynchronousTestCase):
         self.clock = Clock()
         self.record = Record(self.clock)
 
-    def faults(self, domain: str, *, reports: int = 0, kills: Sequence[float] = ()) -> list[str]:
+    def faults(self, domain: str, *, reports: int = 0, kills: Sequence[Kill] = ()) -> list[str]:
         recipient = f"r@{domain}"
         report = REPORT % recipient.encode()
         verdict = judge(
@@ -84,8 +84,8 @@ class JudgeTests(SynchronousTestCase):
     def test_what_arrives_twice(self) -> None:
         for is_answered, kills, faults in (
             (True, [], ["2 times, 0 reports, 0 lost replies"]),
-            (True, [50.0], ["2 times, 0 reports, 0 lost replies"]),
-            (True, [1.0], []),
+            (True, [Kill(50, 49, 52)], ["2 times, 0 reports, 0 lost replies"]),
+            (True, [Kill(1, 0, 3)], []),
             (False, [], []),
         ):
             self.arrive("plain-1", is_answered=is_answered)
@@ -93,3 +93,40 @@ class JudgeTests(SynchronousTestCase):
             self.arrive("plain-1")
             self.assertEqual(self.faults("plain-1", kills=kills), faults)
             self.clock.advance(-10)
+
+    def test_losses_are_all_told_and_come_first(self) -> None:
+        messages = [Message(f"{number}@bed", ["r@plain-1"], is_accepted=True) for number in range(200)]
+        for message in messages[:100]:
+            for _ in range(2):
+                self.record.arrived(f"Message-ID: <{message.id}>\r\n\r\n".encode(), message.recipients)
+        faults = judge(messages, self.record, [], []).faults
+        self.assertEqual([fault[:4] for fault in faults[:100]], ["lost"] * 100)
+        self.assertEqual([fault[:7] for fault in faults[100:120]], ["2 times"] * 20)
+        self.assertEqual(faults[120:], ["and 80 more"])
+
+
+class KillTests(SynchronousTestCase):
+    """Which final replies the server may not have noted when it was killed."""
+
+    def since(self, at: float, *signs: float) -> float:
+        return Kill.of(at, signs, at + 1).since
+
+    def test_while_it_works(self) -> None:
+        self.assertEqual(self.since(10.0, 8.0, 8.5, 9.0, 9.9), 8.9)
+
+    def test_while_it_stands_still(self) -> None:
+        self.assertEqual(self.since(25.0, 9.0, 9.5, 9.9), 8.9)
+
+    def test_just_after_it_stood_still(self) -> None:
+        """What was said to it before, it has only just heard."""
+        self.assertEqual(self.since(25.0, 9.0, 9.9, 24.9), 8.9)
+        self.assertEqual(self.since(26.0, 9.0, 9.9, 24.9, 25.8), 24.8)
+
+    def test_before_it_has_done_anything(self) -> None:
+        self.assertEqual(self.since(10.0), 9.0)
+        self.assertEqual(self.since(10.0, 4.0), 3.0)
+
+    def test_until_its_successor_is_ready(self) -> None:
+        kill = Kill.of(10.0, [9.0, 9.9], 15.0)
+        for at, explained in ((8.8, False), (9.0, True), (14.9, True), (15.1, False)):
+            self.assertEqual(kill.explains(Arrival(at, is_answered=True)), explained, at)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.message import ThreadMessage, finish, forest_pieces, forest_steps
-from mailproto.message._conversations import forest
+from mailproto.message import ThreadMessage, _conversations, finish, forest_pieces, forest_steps
+from mailproto.message._conversations import LOOKED_AT, forest
 
 
 def written(algorithm: str, *messages: ThreadMessage) -> str:
@@ -280,3 +280,26 @@ class HostileTests(SynchronousTestCase):
     def test_references_of_all_to_all(self) -> None:
         some = [ThreadMessage(at + 1, at, at, list(range(1000))) for at in range(100)]
         self.assertEqual(len([number for number in forest("REFERENCES", some).numbers if number]), 100)
+
+    def test_looking_for_loops_has_an_end(self) -> None:
+        # Messages that have answers already are put below the last one of a long thread.
+        many = 10_000
+        chain = [ThreadMessage(at + 1, at, at + 1, [at] if at else []) for at in range(many)]
+        answers = [ThreadMessage(0, at, -2 * at - 1, [-2 * at - 2]) for at in range(many)]
+        parents = [ThreadMessage(0, at, -2 * at - 2, [many]) for at in range(many)]
+        count = 0
+        for _ in forest_steps("REFERENCES", [*chain, *answers, *parents]):
+            count += 1
+        most = LOOKED_AT * (2 * 3 * many) / _conversations._WALK
+        self.assertLess(count, most + 3 * many / 40)
+
+    def test_many_threads_are_sorted_in_pieces(self) -> None:
+        dates = [at * 7_919 % 30_011 for at in range(30_000)]
+        some = [ThreadMessage(at + 1, date, at, arrival=date) for at, date in enumerate(dates)]
+        right = sorted(range(1, 30_001), key=lambda number: dates[number - 1])
+        for algorithm in ("REFERENCES", "REFS"):
+            self.assertEqual(list(forest(algorithm, some).numbers), right)
+        one = [message._replace(subject="one") for message in some]
+        for algorithm in ("ORDEREDSUBJECT", "REFERENCES"):
+            found = forest(algorithm, one)
+            self.assertEqual([number for number in found.numbers if number], right, algorithm)

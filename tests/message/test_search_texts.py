@@ -50,6 +50,10 @@ class SearchTextsTests(SynchronousTestCase):
                 self.assertEqual(
                     key in texts_.header or key in texts_.body, searchable.in_text(key), repr(key)
                 )
+            for name in (b"x-other", b"subject", b"reply-to"):
+                if searchable.in_header(name, key):  # then it may be found by its texts
+                    self.assertIn(name.decode().upper(), texts_.header)
+                    self.assertTrue(not is_indexed_key(key) or key in texts_.header, repr(key))
             if "\0" in key:
                 continue
             for name, value in ((b"subject", values.subject), (b"message-id", values.message_id)):

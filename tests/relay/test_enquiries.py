@@ -19,6 +19,16 @@ class EnquiryTests(AliasCase):
     def expand(self, name: str) -> list[str]:
         return [str(each) for each in self.settled(self.delivery.expand(SUBMISSION, name))]
 
+    def test_what_is_announced(self) -> None:
+        for session, verbs in (
+            (SUBMISSION, ["VRFY", "EXPN", "ETRN"]),
+            (TRUSTED, ["ETRN"]),
+            (PORT_25, []),
+            (LOCAL, []),
+        ):
+            permitted = [each for each in ("VRFY", "EXPN", "ETRN") if self.delivery.permits(session, each)]
+            self.assertEqual(permitted, verbs)
+
     def test_strangers_are_told_nothing(self) -> None:
         for session in (PORT_25, TRUSTED, LOCAL):
             for name in ("alice@example.org", "info@example.org", "gone@example.org", ""):

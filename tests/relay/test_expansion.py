@@ -297,6 +297,19 @@ class ElsewhereTests(AliasCase):
         self.assertTrue(bytes(new.content).startswith(b"Return-Path: <x@remote.example>\r\n"))
         self.assertEqual(bytes(new.content)[new.skip :], b"Delivered-To: bob@example.org\r\n" + MESSAGE)
 
+    def test_a_mailbox_that_is_full(self) -> None:
+        """The others get it, and the sender learns who does not."""
+        self.queue.full = {"alice@example.org"}
+        self.table.table["team@example.org"] = "alice@example.org y@other.example"
+        self.assertEqual(self.send("team@example.org"), ["250 2.0.0 Queued"])
+        self.assertEqual(self.mail()[0], "y@other.example")
+        self.assertEqual(self.queue.added[0].placements, ())
+        self.assertIn(b"rfc822;alice@example.org", bytes(self.queue.added[1].content))
+        self.queue.added.clear()
+        self.assertEqual(
+            self.send("alice@example.org", "out@example.org"), ["452 4.2.2 Mailbox full", "250 2.0.0 Queued"]
+        )
+
     def test_plus(self) -> None:
         self.table.table["alice@example.org"] = "alice+old@example.org y@other.example"
         self.send("alice@example.org")

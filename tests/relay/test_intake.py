@@ -16,7 +16,7 @@ from mailproto.content import Content
 from mailproto.delivery import Delivery, MailboxDelivery
 from mailproto.delivery.reports import Report
 from mailproto.dkim import KeyFolder
-from mailproto.errors import MailError, NoSuchMailbox, RecipientUnknown, RelayDenied
+from mailproto.errors import MailError, NoSuchMailbox, OverQuota, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.model import (
     NULL_PATH,
@@ -50,6 +50,7 @@ class FakeQueue:
     def __init__(self) -> None:
         self.added: list[NewQueued] = []
         self.error: MailError | None = None
+        self.full: set[str] = set()
         self.changed: list[tuple[list[int], QueueChange]] = []
         self.pages: list[list[Any]] = []
         self.wanted: list[QueueFilter] = []
@@ -57,6 +58,10 @@ class FakeQueue:
     async def add(self, messages: Sequence[NewQueued]) -> Sequence[Sequence[AppendedMessage]]:
         if self.error is not None:
             raise self.error
+        for message in messages:
+            for placement in message.placements:
+                if placement.account in self.full and message.envelope.sender:
+                    raise OverQuota(account=placement.account)
         self.added += messages
         return [[] for _ in messages]
 
@@ -387,6 +392,40 @@ class TwiceTests(IntakeCase):
         self.assertEqual(self.queue.added[0].envelope.recipients, (first,))
 
 
+class FullTests(IntakeCase):
+    """A mailbox that only this message overfills: the others get it."""
+
+    def test_beside_another_server(self) -> None:
+        self.queue.full = {"alice@example.org"}
+        outcomes = self.deliver("x@remote.example", "alice@example.org", "bob@example.org")
+        self.assertEqual([each.code for each in outcomes], [250, 452, 250])
+        new, report = self.queue.added
+        self.assertEqual(
+            [str(each.address) for each in new.envelope.recipients], ["x@remote.example", "bob@example.org"]
+        )
+        self.assertEqual([each.account for each in new.placements], ["bob@example.org"])
+        self.assertEqual([each.account for each in report.placements], ["alice@example.org"])
+        text = bytes(report.content).decode()
+        self.assertIn("Final-Recipient: rfc822;alice@example.org", text)
+        self.assertIn("Status: 4.2.2", text)
+        self.assertNotIn("rfc822;bob@example.org", text)
+
+    def test_several(self) -> None:
+        self.queue.full = {"alice@example.org", "bob@example.org"}
+        outcomes = self.deliver("bob@example.org", "x@remote.example", "alice@example.org")
+        self.assertEqual([each.code for each in outcomes], [452, 250, 452])
+        new, report = self.queue.added
+        self.assertEqual((len(new.envelope.recipients), new.placements), (1, ()))
+        self.assertEqual(bytes(report.content).count(b"Final-Recipient:"), 2)
+
+    def test_who_is_full_is_not_known(self) -> None:
+        self.queue.error = OverQuota()
+        envelope = make_envelope(
+            address("alice@example.org"), ["x@remote.example", "bob@example.org"], session=SUBMISSION
+        )
+        self.refused(self.delivery.deliver(envelope, Content(MESSAGE)), OverQuota)
+
+
 class SigningTests(IntakeCase):
     """DKIM."""
 
@@ -425,6 +464,64 @@ class SigningTests(IntakeCase):
     def test_the_copy_here_has_it_too(self) -> None:
         new = self.sent(self.FROM_ALICE, SUBMISSION, "bob@example.org")
         self.assertTrue(bytes(new.content)[new.skip :].startswith(b"DKIM-Signature: v=1;"))
+
+    EIGHT = (
+        "From: alice@example.org\r\nSubject: Gr\u00fc\u00dfe\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nsome caf\u00e9\r\n"
+    ).encode()
+
+    def test_what_others_would_have_to_convert_is_converted_first(self) -> None:
+        """So that the signatures survive servers without 8BITMIME (RFC 6376 5.3)."""
+        for more in ((), ("bob@example.org",)):
+            new = self.sent(self.EIGHT, SUBMISSION, *more)
+            content = bytes(new.content)
+            self.assertTrue(content.isascii())
+            self.assertEqual(content.count(b"d=example.org;"), 2)
+            self.assertIn(b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n", content)
+            self.assertIn(b"Content-Transfer-Encoding: quoted-printable\r\n\r\nsome caf=C3=A9\r\n", content)
+
+    def test_a_long_one_is_converted_in_a_file(self) -> None:
+        new = self.sent(self.EIGHT + "and more caf\u00e9s\r\n".encode() * 100_000)
+        content = bytes(new.content)
+        self.assertTrue(content.isascii())
+        self.assertEqual(content.count(b"=C3=A9s\r\n"), 100_000)
+
+    def test_what_cannot_be_converted_is_signed_as_it_is(self) -> None:
+        parts = "--s\r\n\r\ncaf\u00e9\r\n--s\r\nContent-Type: application/x\r\n\r\nx\r\n--s--\r\n".encode()
+        kind = b"multipart/signed; boundary=s"
+        signed = self.EIGHT.replace(b"text/plain; charset=utf-8", kind) + parts
+        international = self.EIGHT.replace(b"From: alice", "From: <\u00e9@a.example>, alice".encode())
+        for content in (signed, international):
+            new = bytes(self.sent(content).content)
+            self.assertTrue(new.endswith(content))
+        self.assertEqual(bytes(self.sent(signed).content).count(b"d=example.org;"), 2)
+
+    def test_what_is_declared_as_international_keeps_its_header(self) -> None:
+        envelope = make_envelope(
+            address("alice@example.org"),
+            ["x@remote.example"],
+            session=SUBMISSION,
+            parameters={"SMTPUTF8": None},
+        )
+        self.settled(self.delivery.deliver(envelope, Content(self.EIGHT)))
+        content = bytes(self.queue.added.pop().content)
+        self.assertEqual(content.count(b"d=example.org;"), 2)
+        self.assertTrue(content.endswith(self.EIGHT))
+
+    def test_binary_messages_stay_binary(self) -> None:
+        envelope = make_envelope(
+            address("alice@example.org"),
+            ["x@remote.example"],
+            session=SUBMISSION,
+            parameters={"BODY": "BINARYMIME"},
+        )
+        content = self.EIGHT.replace(b"8bit", b"binary") + b"\0\n"
+        self.settled(self.delivery.deliver(envelope, Content(content)))
+        self.assertTrue(bytes(self.queue.added.pop().content).endswith(content))
+
+    def test_what_is_not_signed_is_not_converted(self) -> None:
+        content = self.EIGHT.replace(b"alice@example.org", b"x@remote.example")
+        self.assertEqual(bytes(self.sent(content).content), content)
 
     def test_other_authors(self) -> None:
         for content in (MESSAGE, b"From: x@remote.example\r\n" + MESSAGE):

@@ -99,7 +99,7 @@ class OpenRelayTests(SynchronousTestCase):
         talk = self.dialogue()
         talk.play("S: 220 ...\nC: EHLO tester\nS*: 250-...\nS: 250 HELP")
         for name in ("alice", "alice@example.org", "nobody@example.org", "<x@remote.example>"):
-            talk.play(f"C: VRFY {name}\nS: 252 2.1.5 ...\nC: EXPN {name}\nS: 550 5.7.2 ...")
+            talk.play(f"C: VRFY {name}\nS: 252 2.0.0 ...\nC: EXPN {name}\nS: 252 2.0.0 ...\n")
 
     def test_the_null_sender_with_many_recipients(self) -> None:
         talk = self.dialogue()

@@ -25,6 +25,8 @@ from mailproto.backends import MemoryStore
 from mailproto.connection.proxy import Networks
 from mailproto.errors import StoreUnusable
 from mailproto.imap import IMAPServerFactory
+from mailproto.model import POP3Policy
+from mailproto.pop3 import POP3ServerFactory
 from mailproto.service import (
     AuthSettings,
     MailService,
@@ -171,6 +173,7 @@ class MailServiceTests(MailServiceCase):
             limits = with_limit(limits, f"{protocol}.connections=7")
         self.more = {
             "limits": limits,
+            "pop3": POP3Policy(expire=0),
             "proxy": ProxySettings(xclient=Networks(["::1"])),
             "smtp": SMTPSettings(bare_newlines="normalise", trace_account=True, strict_envelopes=True),
         }
@@ -188,6 +191,9 @@ class MailServiceTests(MailServiceCase):
             self.assertEqual(factory.trace_account, name != "lmtp")
             self.assertEqual(factory.sending_policy is not None, name != "lmtp")
             self.assertTrue(factory.strict_envelopes)
+        pop3 = factories["pop3"]
+        assert isinstance(pop3, POP3ServerFactory)
+        self.assertEqual(pop3.policy, POP3Policy(expire=0))
 
     async def test_any_sender(self) -> None:
         self.more["smtp"] = SMTPSettings(any_sender=True)

@@ -8,6 +8,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth.sasl import DEFAULT_MECHANISMS
+from mailproto.model import POP3Policy
 from mailproto.relay.limits import RelayLimits
 from mailproto.service import Options, QuotaSettings, ServiceLimits, Settings, SMTPSettings, TLSSettings
 from mailproto.smtp.limits import SMTPLimits
@@ -161,6 +162,14 @@ class GivenTests(SynchronousTestCase):
             [parse(*words).search_index for words in ((), ("--no-search-index",))], [True, False]
         )
 
+    def test_pop3(self) -> None:
+        self.assertEqual(parse().pop3, POP3Policy())
+        self.assertEqual(
+            parse("--pop3-expire", "0", "--pop3-login-delay", "5m").pop3,
+            POP3Policy(expire=0, login_delay=300),
+        )
+        self.assertEqual(parse("--pop3-expire", "never").pop3, POP3Policy())
+
     def test_policies(self) -> None:
         self.assertEqual(parse().smtp, SMTPSettings())
         self.assertEqual(
@@ -181,6 +190,10 @@ class ErrorTests(SynchronousTestCase):
             ("--smtp", "nonsense"),
             ("--imap", "tcp:port"),
             ("--pop3s", "bogus:1"),
+            ("--pop3-expire", "30"),
+            ("--pop3-expire", ""),
+            ("--pop3-login-delay", "soon"),
+            ("--pop3-login-delay", "2d"),
             ("--domain", "a b"),
             ("--domain", ""),
             ("--domain", "a@b"),

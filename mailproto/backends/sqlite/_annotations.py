@@ -94,6 +94,7 @@ def annotate(
             )
     _check_number(transaction, account)
     transaction.execute("UPDATE accounts SET modseq = ? WHERE id = ?", (modseq, account))
+    transaction.execute("UPDATE mailboxes SET modseq = ? WHERE id = ?", (modseq, mailbox))
     transaction.accounts[account] = modseq
 
 

@@ -174,14 +174,22 @@ def _remove_where(transaction: Transaction, mailbox: int, uids: Sequence[int], w
     return array("I", gone)
 
 
-def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
-    """Messages with UIDs below ``upto`` are no longer recent."""
+def keep_claim(transaction: Transaction, mailbox: int, claimed: range) -> range:
+    """Messages with UIDs below the end of ``claimed`` are no longer recent.
+
+    :returns: those of ``claimed`` that no other process has claimed before.
+    """
+    row = transaction.execute("SELECT unclaimed FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
+    upto = claimed.stop
+    if row is None or row[0] >= upto:
+        return range(upto, upto)
     transaction.execute(
         "UPDATE mailboxes SET unclaimed = :upto, recent ="
         " (SELECT count(*) FROM messages WHERE mailbox = mailboxes.id AND uid >= :upto)"
-        " WHERE id = :mailbox AND unclaimed < :upto",
+        " WHERE id = :mailbox",
         {"mailbox": mailbox, "upto": upto},
     )
+    return range(max(claimed.start, row[0]), upto)
 
 
 def discard_mailboxes(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:

@@ -101,6 +101,11 @@ class Database:
         """The name by which other processes see whether this one has ended; "" if they cannot."""
         return self._peers.name
 
+    @property
+    def is_only_process(self) -> bool:
+        """Whether no other process has it open, as far as can be known."""
+        return self._peers.are_told and not self._peers.others()
+
     async def start(self) -> None:
         """Open files and start threads.
 

@@ -20,15 +20,25 @@ _STORAGE = frozenset(
 )
 """The primary codes of errors that the disk causes."""
 
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Damaged(Unavailable):
+    """The database is damaged (RFC 5530 CORRUPTION)."""
+
+    imap = "CORRUPTION"
+
 
 def unavailable(error: Exception, place: str = "") -> Unavailable:
-    """The error for a client: `StorageFull` if there is no room, or else `Unavailable`.
+    """The error for a client: `StorageFull` if there is no room, `Damaged`, or else `Unavailable`.
 
     :param place: the file to name in the log, if ``error`` names none.
     """
     if isinstance(error, OSError):
         return storage_failure(error, "read or write a message", place)
-    kind = StorageFull if is_full(error) else Unavailable
+    kind: type[Unavailable] = Damaged if _code(error) & _PRIMARY in _DAMAGE else Unavailable
+    if is_full(error):
+        kind = StorageFull
     reason = f"{type(error).__name__}: {error}"
     return kind(detail=f"{place}: {reason}" if place else reason)
 

@@ -6,6 +6,7 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar, cast
 
@@ -191,12 +192,23 @@ class SQLiteMailbox:
         """See `IRecent.claim_recent`."""
         database = self._database
         claimed, is_change = database.read(_reading.claim_recent, self._id)
-        if is_change:
-            upto = claimed.stop
-            # SELECT does not wait for the writer, and also works on a full disk.
-            kept = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
-            kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
-            kept.addErrback(lambda failure: failure.trap(Unavailable))
+        if not is_change:
+            return claimed
+        # Nobody else in this process gets them.  Another process may claim the same at the same time: then
+        # the transaction says whose they are.
+        kept = database.underway(
+            database.writer.run(_changing.keep_claim, self._id, claimed, share=self._account)
+        )
+        kept.addCallbacks(self._claim_kept, lambda failure: failure.trap(Unavailable) and claimed)
+        if database.is_only_process:  # SELECT does not wait for the writer
+            return claimed
+        mine: Deferred[range] = Deferred()  # who goes away while it waits does not end the claim
+        kept.addCallbacks(mine.callback, mine.errback)
+        return await mine
+
+    def _claim_kept(self, claimed: range) -> range:
+        with suppress(Unavailable):  # the claim stays in memory
+            self._database.read(_reading.claim_kept, self._id, claimed.stop)
         return claimed
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:

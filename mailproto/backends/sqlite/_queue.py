@@ -17,7 +17,8 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._queue_adding import UNREAD, Added, Entry, add_all, entry
 from mailproto.backends.sqlite._queue_changing import change_some, pause, regroup_some
 from mailproto.backends.sqlite._queue_handover import answered, offered, placed
-from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all, release_all, renew_all
+from mailproto.backends.sqlite._queue_leasing import Token, Wanted, lease_all, release_all, renew_all
+from mailproto.backends.sqlite._queue_overdue import lease_overdue
 from mailproto.backends.sqlite._queue_settling import settle_all, settle_and_report_all, settlement
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.backends.sqlite._schema import connect
@@ -179,11 +180,26 @@ class SQLiteQueue:
             if not leased.read:
                 leased.read.update((each.token, each) for each in self._read(leased.batch))
             return [leased.read[token] for token, _, _ in leased.leases if token in leased.read]
+        return await self._read_all(leased.leases)
+
+    async def next_deadline(self) -> float | None:
+        """See `IQueue.next_deadline`."""
+        return self._database.read(reading.next_deadline)
+
+    async def lease_overdue(self, *, now: float, until: float, messages: int) -> Sequence[Lease]:
+        """See `IQueue.lease_overdue`."""
+        given.check_overdue(now, until, messages)
+        database = self._database
+        return await self._read_all(
+            await database.writer.run(lease_overdue, now, until, messages, database.process)
+        )
+
+    async def _read_all(self, tokens: Sequence[Token]) -> list[Lease]:
         leases: list[Lease] = []
-        for start in range(0, len(leased.leases), READ):
+        for start in range(0, len(tokens), READ):
             if start:
-                await database.pause()
-            leases += self._read(leased.leases[start : start + READ])
+                await self._database.pause()
+            leases += self._read(tokens[start : start + READ])
         return leases
 
     def _read(self, leases: Sequence[tuple[int, int, float]]) -> list[Lease]:

@@ -129,7 +129,7 @@ class Adding:
                 sizes = coming.setdefault(mailbox.account.id, [])
                 sizes.append(message.body.size)
                 if not self._placing.has_room(mailbox, sum(sizes), len(sizes)):
-                    return full()
+                    return full(place.folded)
         return None
 
     def add(self, entries: Sequence[Entry]) -> list[Added]:
@@ -159,6 +159,7 @@ class Adding:
                 size,
                 len(entry.recipients),
                 entry.envelope,
+                min(message.notice, message.expires) if message.notice else message.expires,
             )
         )
         tally.messages += 1
@@ -174,7 +175,6 @@ class Adding:
             destination = tally[to]
             turn = tally.turn(destination, message.share) if phase == READY else 0
             destination.enter(phase, due)
-            destination.paused_until = min(destination.paused_until, message.expires)
             self._recipients.append(
                 (id_, number, to, WAITING, phase, due, due, -message.priority, turn, None)
             )
@@ -204,7 +204,8 @@ class Adding:
         execute = self._transaction.execute
         insert(
             execute,
-            "INSERT INTO queued (id, arrived, expires, priority, share, skip, size, unfinished, envelope)",
+            "INSERT INTO queued (id, arrived, expires, priority, share, skip, size, unfinished, envelope,"
+            " deadline)",
             self._messages,
         )
         insert(

@@ -23,8 +23,10 @@ from mailproto.model import Lease
 
 __all__ = [
     "Leased",
+    "Token",
     "Wanted",
     "any_lease",
+    "end_leases",
     "insert_leases",
     "lease_all",
     "new_tokens",
@@ -134,7 +136,7 @@ def _lease(transaction: Transaction, tally: Tally, wanted: Mapping[str, Wanted])
             ),
         ),
     )
-    _end_leases(transaction, {(message, token) for _, message, _, token in rows if token is not None})
+    end_leases(transaction, {(message, token) for _, message, _, token in rows if token is not None})
     counts: dict[tuple[str, int], int] = {}
     for name, message, _, _ in rows:
         counts[name, message] = counts.get((name, message), 0) + 1
@@ -259,7 +261,7 @@ def _step(messages: int) -> int:
     return min(1 << (_STEP * messages - 1).bit_length(), LOOKED_AT)
 
 
-def _end_leases(transaction: Transaction, leases: set[tuple[int, int]]) -> None:
+def end_leases(transaction: Transaction, leases: set[tuple[int, int]]) -> None:
     """End leases that have run out, each given with its message, for those recipients, too, that stay."""
     if leases:
         ended = json.dumps(list(leases))

@@ -64,6 +64,12 @@ def due(connection: sqlite3.Connection, limit: int) -> list[DestinationState]:
     )
 
 
+def next_deadline(connection: sqlite3.Connection) -> float | None:
+    """See `IQueue.next_deadline`."""
+    found: float | None = connection.execute("SELECT min(deadline) FROM queued").fetchone()[0]
+    return found
+
+
 def _states(rows: Iterable[Sequence[Any]]) -> list[DestinationState]:
     return [
         DestinationState(

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from mailproto.model import QueueState
 
-__all__ = ["HELD", "LESSEES", "NOWHERE", "QUEUE", "READY", "STATES", "TIMED", "WAITING", "number_of"]
+__all__ = [
+    "DEADLINES",
+    "HELD",
+    "LESSEES",
+    "NOWHERE",
+    "QUEUE",
+    "READY",
+    "STATES",
+    "TIMED",
+    "WAITING",
+    "number_of",
+]
 
 QUEUE = """
 CREATE TABLE queued (
@@ -88,6 +99,13 @@ INSERT INTO queue_counts VALUES (0, 0, 0, 0, 0, 0, 0);
 
 LESSEES = """
 ALTER TABLE queue_leases ADD COLUMN lessee TEXT NOT NULL DEFAULT '';  -- the process: `Peers.name`
+"""
+"""Another one."""
+
+DEADLINES = """
+ALTER TABLE queued ADD COLUMN deadline REAL NOT NULL DEFAULT 0;  -- `IQueue.next_deadline`
+UPDATE queued SET deadline = min(expires, arrived + 14400);
+CREATE INDEX queued_deadlines ON queued (deadline);
 """
 """Another one."""
 

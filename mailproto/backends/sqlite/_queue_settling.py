@@ -109,6 +109,7 @@ class _Settling:
             self._leases.setdefault(row[0], []).append(_Leased(*row))
         tally.load(leased.destination for lease in self._leases.values() for leased in lease)
         self._unfinished: dict[int, int] = {}
+        self._late: set[int] = set()  # messages whose senders are told that they are late
         self._sizes: dict[int, int] = {}
         self._own_bodies: dict[int, str | None] = {}  # bodies that nothing else has, with their files
         self._ended: list[int] = []
@@ -154,6 +155,8 @@ class _Settling:
         self._sizes[leased.message] = leased.size
         if leased.refs is not None and leased.refs <= 1:
             self._own_bodies[leased.message] = leased.file
+        if result.is_reported_late:
+            self._late.add(leased.message)
         is_attempt = result.is_attempt
         self._rows.append(
             (
@@ -196,10 +199,13 @@ class _Settling:
                 " FROM json_each(?) AS of WHERE message = of.value ->> 0 AND number = of.value ->> 1",
                 (json.dumps(returned),),
             )
-        left = [(message, count) for message, count in self._unfinished.items() if count]
+        left = [
+            (message, count, message in self._late) for message, count in self._unfinished.items() if count
+        ]
         if left:
             transaction.execute(
-                "UPDATE queued SET unfinished = of.value ->> 1 FROM json_each(?) AS of"
+                "UPDATE queued SET unfinished = of.value ->> 1,"
+                " deadline = iif(of.value ->> 2, expires, deadline) FROM json_each(?) AS of"
                 " WHERE queued.id = of.value ->> 0",
                 (json.dumps(left),),
             )

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from mailproto.backends.sqlite._add_on_schema import ADD_ONS
 from mailproto.backends.sqlite._joining import join_accounts
-from mailproto.backends.sqlite._queue_schema import LESSEES, QUEUE
+from mailproto.backends.sqlite._queue_schema import DEADLINES, LESSEES, QUEUE
 from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
@@ -220,6 +220,7 @@ MIGRATIONS: Sequence[Step] = (
     + "".join(_NAMES_OF_A_KIND.replace("KIND", kind) for kind in ("mailboxes", "subscriptions", "retired")),
     ADD_ONS,
     LESSEES,
+    DEADLINES,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

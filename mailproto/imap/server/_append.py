@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from mailproto._spool_room import RoomClaim
 from mailproto.accounts import account_key
-from mailproto.awaiting import settle
 from mailproto.content import Content
 from mailproto.errors import MailError, MessageTooLarge
+from mailproto.imap.server._announcing import announce
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import open_target, uid_code
+from mailproto.imap.server._message_limit import check_saved
 from mailproto.imap.server._options import AppendData
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session, Sink
 from mailproto.imap.server._spec import CommandSpec
@@ -24,6 +26,7 @@ from mailproto.imap.wire import (
     Command,
     IMAPWireError,
     Literal,
+    Respelled,
     Steps,
     Streamed,
     StreamedLiteral,
@@ -92,6 +95,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     arguments = command.arguments
     uploads = server.take_uploads()
     try:
+        check_saved(server, len(arguments.messages))
         contents = await contents_of(server, arguments.messages, uploads)
         # Opened again: the mailbox may have changed while a slow client sent.
         mailbox = await open_target(server, arguments.mailbox)
@@ -99,13 +103,14 @@ async def append(server: Session, command: Command[Append]) -> bytes:
             NewMessage(content, message.flags, message.internal_date)
             for content, message in zip(contents, arguments.messages, strict=True)
         ]
-        appended = await settle(mailbox.append(new))
+        appended = await working(server, mailbox.append(new), len(new))
     finally:
         for upload in uploads:
             upload.close()
         server.drop_uploads()  # what was made of them
-    if server.view is not None:
-        server.view.expect_changes(mailbox)
+    if isinstance(arguments.mailbox, Respelled):
+        await announce(server, arguments.mailbox)
+    server.has_put(mailbox, [each.uid for each in appended])
     for content, each in zip(contents, appended, strict=True):
         server.observer.appended(Appended(server.client, mailbox.name, each.uid, len(content)))
     uids = format_set([each.uid for each in appended])

@@ -8,6 +8,7 @@ __all__ = [
     "FLAG_NOT_KEPT",
     "BadCharset",
     "BadCommand",
+    "ContentLost",
     "ContentUnreadable",
     "ExpungeIssued",
     "HasChildren",
@@ -87,9 +88,15 @@ class BadCharset(MailError):
 
 
 class ContentUnreadable(Unavailable):
-    """Some messages exist but cannot be read: a file is missing or damaged."""
+    """Some messages exist but cannot be read now."""
 
     default_text = "Some of the messages could not be read"
+
+
+class ContentLost(ContentUnreadable):
+    """Some messages exist, but what is in them does not any more (RFC 5530 CORRUPTION)."""
+
+    imap = "CORRUPTION"
 
 
 class SessionOver(MailError):

@@ -51,15 +51,18 @@ class Group:
         """Whether it is about the selected mailbox, whatever that is."""
         return self.kind in _SELECTED
 
-    def has(self, name: str, is_subscribed: Callable[[str], bool]) -> bool:
-        """Whether a mailbox that is not the selected one is in it."""
+    def has(self, name: str, is_subscribed: Callable[[str], bool], others: tuple[str, ...] = ()) -> bool:
+        """Whether a mailbox that is not the selected one is in it.
+
+        :param others: what names begin with that are not personal.
+        """
         if self.kind == "MAILBOXES":
             return name in self.names
         if self.kind == "SUBSCRIBED":
             return is_subscribed(name)
         if self.kind == "SUBTREE":
             return any(above in self.names for above in _up(name))
-        return not self.is_for_selected
+        return not self.is_for_selected and not name.startswith(others)
 
 
 @dataclass(frozen=True, slots=True)

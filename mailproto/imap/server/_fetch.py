@@ -10,12 +10,14 @@ from mailproto.content import unwrapped
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
+    ContentLost,
     ContentUnreadable,
     ExpungeIssued,
     SessionOver,
 )
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._fetch_room import FetchClaim
+from mailproto.imap.server._message_limit import completed, last_of, left_out
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import FetchRequest, one_by_one
@@ -43,8 +45,9 @@ _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     """Answer in batches, one write for each.
 
-    Messages that another session has removed are left out.  The answer is NO if the client could
-    not know of that (RFC 2180 4.1.2).  Another message is never sent in their place.
+    Of messages that another session has removed, the client is told what it may know already: UID and flags
+    (RFC 2180 4.1.1).  If it asks for more, they are left out, and the answer is NO if the client could not
+    know that they are gone (RFC 2180 4.1.2).  Another message is never sent in their place.
     """
     arguments = command.arguments
     tables = tables_of(server)
@@ -57,15 +60,20 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
         await tables.fetch_modifiers[name].apply(server, request, value)
     for prepare in tables.on_fetch:
         await prepare(server, request)
-    indexes = one_by_one(request.indexes)
+    indexes, code = last_of(server, view, one_by_one(request.indexes))
     response = await respond(server, request.items, indexes, uid=command.uid)
+    failure = response.failure
     if response.failed:
-        raise ContentUnreadable
-    if response.failure is not None:
-        raise response.failure
-    if response.sent < len(indexes) and not command.uid:
-        raise ExpungeIssued
-    return None if request.finish is None else await request.finish()
+        failure = ContentLost() if response.lost == response.failed else ContentUnreadable()
+    elif failure is None and response.sent < len(indexes):
+        view.expect_changes(view.mailbox)  # whoever removed them is heard of before the next command ends
+        if not command.uid:
+            failure = ExpungeIssued()
+    if failure is not None:
+        left_out(server, code)
+        raise failure
+    text = None if request.finish is None else await request.finish()
+    return completed(server, code, command.full_name, text)
 
 
 async def respond(
@@ -76,7 +84,7 @@ async def respond(
     plan = compile_items(
         items, tables.fetch_columns, tables.fetch_pieces, uid=uid, uids_only=server.manner.uids_only
     )
-    response = _Response(server, server.selected, plan)
+    response = _Response(server, server.selected, plan, with_gone=not uid)
     try:
         await response.answer(indexes)
     finally:
@@ -87,17 +95,21 @@ async def respond(
 class _Response:
     """The untagged part of an answer to FETCH.
 
+    :param with_gone: whether to tell of messages that are gone, if nothing need be read of them.
     :ivar sent: how many messages were answered.
     :ivar failed: messages whose content could not be read.
+    :ivar lost: those of them whose content is not there any more.
     :ivar failure: see `FetchedMessage.failure`.
     """
 
-    def __init__(self, server: Session, view: MailboxView, plan: RowPlan) -> None:
+    def __init__(self, server: Session, view: MailboxView, plan: RowPlan, *, with_gone: bool = False) -> None:
         self.server = server
         self.view = view
         self.plan = plan
+        self._with_gone = with_gone
         self.sent = 0
         self.failed = 0
+        self.lost = 0
         self.failure: MailError | None = None
         self.claim = FetchClaim(server.factory.fetch_room)
         self._held = 0  # octets that are not sent yet
@@ -116,7 +128,8 @@ class _Response:
             if self.plan.parts:
                 await self._read(some)
             else:
-                await self._answer(Batch(self.view, self.view.there(some), ()))
+                known = some if self._with_gone else self.view.there(some)
+                await self._answer(Batch(self.view, known, ()))
 
     async def _read(self, indexes: Sequence[int]) -> None:
         uids = self.view.present(indexes)
@@ -172,9 +185,7 @@ class _Response:
             if whole is not None and info.content is not None:
                 octets = unwrapped(info.content)
                 if isinstance(octets, bytes) and len(octets) < STREAMED:
-                    await self._respond(
-                        b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end)
-                    )
+                    await self._respond(b"%b%b {%d}\r\n" % (beginning, whole.label, len(octets)), octets, end)
                     self.sent += 1
                     continue
             await self._respond_with_sections(info, beginning, end)
@@ -197,15 +208,17 @@ class _Response:
             if not await settle(self.view.mailbox.read([info.uid], Part.SIZE)):
                 return  # expunged, and its file is removed
             self.failed += 1
+            self.lost += isinstance(error, FileNotFoundError)
             self._tell_of(info.uid, error)
         self.sent += 1
 
-    async def _respond(self, octets: bytes) -> None:
+    async def _respond(self, *pieces: bytes) -> None:
         """Add to what is sent next; before, what is there is sent if it is much."""
         if self._held >= self._most:
             await self._flush()
-        self._held += len(octets)
-        self.server.respond(octets)
+        for octets in pieces:
+            self._held += len(octets)
+            self.server.respond(octets)
 
     @property
     def _most(self) -> int:

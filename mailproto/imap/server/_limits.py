@@ -34,13 +34,22 @@ class IMAPLimits(Limits):
     :ivar searches: how many searches of one account read messages at a time; others wait.
     :ivar search_contexts: of how many searches a session is told the changes (RFC 5267); one more gets
         NOUPDATE.
+    :ivar command_messages: about how many messages one command may be, but for EXPUNGE and CLOSE (RFC 9738
+        MESSAGELIMIT); the last ones are taken, and the client is told.  Clients that do not know this see
+        only a part of large mailboxes, so there is no limit by default.
+    :ivar saved_messages: how many messages COPY or APPEND may save (RFC 9738 SAVELIMIT); by default any.
     :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
         browser or a scanner.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
         ways counts once.
     """
 
-    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"search_contexts", "searches"}
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {
+        "command_messages",
+        "saved_messages",
+        "search_contexts",
+        "searches",
+    }
 
     first_command: float = 60
     idle: float = 1800
@@ -50,6 +59,8 @@ class IMAPLimits(Limits):
     sessions_per_account: int | None = None
     searches: int = 2
     search_contexts: int = 8
+    command_messages: int | None = None
+    saved_messages: int | None = None
     bad_commands: int = 20
     failed_logins: int = 5
 

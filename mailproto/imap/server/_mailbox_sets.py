@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from mailproto.awaiting import settle
+from mailproto.imap.server._namespaces import prefixes_of_others
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import ArgumentReader, IMAPWireError
-from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.model import DELIMITER, MailboxEntry
 
 __all__ = ["MailboxSet", "chosen_names", "mailbox_set"]
@@ -34,17 +34,17 @@ class MailboxSet:
     kind: str
     names: frozenset[str] = frozenset()
 
-    def has(self, entry: MailboxEntry, other_users: str | None) -> bool:
+    def has(self, entry: MailboxEntry, others: tuple[str, ...]) -> bool:
         """Whether a mailbox is in the set.
 
-        :param other_users: what names of mailboxes of other users begin with.
+        :param others: what names of mailboxes begin with that are not personal.
         """
         name = entry.name
         match self.kind:
             case "INBOXES":  # those that mail is delivered to
                 return name == "INBOX"
             case "PERSONAL":
-                return other_users is None or not name.startswith(other_users)
+                return not name.startswith(others)
             case "SUBSCRIBED":
                 return entry.subscribed
             case "MAILBOXES":
@@ -80,12 +80,12 @@ async def chosen_names(session: Session, sets: Sequence[MailboxSet]) -> AsyncIte
     if not sets:
         return
     account = session.signed_in
-    other_users = account.other_users if IAccessControl.providedBy(account) else None
+    others = prefixes_of_others(account)
     await session.wait_turn()
     entries: Iterable[MailboxEntry] = await settle(account.list())
     named = set[str]().union(*(each.names for each in sets))
     for place, entry in enumerate(entries):
-        if entry.selectable and entry.exists and any(each.has(entry, other_users) for each in sets):
+        if entry.selectable and entry.exists and any(each.has(entry, others) for each in sets):
             named.discard(entry.name)
             yield entry.name
         if not place % _AT_ONCE:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, SomeGone, TryCreate
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._message_limit import check_saved, completed, last_of, left_out
+from mailproto.imap.server._namespaces import prefixes_of_others
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import StoreRequest, one_by_one
 from mailproto.imap.server._session import Session
@@ -33,6 +36,8 @@ __all__ = [
 AT_ONCE = 1000
 """How many messages are told of before others may have their turn."""
 
+_NONE: Sequence[int] = ()
+
 
 async def store(server: Session, command: Command[Store]) -> bytes | None:
     """STORE: change flags, and answer with the new flags.
@@ -51,15 +56,17 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         await tables_of(server).store_modifiers[name].apply(server, request, value)
     for prepare in tables_of(server).on_store:
         await prepare(server, request)
-    indexes = one_by_one(request.indexes)
+    indexes, code = last_of(server, view, one_by_one(request.indexes))
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
-    result = StoreResult(FlagColumns(), ())
-    if uids:
-        result = await settle(view.mailbox.store(uids, arguments.change, request.unchanged_since))
-    stored = result.changed
-    answered = await view.apply(arguments.change, stored, silent=arguments.silent)
+    stored, refused, answered = FlagColumns(), _NONE, _NONE
+    async for result in _results(server, uids, request):
+        # Each is taken in before the mailbox is looked at: else it would be told as somebody else's change.
+        more = await view.apply(arguments.change, result.changed, silent=arguments.silent)
+        answered = sorted([*answered, *more]) if answered else more
+        stored = FlagColumns.join([stored, result.changed]) if stored else result.changed
+        refused = result.refused
     if keywords := writer.keywords():
         server.respond(keywords)
     for start in range(0, len(answered), AT_ONCE):
@@ -70,11 +77,25 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
         # The client may take itself to know all changes before these, so it is told of them.
         view.expect_changes(view.mailbox)
         await server.catch_up(expunges=command.uid)
-    text = None if request.finish is None else await request.finish(result)
-    # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
-    if len(stored) + len(result.refused) != len(indexes) and not command.uid and not arguments.silent:
-        raise SomeGone(text) if text else ExpungeIssued
-    return text
+    text = None if request.finish is None else await request.finish(StoreResult(stored, refused))
+    if len(stored) + len(refused) != len(indexes):
+        view.expect_changes(view.mailbox)
+        # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
+        if not command.uid and not arguments.silent:
+            left_out(server, code)
+            raise SomeGone(text) if text else ExpungeIssued
+    return completed(server, code, command.full_name, text)
+
+
+async def _results(server: Session, uids: Sequence[int], request: StoreRequest) -> AsyncIterator[StoreResult]:
+    view = server.selected
+    if uids:
+        stored = view.mailbox.store(uids, request.change, request.unchanged_since)
+        result = await working(server, stored, len(uids))
+        yield result
+        if result.refused and request.again is not None:
+            async for again in request.again(result.refused):
+                yield again
 
 
 async def _tell_modseqs(
@@ -106,36 +127,45 @@ async def open_target(server: Session, name: str) -> IMailbox:
 
 async def copy(server: Session, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
-    uids = await named_messages(server, command)
+    uids, _ = await named_messages(server, command)
+    check_saved(server, len(uids), uids)
     target = await open_target(server, command.arguments.mailbox)
-    copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
-    server.selected.expect_changes(target)
+    copying = server.selected.mailbox.copy(uids, target) if uids else ()
+    copied = await working(server, copying, len(uids))
     return b"%bCOPY completed" % await copyuid(server, target, copied) if copied else None
 
 
-async def named_messages(server: Session, command: Command[Copy]) -> Sequence[int]:
+async def named_messages(
+    server: Session, command: Command[Copy], *, limited: bool = False
+) -> tuple[Sequence[int], bytes]:
     """The UIDs of the messages that the client named.
 
+    :param limited: whether only the last ones are taken if there are too many.
+    :returns: the second value is as in `last_of`.
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
     indexes = await view.indexes(command.arguments.sequence, uid=command.uid)
+    code = b""
+    if limited:
+        indexes, code = last_of(server, view, indexes)
     await server.wait_turn_for(len(indexes))
     uids = view.present(indexes)
     await server.yield_turn()
     if len(uids) != len(indexes) and not command.uid:
         raise ExpungeIssued
-    return uids
+    return uids, code
 
 
 async def copyuid(server: Session, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
-    """The response code of RFC 4315 3; see `uid_code`."""
+    """The response code of RFC 4315 3; see `uid_code`.  The client will be told of what is there now."""
     sources, targets = array("I"), array("I")
     for start in range(0, len(pairs), AT_ONCE):
         some = pairs[start : start + AT_ONCE]
         sources.extend([source for source, _ in some])
         targets.extend([there for _, there in some])
         await server.yield_turn()
+    server.has_put(target, targets)
     written = await _set(server, sources), await _set(server, targets)
     return await uid_code(server, target, b"COPYUID %d %b %b" % (target.uid_validity, *written))
 
@@ -147,7 +177,7 @@ async def uid_code(server: Session, target: IMailbox, code: bytes) -> bytes:
     3).
     """
     account = server.signed_in
-    if IAccessControl.providedBy(account) and target.name.startswith(account.other_users):
+    if IAccessControl.providedBy(account) and target.name.startswith(prefixes_of_others(account)):
         try:
             rights = await settle(account.my_rights(target.name))
         except (NoPermission, NoSuchMailbox):  # it has just been removed
@@ -174,7 +204,7 @@ async def expunge(server: Session, command: Command[NoArguments]) -> bytes | Non
     if view.read_only:
         raise ReadOnly
     await server.wait_turn_for(len(view.uids))
-    expunged = await settle(view.mailbox.expunge())
+    expunged = await working(server, view.mailbox.expunge(), len(view.uids))
     await view.vanish(expunged)
     return await removed(server, command.full_name) if expunged else None
 

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from sys import intern
-from typing import Final, NamedTuple, cast
-from weakref import WeakValueDictionary
+from typing import Final, cast
 
 from mailproto.awaiting import settle
 from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError
+from mailproto.imap.server._account_known import KNOWN_ACCOUNTS, Names
 from mailproto.imap.server._errors import RefusedWithCode, SessionOver
 from mailproto.imap.server._events_wanted import MESSAGE_EVENTS, Group, Notify
 from mailproto.imap.server._fetch import respond
 from mailproto.imap.server._listing import attributes_of
 from mailproto.imap.server._mailbox_commands import render_status
+from mailproto.imap.server._namespaces import prefixes_of_others
+from mailproto.imap.server._notifying_foreign import ForeignMailboxes
 from mailproto.imap.server._registry import tables_of
-from mailproto.imap.server._session import PerServer, Session
+from mailproto.imap.server._session import Session
 from mailproto.imap.wire import quoted_or_literal
 from mailproto.interfaces.add_ons import IMailboxChanges
-from mailproto.model import DELIMITER, AccountChanges, MailboxEntry, MailboxStatus
+from mailproto.model import DELIMITER, MailboxEntry, MailboxStatus
 
-__all__ = ["MAILBOXES", "Notifier"]
-
-MAILBOXES: Final = 10_000
-"""The most mailboxes, beside the selected one, of which a client is told; each takes some 200 octets."""
+__all__ = ["Notifier"]
 
 _AT_ONCE: Final = 25
 """Mailboxes that are looked at, or told of, before others have their turn."""
@@ -57,10 +55,13 @@ class Notifier:
         self._modseq = 0
         self._hint = 0
         self._told_of = 0  # the UID of the last message in the selected mailbox that was told of
+        self._made: list[Sequence[int]] = []  # what this client has put there itself
         self._view: object = None  # the selected mailbox of which that was
-        self._counts: dict[str, int] = {}  # of messages, and the next UIDs, together in one number
-        self._known = _Names()
+        self._shared = KNOWN_ACCOUNTS.of(session).of(session)
+        self._known = Names()
         self._unwatch: Callable[[], None] = _nothing
+        self._others = prefixes_of_others(session.signed_in)
+        self._foreign = ForeignMailboxes(session, self._events, self._foreign_hinted)
         self._is_over = False
 
     # -- beginning and end
@@ -74,14 +75,11 @@ class Notifier:
         if self._watches_others:
             self._unwatch = session.signed_in.watch(self._account_hinted)
             try:
-                changes = await settle(self._account.mailbox_changes(0))
-                self._modseq = changes.modseq
-                if self._watches_list:
-                    await self._look_at_list(changes)
-                async for batch in session.in_batches(changes.statuses.items(), _AT_ONCE):
-                    for name, status in batch:
-                        await self._note(name, status, tells_status=tells_status)
-                    await session.flush()
+                await self._look()
+                await self._look_at_others()
+                if tells_status:
+                    await self._tell_all()
+                    await self._foreign.tell_all(self._first_items)
             except BaseException:
                 self.close()
                 raise
@@ -95,25 +93,74 @@ class Notifier:
         self._is_over = True
         unwatch, self._unwatch = self._unwatch, _nothing
         unwatch()
+        self._foreign.close()
 
     def _note_selected(self) -> None:
         view = self._session.view
         if view is not self._view:
             self._view = view
             self._told_of = view.uids[-1] if view is not None and view.uids else 0
+            self._made.clear()
 
-    async def _note(self, name: str, status: MailboxStatus, *, tells_status: bool) -> None:
-        events = self._events(name) & MESSAGE_EVENTS
-        if not events:
+    async def _look(self) -> None:
+        """Look at the mailboxes for the first time."""
+        shared = self._shared
+        release = await shared.one_at_a_time(self._session)
+        try:
+            since = shared.modseq
+            changes = await settle(self._account.mailbox_changes(since))
+            await shared.take(self._session, changes, since)
+            self._modseq = changes.modseq
+            if self._watches_list:
+                self._known = await shared.look_at_list(self._session, changes)
+        finally:
+            release()
+
+    async def _look_at_others(self) -> None:
+        """Look at mailboxes of others, if the client may want to be told of some."""
+        if not self._others or all(group.kind in {"PERSONAL", "INBOXES"} for group in self._groups):
             return
-        if len(self._counts) >= MAILBOXES:
-            raise RefusedWithCode("NOTIFICATIONOVERFLOW", f"More than {MAILBOXES} mailboxes")
-        self._counts[intern(name)] = _counts(status)
-        if tells_status and not self._is_selected(name):
-            items: tuple[str, ...] = _NEW
-            if "FLAGCHANGE" in events and "HIGHESTMODSEQ" in tables_of(self._session).status_items:
-                items = (*_NEW, "HIGHESTMODSEQ")
-            self._session.respond(await render_status(self._session, name, status, items))
+        session = self._session
+        entries = self._known.entries or await settle(session.signed_in.list())
+        await session.wait_turn()
+        for prefix in self._others:
+            for at in range(_place(entries, prefix), len(entries)):
+                if not entries[at].name.startswith(prefix):
+                    break
+                if entries[at].exists:
+                    await self._foreign.begin([entries[at]])
+                await session.yield_turn()
+
+    def _first_items(self, name: str) -> Sequence[str]:
+        knows = "HIGHESTMODSEQ" in tables_of(self._session).status_items
+        return (*_NEW, "HIGHESTMODSEQ") if "FLAGCHANGE" in self._events(name) and knows else _NEW
+
+    def _items(self, name: str, is_counted: bool) -> Sequence[str]:
+        """What is told of a mailbox that has changed.
+
+        :param is_counted: whether messages came or went.
+        """
+        items: Sequence[str] = ()
+        if is_counted:
+            items = _NEW
+        elif "FLAGCHANGE" in self._events(name):
+            items = ("UIDVALIDITY", "UNSEEN")
+        knows_modseqs = bool(self._session.enabled & {"CONDSTORE", "QRESYNC"})
+        return (*items, "HIGHESTMODSEQ") if items and knows_modseqs else items
+
+    def _foreign_hinted(self) -> None:
+        self._session.between_events(self._tell)
+
+    async def _tell_all(self) -> None:
+        """Tell the present status of the mailboxes."""
+        session = self._session
+        wanted = [name for name in self._shared.mailboxes() if self._events(name) & MESSAGE_EVENTS]
+        async for some in session.in_batches(wanted, _AT_ONCE):
+            for name, status in (await settle(session.signed_in.status(some))).items():
+                if not self._is_selected(name):
+                    items = self._first_items(name)
+                    session.respond(await render_status(session, name, status, items))
+            await session.flush()
 
     # -- which events
 
@@ -122,7 +169,7 @@ class Notifier:
         return frozenset().union(*(group.events for group in self._of(name)))
 
     def _of(self, name: str) -> Sequence[Group]:
-        return [group for group in self._groups if group.has(name, self._is_subscribed)]
+        return [group for group in self._groups if group.has(name, self._is_subscribed, self._others)]
 
     def _is_subscribed(self, name: str) -> bool:
         return name in self._known and self._known[name].subscribed
@@ -143,6 +190,10 @@ class Notifier:
         if self._selected is not None:
             self._session.between_events(self._tell)
 
+    def made(self, uids: Sequence[int]) -> None:
+        """See `Notices`."""
+        self._made.append(uids)
+
     async def _tell(self) -> None:
         session = self._session
         try:
@@ -150,6 +201,7 @@ class Notifier:
             while session.is_open and not self._is_over and self._is_behind():
                 await self._tell_of_selected()
                 await self._tell_of_others()
+                await self._foreign.tell(self._is_selected, self._items)
                 await session.flush()
         except (ConnectionOver, SessionOver):
             return
@@ -160,7 +212,7 @@ class Notifier:
 
     def _is_behind(self) -> bool:
         view = self._session.view
-        if self._hint > self._modseq:
+        if self._hint > self._modseq or self._foreign.is_stale:
             return True
         if view is None or self._selected is None or not self._selected.events:
             return False
@@ -183,10 +235,14 @@ class Notifier:
         await session.catch_up(expunges=self._tells_expunges, flags="FLAGCHANGE" in selected.events)
         if not view.uids or view.uids[-1] <= self._told_of:
             return
-        if selected.items:
-            news = range(_after(view.uids, self._told_of), len(view.uids))
-            await respond(session, selected.items, news, uid=False)
+        news: Sequence[int] = range(_after(view.uids, self._told_of), len(view.uids))
         self._told_of = view.uids[-1]
+        made, self._made = self._made, []
+        if selected.items:
+            if made:  # no FETCH for the client's own messages (RFC 5465 5.2)
+                news = [at for at in news if not any(_has(uids, view.uids[at]) for uids in made)]
+                await session.yield_turn()
+            await respond(session, selected.items, news, uid=False)
 
     # -- other mailboxes
 
@@ -195,42 +251,42 @@ class Notifier:
             return
         session = self._session
         hint = self._hint
-        changes = await settle(self._account.mailbox_changes(self._modseq))
+        before = self._modseq
+        changes = await settle(self._account.mailbox_changes(before))
+        try:
+            await self._shared.take(session, changes, before)
+        except RefusedWithCode:
+            session.respond(b"* OK [NOTIFICATIONOVERFLOW] Too many mailboxes\r\n")
+            session.stop_notices()
+            return
         self._modseq = changes.modseq
         if self._hint == hint:
             self._hint = min(hint, self._modseq)  # even if it was of something that cannot be seen
         if changes.list_changed and self._watches_list:
-            await self._tell_of_names(self._known, await self._look_at_list(changes))
+            known = self._known
+            release = await self._shared.one_at_a_time(session)
+            try:
+                self._known = await self._shared.look_at_list(session, changes)
+                difference = await self._known.since(session, known)
+            finally:
+                release()
+            await self._tell_of_names(known, *difference)
         async for batch in session.in_batches(changes.statuses.items(), _AT_ONCE):
             for name, status in batch:
-                await self._tell_of_messages(name, status)
+                await self._tell_of_messages(name, status, before)
             await session.flush()
         for name, entries in changes.annotations.items():
             self._tell_of_annotations(name, entries)
 
-    async def _tell_of_messages(self, name: str, status: MailboxStatus) -> None:
+    async def _tell_of_messages(self, name: str, status: MailboxStatus, before: int) -> None:
         session = self._session
         events = self._events(name) & MESSAGE_EVENTS
-        if not events or self._is_over:
+        if not events or self._is_over or self._is_selected(name):
             return
-        before, now = self._counts.get(name), _counts(status)
-        if before is None and len(self._counts) >= MAILBOXES:
-            session.respond(b"* OK [NOTIFICATIONOVERFLOW] Too many mailboxes\r\n")
-            session.stop_notices()
-            return
-        self._counts[intern(name)] = now
-        if self._is_selected(name):
-            return
-        knows_modseqs = bool(session.enabled & {"CONDSTORE", "QRESYNC"})
-        items: tuple[str, ...] = ()
-        if before is None and not status.messages:
-            return  # a new mailbox
-        if before != now:
-            items = _NEW
-        elif "FLAGCHANGE" in events:
-            items = ("UIDVALIDITY", "UNSEEN")
-        if items:
-            items = (*items, "HIGHESTMODSEQ") if knows_modseqs else items
+        is_counted = self._shared.has_counted_after(name, before)
+        if not is_counted and not status.messages:
+            return  # it is new, which is told by its name only
+        if items := self._items(name, is_counted):
             session.respond(await render_status(session, name, status, items))
 
     def _tell_of_annotations(self, name: str, entries: Sequence[str]) -> None:
@@ -244,70 +300,34 @@ class Notifier:
 
     # -- the list of mailboxes
 
-    async def _look_at_list(self, changes: AccountChanges) -> Mapping[str, MailboxEntry]:
-        """Note which names there are.
-
-        :returns: their entries, sorted.
-        """
-        session, known = self._session, self._known
-        entries = {entry.name: entry for entry in await settle(session.signed_in.list())}
-        new = [
-            name
-            for name, entry in entries.items()
-            if entry.selectable and name not in known and name not in changes.statuses
-        ]
-        statuses = {**changes.statuses, **(await settle(session.signed_in.status(new)) if new else {})}
-        noted = _Names()
-        async for batch in session.in_batches(entries.items(), _AT_ONCE * 4):
-            for name, entry in batch:
-                id_ = known[name].id if name in known else None
-                if name in statuses:
-                    id_ = statuses[name].mailbox_id
-                noted[intern(name)] = _Known(
-                    id_ and intern(id_), entry.subscribed, entry.selectable, entry.exists
-                )
-        shared = _SHARED.of(session)
-        other = shared.get(session.signed_in.name)
-        self._known = shared[session.signed_in.name] = noted if other is None or other != noted else other
-        return entries
-
-    async def _tell_of_names(self, before: Mapping[str, _Known], entries: Mapping[str, MailboxEntry]) -> None:
-        """Tell what is different in the list of mailboxes, with the superiors of what is new or gone."""
-        known = self._known
-        gone = {was.id: name for name, was in before.items() if was.id and name not in known}
-        renamed: dict[str, str] = {}  # the new names, by the old ones
-        for name, now in known.items():
-            if name not in before and now.id and (old := gone.get(now.id)):
-                renamed[old] = name
-        new_names = {new: old for old, new in renamed.items()}
-        told: dict[str, str] = {}  # events by names
-        async for some in self._session.in_batches(sorted({*before, *known}), _AT_ONCE * 4):
-            for name in some:
-                if name not in renamed:
-                    told.update(_difference(name, before.get(name), known.get(name), new_names))
-                if name not in known:
-                    self._counts.pop(name, None)
-        names = list(entries)
-        async for batch in self._session.in_batches(sorted(told.items()), _AT_ONCE):
+    async def _tell_of_names(
+        self, before: Names, told: Mapping[str, str], new_names: Mapping[str, str]
+    ) -> None:
+        """Tell what is different in the list of mailboxes."""
+        entries = self._known.entries
+        async for batch in self._session.in_batches(told.items(), _AT_ONCE):
             for name, event in batch:
                 if self._wants_name(name, event, before):
-                    self._tell_of_name(name, entries.get(name), names, new_names.get(name))
+                    self._tell_of_name(name, entries, new_names.get(name))
             await self._session.flush()
 
-    def _wants_name(self, name: str, event: str, before: Mapping[str, _Known]) -> bool:
+    def _wants_name(self, name: str, event: str, before: Names) -> bool:
         was_subscribed = name in before and before[name].subscribed
         return any(
             event in group.events
-            and (group.has(name, self._is_subscribed) or (group.kind == "SUBSCRIBED" and was_subscribed))
+            and (
+                group.has(name, self._is_subscribed, self._others)
+                or (group.kind == "SUBSCRIBED" and was_subscribed)
+            )
             for group in self._groups
         )
 
-    def _tell_of_name(
-        self, name: str, entry: MailboxEntry | None, names: Sequence[str], old: str | None
-    ) -> None:
+    def _tell_of_name(self, name: str, entries: Sequence[MailboxEntry], old: str | None) -> None:
+        at = _place(entries, name)
+        entry = entries[at] if at < len(entries) and entries[at].name == name else None
         beginning = name + DELIMITER
-        at = bisect_left(names, beginning)
-        has_inferiors = at < len(names) and names[at].startswith(beginning)
+        at = _place(entries, beginning)
+        has_inferiors = at < len(entries) and entries[at].name.startswith(beginning)
         entry = entry or MailboxEntry(name, selectable=False, exists=False)
         attributes = " ".join(attributes_of(entry, has_inferiors, True)).encode("ascii")
         info = b"" if old is None else b' ("OLDNAME" (%b))' % self._session.encoded(old)
@@ -315,41 +335,13 @@ class Notifier:
         self._session.respond(b'* LIST (%b) "%b" %b%b\r\n' % words)
 
 
-def _difference(
-    name: str, was: _Known | None, is_: _Known | None, new_names: Mapping[str, str]
-) -> Mapping[str, str]:
-    """The events to be told of, by names."""
-    if was == is_:
-        return {}
-    if was is not None and is_ is not None and was[2:] == is_[2:]:
-        return {} if was.subscribed == is_.subscribed else {name: "SUBSCRIPTIONCHANGE"}
-    above = name.rpartition(DELIMITER)[0]
-    if old := new_names.get(name):
-        is_below_another = new_names.get(above) == old.rpartition(DELIMITER)[0] != ""
-        return {} if is_below_another else {name: "MAILBOXNAME"}
-    return {above: "MAILBOXNAME", name: "MAILBOXNAME"} if above else {name: "MAILBOXNAME"}
+def _has(uids: Sequence[int], uid: int) -> bool:
+    at = bisect_left(uids, uid)
+    return at < len(uids) and uids[at] == uid
 
 
-class _Names(dict[str, "_Known"]):
-    """The list of mailboxes as clients know it; those that know the same share it, and nobody changes it."""
-
-    __slots__ = ("__weakref__",)
-
-
-_SHARED: PerServer[WeakValueDictionary[str, _Names]] = PerServer(lambda factory: WeakValueDictionary())
-
-
-class _Known(NamedTuple):
-    """A name in the list of mailboxes, as the client knows it."""
-
-    id: str | None
-    subscribed: bool
-    selectable: bool
-    exists: bool
-
-
-def _counts(status: MailboxStatus) -> int:
-    return status.messages << 64 | status.uid_next << 32 | status.uid_validity
+def _place(entries: Sequence[MailboxEntry], name: str) -> int:
+    return bisect_left(range(len(entries)), name, key=lambda at: entries[at].name)
 
 
 def _after(uids: Sequence[int], uid: int) -> int:

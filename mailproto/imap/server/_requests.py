@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -47,6 +47,8 @@ class StoreRequest:
     :ivar uid: whether it is UID STORE.
     :ivar silent: whether the new flags are not told.
     :ivar unchanged_since: see `IMailbox.store`.
+    :ivar again: called with what was refused; stores some of it again, and gives each result, with all that
+        is refused still.
     :ivar finish: called with the result after the new flags were told; gives the text of the tagged OK, or
         None.
     """
@@ -56,6 +58,7 @@ class StoreRequest:
     change: FlagChange
     silent: bool
     unchanged_since: int | None = None
+    again: Callable[[Sequence[int]], AsyncIterator[StoreResult]] | None = None
     finish: Callable[[StoreResult], Awaitable[bytes | None]] | None = None
 
 
@@ -66,6 +69,7 @@ class SearchAsked:
     :ivar view: where.
     :ivar uid: whether the answer has UIDs.
     :ivar returns: what is told, such as ``MIN``.
+    :ivar within: the indexes of the messages among which it looks, ascending; None for all.
     :ivar order: puts the UIDs of messages into the requested order; None for the order of the mailbox.
     """
 
@@ -75,6 +79,7 @@ class SearchAsked:
     uid: bool
     returns: Options = NO_OPTIONS
     order: Ordering | None = None
+    within: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

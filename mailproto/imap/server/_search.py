@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -14,6 +15,7 @@ from mailproto.imap.server._conditions import Cost
 from mailproto.imap.server._errors import BadCharset
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._matching import SEARCH_KEYS, compiled, mentions
+from mailproto.imap.server._message_limit import completed, searched
 from mailproto.imap.server._options import SearchReturn
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import Ordering, SearchAsked, SearchFound
@@ -64,9 +66,9 @@ ALL = Options({"ALL": None})
 """What is returned if nothing else is asked for."""
 
 
-async def search(server: Session, command: Command[Search]) -> None:
+async def search(server: Session, command: Command[Search]) -> bytes | None:
     """SEARCH: answer with the matching messages, even if there are none (RFC 3501 7.2.5)."""
-    await carry_out(server, command, command.arguments)
+    return await carry_out(server, command, command.arguments)
 
 
 async def carry_out(
@@ -75,10 +77,11 @@ async def carry_out(
     program: Search,
     name: bytes = b"SEARCH",
     order: Ordering | None = None,
-) -> None:
+) -> bytes | None:
     """Look in the selected mailbox, and answer.
 
     :param name: of the answer, if it has no options.
+    :returns: the text of the tagged OK, or None.
     """
     returns = program.returns
     if returns is None and name == b"SEARCH" and server.manner.extended:
@@ -96,6 +99,10 @@ async def carry_out(
         # (RFC 7162 3.2.10.2).
         server.holds_expunges = mentions(key, lambda each: isinstance(each, Numbers))
         await server.catch_up(expunges=command.uid)
+        code = b""
+        if order is None:  # what is sorted has an index
+            within, code = await searched(server, asked.view, key)
+            asked = replace(asked, within=within) if code else asked
         numbers = await look_for(server, asked)
         found = SearchFound(asked, numbers, extended=is_extended)
         more = b"".join([await tell(server, key, found) for tell in tables_of(server).on_search])
@@ -103,6 +110,7 @@ async def carry_out(
             await answer_extended(server, found, more)
         else:
             await answer_with_numbers(server, name, numbers, more)
+        return completed(server, code, command.full_name, None)
     except MailError:
         for option in chosen:
             if option.refused is not None:
@@ -126,7 +134,7 @@ async def keys_of(server: Session, program: Search) -> SearchKey:
 async def look_for(server: Session, asked: SearchAsked) -> Sequence[int]:
     """The numbers of what is found, in the requested order."""
     if asked.order is None:
-        return await find_in(server, asked.view, asked.key, uid=asked.uid)
+        return await find_in(server, asked.view, asked.key, uid=asked.uid, within=asked.within)
     uids: Sequence[int] = await find_in(server, asked.view, asked.key, uid=True)
     if uids:
         uids = await asked.order(asked, uids)

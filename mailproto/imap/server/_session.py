@@ -20,7 +20,7 @@ from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
-from mailproto.interfaces import IAccount
+from mailproto.interfaces import IAccount, IMailbox
 
 __all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
 
@@ -53,6 +53,9 @@ class Notices(Protocol):
 
     def hinted(self) -> None:
         """There may be changes in the selected mailbox."""
+
+    def made(self, uids: Sequence[int]) -> None:
+        """The client itself has put these messages into the selected mailbox; ascending."""
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -234,12 +237,17 @@ class Session(ServerConnection[Event]):
         if not self._has_answered:
             self.write(b"* OK Still working\r\n")
 
+    def say(self, data: bytes) -> None:
+        """Send what was collected, and an untagged response, while the command waits for something else."""
+        self.respond(data)
+        self._send()
+        self._send_now()
+
     def _send(self) -> None:
         if self._responses:
             self._has_answered = True
-            data = self._responses[0] if len(self._responses) == 1 else b"".join(self._responses)
-            self._responses.clear()
-            self.write(data)
+            responses, self._responses = self._responses, []
+            self.write_pieces(responses)
 
     def complete(self, tag: bytes, response: bytes) -> None:
         """Collect the tagged response to a command, and send everything.
@@ -274,6 +282,14 @@ class Session(ServerConnection[Event]):
         """
         if self.writer is not None and self.writer.follower is not None:
             await self._tell(self.writer.followed())
+
+    async def tell_removed(self) -> None:
+        """Tell the client which messages it has removed, before it is told of others that came.
+
+        :raises SessionOver: see `catch_up`.
+        """
+        if self.writer is not None and not self.holds_expunges:
+            await self._tell(self.writer.own_expunges())
 
     async def _tell(self, pieces: AsyncIterator[bytes]) -> None:
         told = False
@@ -326,6 +342,12 @@ class Session(ServerConnection[Event]):
             self.notices.is_idling = False
         if self.view is not None:
             self.view.on_hint(None if self.notices is None else self.notices.hinted)
+
+    def has_put(self, mailbox: IMailbox, uids: Sequence[int]) -> None:
+        """The client has put messages into a mailbox: if that is the selected one, it is told of them."""
+        view = self.view
+        if view is not None and view.expect_changes(mailbox) and self.notices is not None:
+            self.notices.made(uids)
 
     def stop_notices(self) -> None:
         """Tell of changes with answers to commands only."""

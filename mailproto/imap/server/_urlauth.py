@@ -15,7 +15,7 @@ from mailproto.imap.wire import MessageURL, bad_url
 from mailproto.interfaces import IMailbox
 from mailproto.interfaces.add_ons import IAccessKeys
 
-__all__ = ["MECHANISM", "open_url", "refused", "token"]
+__all__ = ["MECHANISM", "open_url", "owner", "refused", "token"]
 
 MECHANISM: Final = b"INTERNAL"
 _VERSION: Final = b"01"
@@ -44,7 +44,7 @@ async def open_url(session: Session, url: MessageURL) -> IMailbox:
     try:
         if url.token is not None:
             mailbox = await _by_token(session, url, url.token)
-        elif url.user is not None and account_key(url.user) != account_key(session.signed_in.name):
+        elif url.user is not None and owner(session, url.user) != account_key(session.signed_in.name):
             raise refused(url)
         elif url.mailbox is not None:
             mailbox = await settle(session.signed_in.open(url.mailbox))
@@ -64,12 +64,27 @@ async def _by_token(session: Session, url: MessageURL, given: bytes) -> IMailbox
     if url.user is None or url.mailbox is None or not IAccessKeys.providedBy(account):
         raise refused(url)
     keys = cast("IAccessKeys", account)
-    key, mailbox = await settle(keys.shared_by_url(url.user, url.mailbox))
+    made_by = owner(session, url.user)
+    key, mailbox = await settle(keys.shared_by_url(made_by, url.mailbox))
     if not hmac.compare_digest(token(key, url.rump), given.lower()) or url.mechanism != MECHANISM:
         raise refused(url)
     if url.expires is not None and url.expires <= datetime.now(UTC):
         raise refused(url)
     kind, _, name = (url.access or "").partition("+")
-    if kind in ("user", "submit") and account_key(name) != account_key(account.name):
+    if kind in ("user", "submit") and _beside(made_by, name) != account_key(account.name):
         raise refused(url)
     return mailbox
+
+
+def owner(session: Session, user: str) -> str:
+    """The `account_key` of the account that a URL means.
+
+    A name without a domain is in the domain of who reads the URL.
+    """
+    return _beside(session.signed_in.name, user)
+
+
+def _beside(account: str, name: str) -> str:
+    """The `account_key` of a name; without a domain, it is in that of the account."""
+    _, at, domain = account.rpartition("@")
+    return account_key(f"{name}@{domain}" if at and "@" not in name else name)

@@ -125,10 +125,14 @@ class MailboxView(MessageColumns):
         """Whether there was a hint after the latest look at the mailbox."""
         return self._stale
 
-    def expect_changes(self, mailbox: IMailbox) -> None:
-        """The client has changed ``mailbox``: if it is this one, look again, because a hint may come late."""
-        if mailbox.uid_validity == self.mailbox.uid_validity:
-            self._stale = True
+    def expect_changes(self, mailbox: IMailbox) -> bool:
+        """The client has changed ``mailbox``: if it is this one, look again, because a hint may come late.
+
+        :returns: whether it is.
+        """
+        is_this = mailbox.uid_validity == self.mailbox.uid_validity
+        self._stale = self._stale or is_this
+        return is_this
 
     # -- catching up
 
@@ -169,6 +173,11 @@ class MailboxView(MessageColumns):
         """The client knows all changes up to it, once it has been told of `take_changed`; removed messages
         that it still counts keep it low (RFC 7162 3.2)."""
         return self._modseq if self._held_at is None else self._held_at
+
+    @property
+    def looked_at(self) -> int:
+        """The mailbox's modseq when it was looked at last; the client may not know all changes up to it."""
+        return self._modseq
 
     async def keep_modseqs(self) -> None:
         """Keep the modseqs of messages from now on; what has changed lately has been told."""

@@ -94,8 +94,23 @@ class ViewWriter:
                 yield self.fetch_flags(some, uid=True)
         async for piece in self.followed():
             yield piece
-        if expunges and view.any_gone:
-            # Expunges come last, because the responses above use the numbers from before them.
+        if expunges:
+            async for piece in self._expunges():
+                yield piece
+
+    async def own_expunges(self) -> AsyncIterator[bytes]:
+        """Give the responses about messages that are known to be gone, before the mailbox is read again."""
+        if len(self.view.uids) > self._messages:
+            yield self.exists()
+        async for piece in self.followed():
+            yield piece
+        async for piece in self._expunges():
+            yield piece
+
+    async def _expunges(self) -> AsyncIterator[bytes]:
+        view = self.view
+        if view.any_gone:
+            # Expunges come last, because the responses before use the numbers from before them.
             async for removed in view.expunge():
                 yield self._expunged(*removed)
             self._messages = len(view.uids)

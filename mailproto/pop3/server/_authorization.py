@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
+from mailproto.auth.credentials import ApopDigest
 from mailproto.auth.sasl import Challenge
 from mailproto.auth.signing_in import Login, sign_in_refused
 from mailproto.errors import MailError
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
+from mailproto.pop3.server._language import lang
 from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Authorization"]
 
+
+_APOP = "APOP"
+_DIGEST = 32
+"""The length of an MD5 digest in hexadecimal."""
 
 _USER = "USER"
 """What the mail log names as the mechanism of USER and PASS."""
@@ -57,8 +63,18 @@ class Authorization:
         _no_arguments(command)
         self._connection.end(ok("Bye"), "quit")
 
+    def _lang(self, command: Command) -> None:
+        lang(self._connection, command)
+
+    def _utf8(self, command: Command) -> None:
+        _no_arguments(command)
+        self._connection.is_utf8 = True
+        self._connection.write(ok("UTF-8 enabled"))
+
     def _stls(self, command: Command) -> None:
         _no_arguments(command)
+        if self._connection.is_utf8:  # RFC 6856 2.1
+            raise BadCommand("STLS comes before UTF8")
         if not self._connection.can_start_tls:
             raise BadCommand("No TLS to begin here")
         if self._connection.start_tls(ok("Begin TLS")):
@@ -82,8 +98,24 @@ class Authorization:
         credentials = UsernamePassword(name, command.rest)
         return self._proceed(self._connection.sasl.login(credentials, _USER))
 
-    def _auth(self, command: Command) -> Awaitable[None]:
+    def _apop(self, command: Command) -> Awaitable[None]:
+        connection = self._connection
+        if not connection.timestamp:
+            raise BadCommand("APOP is not offered here")
         arguments = command.arguments
+        if len(arguments) != 2 or len(arguments[1]) != _DIGEST:
+            raise BadCommand("APOP name digest")
+        name, digest = arguments
+        credentials = ApopDigest(name, connection.timestamp, digest.lower())
+        return self._proceed(connection.sasl.login(credentials, _APOP))
+
+    def _auth(self, command: Command) -> Awaitable[None] | None:
+        arguments = command.arguments
+        if not arguments:
+            # Older than RFC 2449: Thunderbird and others ask for the mechanisms in this way, too.
+            mechanisms = self._connection.sasl.mechanisms(self._connection.channel)
+            self._connection.write(multiline("Mechanisms", mechanisms))
+            return None
         if not 1 <= len(arguments) <= 2:
             raise BadCommand("AUTH mechanism [initial-response]")
         name, initial = arguments[0].decode("ascii", "replace"), arguments[1] if arguments[1:] else None
@@ -119,12 +151,15 @@ class Authorization:
 
 
 _COMMANDS: Mapping[str, Callable[[Authorization, Command], Awaitable[None] | None]] = {
+    "APOP": Authorization._apop,
     "AUTH": Authorization._auth,
     "CAPA": Authorization._capa,
+    "LANG": Authorization._lang,
     "PASS": Authorization._pass,
     "QUIT": Authorization._quit,
     "STLS": Authorization._stls,
     "USER": Authorization._user,
+    "UTF8": Authorization._utf8,
 }
 
 

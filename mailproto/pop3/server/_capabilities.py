@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto.pop3.server._policy import policy_lines
+
 if TYPE_CHECKING:
     from mailproto.pop3.server._server import POP3Server
 
@@ -11,8 +13,9 @@ __all__ = ["capabilities"]
 
 
 def capabilities(connection: POP3Server) -> list[str]:
-    """The lines of CAPA: the same in both states (RFC 2449 5), but different inside TLS."""
-    lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER"]
+    """The lines of CAPA: different inside TLS, and after login if accounts have policies of their own."""
+    lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8 USER", "LANG"]
+    lines += policy_lines(connection.policy, varies=connection.login is None and connection.factory.varies)
     if connection.is_secure and connection.sasl.takes_passwords:
         lines.append("USER")
     if mechanisms := connection.sasl.mechanisms(connection.channel):

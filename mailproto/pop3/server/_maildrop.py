@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from itertools import compress
+from itertools import chain, compress
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -15,7 +15,10 @@ from mailproto.errors import MailError, ReadOnly, Unavailable
 from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 
-__all__ = ["Maildrop", "Others"]
+__all__ = ["LINES", "Maildrop", "Others"]
+
+LINES = 1000
+"""The most lines of LIST and UIDL that are made at once."""
 
 _BATCH = 1000
 """How many messages' sizes are asked for, and how many messages are removed, at once."""
@@ -60,6 +63,7 @@ class Maildrop:
         self._uids = uids
         self._sizes = sizes
         self._unmarked = bytearray(b"\1") * len(uids)  # 1 for each message that is not marked
+        self._retrieved: bytearray | None = None  # 1 for each message that QUIT removes unasked
         self.count = len(uids)
         self.octets = self._all_octets = sum(sizes)
 
@@ -95,10 +99,6 @@ class Maildrop:
         """The highest message number, marked or not."""
         return len(self._uids)
 
-    def __iter__(self) -> Iterator[int]:
-        """The numbers of the messages that are not marked."""
-        return compress(range(1, len(self._uids) + 1), self._unmarked)
-
     def number(self, argument: bytes) -> int:
         """Check and return the message number that a client named.
 
@@ -127,6 +127,25 @@ class Maildrop:
         """A message's id for UIDL; UIDVALIDITY and UID together are never used again (RFC 1939 7)."""
         return f"{self.mailbox.uid_validity}.{self._uids[number - 1]}"
 
+    def size_lines(self, start: int) -> str:
+        """The lines of LIST for the messages that are not marked, of `LINES` from the number ``start``."""
+        return self._lines(start, self._sizes, "%d %d\r\n")
+
+    def unique_id_lines(self, start: int) -> str:
+        """The same for UIDL."""
+        return self._lines(start, self._uids, f"%d {self.mailbox.uid_validity}.%d\r\n")
+
+    def _lines(self, start: int, column: Sequence[int], line: str) -> str:
+        # One format for all of them takes a fifth of the time of one for each.
+        first, stop = start - 1, start - 1 + LINES
+        unmarked = self._unmarked[first:stop]
+        pairs = zip(
+            compress(range(start, start + len(unmarked)), unmarked),
+            compress(column[first:stop], unmarked),
+            strict=True,
+        )
+        return line * unmarked.count(1) % tuple(chain.from_iterable(pairs))
+
     def mark(self, number: int) -> None:
         """Mark a message: `commit` will remove it.
 
@@ -144,16 +163,37 @@ class Maildrop:
         self.count = len(self._uids)
         self.octets = self._all_octets
 
+    def remove_retrieved(self) -> None:
+        """From now on, remember what is retrieved: `commit` will remove that, too (EXPIRE 0)."""
+        self._retrieved = bytearray(len(self._uids))
+
+    def was_retrieved(self, number: int) -> None:
+        """A message was sent completely."""
+        if self._retrieved is not None:
+            self._retrieved[number - 1] = 1
+
+    def _mark_retrieved(self) -> None:
+        if self._retrieved is None or not self.mailbox.writable:
+            return
+        number = self._retrieved.find(1) + 1
+        while number:
+            if not self.is_marked(number):
+                self.mark(number)
+            number = self._retrieved.find(1, number) + 1
+
     async def commit(self, breathe: Callable[[], Awaitable[None]]) -> int:
-        """Remove the marked messages, and no others, whatever other sessions have flagged ``\\Deleted``.
+        """Remove the marked messages, and those of `remove_retrieved`.
+
+        No others are removed, whatever other sessions have flagged ``\\Deleted``.
 
         It is done in batches, as RFC 1939 6 allows: after a failure, some are removed and others are not.  It
         goes on if the client does not wait for the answer.
 
         :param breathe: awaited after each batch, so that others are served in between.
-        :returns: how many messages were marked.
+        :returns: how many messages were removed.
         :raises MailError: some of them are still there.
         """
+        self._mark_retrieved()
         done, marked = 0, len(self) - self.count
         for start in range(0, len(self), _BATCH):
             if done == marked:

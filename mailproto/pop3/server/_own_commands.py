@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CAPABILITIES", "CAPABILITY", "COMMANDS", "POP3CommandSession", "is_allowed", "own_command"]
 
-_FIXED: Final = frozenset({"AUTH", "CAPA", "PASS", "QUIT", "STLS", "USER"})
+_FIXED: Final = frozenset({"APOP", "AUTH", "CAPA", "LANG", "PASS", "QUIT", "STLS", "USER", "UTF8"})
 _MAILDROP: Final = frozenset({"DELE", "LIST", "NOOP", "RETR", "RSET", "STAT", "TOP", "UIDL"})
 
 COMMANDS = CommandRules(
@@ -32,7 +32,7 @@ CAPABILITY = re.compile(r"[!-,/-~][!-~]{0,39}(?: [!-~]+)*", re.ASCII)
 
 CAPABILITIES: Final = frozenset(
     {"TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE", "USER", "SASL", "STLS"}
-    | {"IMPLEMENTATION"}
+    | {"IMPLEMENTATION", "LANG", "LOGIN-DELAY", "UTF8"}
 )
 """What CAPA may announce without being told to."""
 

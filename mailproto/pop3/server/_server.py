@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import ClassVar
 from weakref import WeakValueDictionary
@@ -10,19 +12,24 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
+from mailproto._arguments import check_type
 from mailproto.auth._avatars import checked_portal
+from mailproto.auth.credentials import IApopDigest
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import Login, add_ons_of
 from mailproto.connection import ServerConnection, ServerFactory
 from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, WireError
+from mailproto.interfaces.add_ons import IPOP3Policy
+from mailproto.model import POP3Policy
 from mailproto.observing import ObserverOrMore
 from mailproto.pop3.server._authorization import Authorization
-from mailproto.pop3.server._errors import BAD_COMMANDS, BadCommand
+from mailproto.pop3.server._errors import BAD_COMMANDS, BadCommand, NoMaildrop
 from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop, Others
 from mailproto.pop3.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, is_allowed, own_command
+from mailproto.pop3.server._policy import LoginTimes, policy_of
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -43,6 +50,9 @@ class POP3Server(ServerConnection[Command | Response]):
     :ivar login: of this account, until the connection ends.
     :ivar retrieved: how many messages the client has retrieved.
     :ivar removed: how many messages QUIT has removed.
+    :ivar is_utf8: whether the client has said UTF8: messages are sent as they are (RFC 6856 2.1).
+    :ivar policy: of the account, or that of the server before login.
+    :ivar timestamp: for APOP, with its angle brackets; b"" if APOP is not offered.
     :ivar is_leaving: whether the client has said QUIT: the session ends, even if QUIT fails.
     """
 
@@ -62,6 +72,9 @@ class POP3Server(ServerConnection[Command | Response]):
             failure_delay=factory.limits.failure_delay,
         )
         self.is_leaving = False
+        self.is_utf8 = False
+        self.policy = factory.policy
+        self.timestamp = b""
         self.account: str | None = None
         self.login: Login | None = None
         self.retrieved = self.removed = 0
@@ -69,8 +82,13 @@ class POP3Server(ServerConnection[Command | Response]):
         self._state: Authorization | Transaction = Authorization(self)
 
     def greet(self) -> None:
-        """The greeting has no timestamp, so there is no APOP: APOP needs passwords stored in clear."""
-        self.write(ok(f"{self.factory.hostname} POP3 ready"))
+        """With a timestamp for APOP, if a checker can check its digests: it must know the passwords."""
+        factory, timestamp = self.factory, ""
+        if IApopDigest in factory.portal.checkers:
+            # Unique, and nobody can know it before (RFC 1939 7).
+            timestamp = f"<{secrets.token_hex(16)}.{int(time.time())}@{factory.hostname}>"
+            self.timestamp = timestamp.encode("ascii")
+        self.write(ok(f"{factory.hostname} POP3 ready {timestamp}".rstrip()))
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Let the state act on the event."""
@@ -88,9 +106,12 @@ class POP3Server(ServerConnection[Command | Response]):
 
     async def sign_in(self, login: Login) -> None:
         """Enter the TRANSACTION state with a snapshot of the account's INBOX."""
+        factory = self.factory
         try:
-            self.factory.admit_account(self, login.name)
-            maildrop = await Maildrop.open(login.account, self.breathe, self.factory.columns)
+            factory.admit_account(self, login.name)
+            policy = await policy_of(login.account, factory.policy)
+            factory.login_times.sign_in(login.name, policy.login_delay)
+            maildrop = await self._maildrop(login)
         except BaseException:
             self.factory.forget_account(self)
             login.logout()
@@ -100,9 +121,24 @@ class POP3Server(ServerConnection[Command | Response]):
             return
         self.login = login
         self.account = login.name
+        self.policy = policy
+        if policy.expire == 0:
+            maildrop.remove_retrieved()
         self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
+
+    async def _maildrop(self, login: Login) -> Maildrop:
+        """The account's maildrop.
+
+        :raises MailError: with a response code, because the credentials are right.
+        """
+        try:
+            return await Maildrop.open(login.account, self.breathe, self.factory.columns)
+        except MailError as error:
+            if error.pop3:
+                raise
+            raise NoMaildrop(error.text, detail=error.detail) from error
 
     def well_done(self) -> None:
         """A command was valid: `POP3Limits.bad_commands` counts those in a row."""
@@ -187,6 +223,9 @@ class POP3ServerFactory(ServerFactory):
         are offered if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
+    :param policy: for accounts that have none of their own (`mailproto.interfaces.add_ons.IPOP3Policy`): when
+        the server removes messages by itself (EXPIRE), and how often clients may sign in (LOGIN-DELAY).  By
+        default, nothing is removed, and there is no delay.
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
     :param capabilities: lines that CAPA's reply has in addition, such as ``["XHELLO"]``.
     :param protocol_class: a subclass of `POP3Server`, to be used instead.
@@ -210,6 +249,7 @@ class POP3ServerFactory(ServerFactory):
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
+        policy: POP3Policy | None = None,
         commands: Commands | None = None,
         capabilities: Iterable[str] = (),
         protocol_class: type[POP3Server] | None = None,
@@ -225,6 +265,10 @@ class POP3ServerFactory(ServerFactory):
         )
         self.commands = COMMANDS.check(commands)
         self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
+        if policy is not None:
+            check_type("policy", policy, POP3Policy, "a POP3Policy or None", "write POP3Policy(expire=0)")
+        self.policy = policy or POP3Policy()
+        self.login_times = LoginTimes(self.clock)
         self.columns: Others = WeakValueDictionary()
         self.portal = checked_portal(portal, accounts="POP3")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
@@ -233,6 +277,11 @@ class POP3ServerFactory(ServerFactory):
     def add_ons(self) -> frozenset[InterfaceClass]:
         """The add-ons of every account and mailbox here (`mailproto.interfaces.IAddOns`)."""
         return add_ons_of(self.portal)
+
+    @property
+    def varies(self) -> bool:
+        """Whether accounts may have a `POP3Policy` of their own."""
+        return IPOP3Policy in self.add_ons
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
         """Make the session of a new connection."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
 
 from mailproto.awaiting import settle
-from mailproto.content import CHUNK, chunks, unwrapped
+from mailproto.content import CHUNK, Octets, chunks, unwrapped
 from mailproto.errors import MailError, Unavailable, storage_failure
-from mailproto.message import Index, scan, top
+from mailproto.message import HEADER_LIMIT, Index, Steps, Working, ascii_header_steps, scan_steps, top_steps
 from mailproto.model import Part
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
-from mailproto.pop3.server._maildrop import Maildrop
+from mailproto.pop3.server._language import lang
+from mailproto.pop3.server._maildrop import LINES, Maildrop
 from mailproto.pop3.server._read_ahead import ReadAhead, no_longer_there
 from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from mailproto.pop3.server._server import POP3Server
 
 __all__ = ["Transaction"]
+
+T = TypeVar("T")
 
 
 class Transaction:
@@ -53,36 +57,42 @@ class Transaction:
         self._connection.write(ok(f"{self._drop.count} {self._drop.octets}"))
 
     def _list(self, arguments: list[bytes]) -> Awaitable[None] | None:
-        return self._listing(
-            arguments, f"{self._drop.count} messages ({self._drop.octets} octets)", self._drop.size
-        )
+        drop = self._drop
+        if arguments:
+            self._one(arguments[0], drop.size)
+            return None
+        return self._listing(f"{drop.count} messages ({drop.octets} octets)", drop.size_lines)
 
     def _uidl(self, arguments: list[bytes]) -> Awaitable[None] | None:
-        return self._listing(arguments, "Unique ids", self._drop.unique_id)
-
-    def _listing(
-        self, arguments: list[bytes], text: str, value: Callable[[int], object]
-    ) -> Awaitable[None] | None:
-        """Answer one line for each message that is not marked, or only for the message named."""
+        drop = self._drop
         if arguments:
-            number = self._drop.number(arguments[0])
-            self._connection.write(ok(f"{number} {value(number)}"))
-        elif len(self._drop) > _LINES:
-            return self._long_listing(text, value)
-        else:
-            lines = (f"{number} {value(number)}" for number in self._drop)
-            self._connection.write(multiline(text, lines))
+            self._one(arguments[0], drop.unique_id)
+            return None
+        return self._listing("Unique ids", drop.unique_id_lines)
+
+    def _one(self, argument: bytes, value: Callable[[int], object]) -> None:
+        number = self._drop.number(argument)
+        self._connection.write(ok(f"{number} {value(number)}"))
+
+    def _listing(self, text: str, lines: Callable[[int], str]) -> Awaitable[None] | None:
+        """Answer one line for each message that is not marked."""
+        if len(self._drop) > LINES:
+            return self._long_listing(text, lines)
+        self._connection.write(ok(text) + lines(1).encode("ascii") + b".\r\n")
         return None
 
-    async def _long_listing(self, text: str, value: Callable[[int], object]) -> None:
+    async def _long_listing(self, text: str, lines: Callable[[int], str]) -> None:
         """`_listing` in pieces, as fast as the client reads, and with room for others in between."""
         connection = self._connection
         connection.write(ok(text))
-        async for numbers in connection.in_batches(self._drop, _LINES):
-            lines = [f"{number} {value(number)}\r\n" for number in numbers]
-            connection.write("".join(lines).encode("ascii"))
+        for start in range(1, len(self._drop) + 1, LINES):
+            connection.write(lines(start).encode("ascii"))
             await connection.drained()
+            await connection.breathe()
         connection.write(b".\r\n")
+
+    def _lang(self, arguments: list[bytes]) -> None:
+        lang(self._connection, Command("LANG", b" ".join(arguments)))
 
     def _retr(self, arguments: list[bytes]) -> Awaitable[None] | None:
         number = self._drop.number(arguments[0])
@@ -90,17 +100,31 @@ class Transaction:
         content = self._read_ahead.take(number)
         if content is None:
             return self._read_and_send(number)
-        if isinstance(content, bytes) and len(content) <= CHUNK:
-            self._send(number, content)
-            return None
-        return self._stream("RETR", number, self._retrieved(number), chunks(content))
+        return self._send(number, content)
 
     async def _read_and_send(self, number: int) -> None:
         content = await self._read_ahead.read(number)
-        if isinstance(content, bytes) and len(content) <= CHUNK:
-            self._send(number, content)
-        else:
-            await self._stream("RETR", number, self._retrieved(number), chunks(content))
+        if (sending := self._send(number, content)) is not None:
+            await sending
+
+    def _send(self, number: int, content: Octets) -> Awaitable[None] | None:
+        """Send a message: a small one in one write."""
+        if (
+            isinstance(content, bytes)
+            and len(content) <= CHUNK
+            and (content.isascii() or self._connection.is_utf8 or _header_of(content).isascii())
+        ):
+            self._write(number, content)
+            return None
+        return self._send_in_pieces(number, content)
+
+    async def _send_in_pieces(self, number: int, content: Octets) -> None:
+        try:
+            header, start = await self._header(content[:HEADER_LIMIT])
+        except OSError as error:
+            raise _unreadable(number, error) from None
+        await self._stream("RETR", number, self._retrieved(number), header, chunks(content, start))
+        self._drop.was_retrieved(number)
 
     async def _top(self, arguments: list[bytes]) -> None:
         number = self._drop.number(arguments[0])
@@ -112,11 +136,31 @@ class Transaction:
             raise no_longer_there(number)
         content, offsets = unwrapped(found[0].content), found[0].offsets
         try:
-            index = Index.load(offsets) if offsets is not None else scan(content)
-            beginning = top(content, index, int(lines))
+            index = Index.load(offsets) if offsets is not None else await self._do(scan_steps(content))
+            beginning = await self._do(top_steps(content, index, int(lines)))
+            header, start = await self._header(b"".join(beginning.chunks(0, HEADER_LIMIT)))
         except OSError as error:
             raise _unreadable(number, error) from None
-        await self._stream("TOP", number, ok("Top of message follows"), beginning.chunks())
+        await self._stream("TOP", number, ok("Top of message follows"), header, beginning.chunks(start))
+
+    async def _header(self, beginning: bytes) -> tuple[bytes, int]:
+        """What is sent in the place of the message's first octets, and how many these are.
+
+        That is the header, if it has UTF-8 that the client does not take (RFC 6856 2.1).
+        """
+        if self._connection.is_utf8:
+            return b"", 0
+        header = _header_of(beginning)
+        if header.isascii():
+            return b"", 0
+        return await self._do(ascii_header_steps(header)), len(header)
+
+    async def _do(self, steps: Steps[T]) -> T:
+        """Do long work, and let others be served in between."""
+        work = Working(steps)
+        for _ in work:
+            await self._connection.breathe()
+        return work.result
 
     def _dele(self, arguments: list[bytes]) -> None:
         number = self._drop.number(arguments[0])
@@ -141,20 +185,24 @@ class Transaction:
     def _retrieved(self, number: int) -> bytes:
         return ok(f"{self._drop.size(number)} octets")
 
-    def _send(self, number: int, content: bytes) -> None:
+    def _write(self, number: int, content: bytes) -> None:
         """Send a message in one write."""
         body = DotStuffing()
         self._connection.write(b"".join((self._retrieved(number), body.encode(content), body.finish())))
+        self._drop.was_retrieved(number)
 
-    async def _stream(self, command: str, number: int, reply: bytes, pieces: Iterable[bytes]) -> None:
+    async def _stream(
+        self, command: str, number: int, reply: bytes, header: bytes, pieces: Iterable[bytes]
+    ) -> None:
         """Send a message piece by piece, as fast as the client reads.
 
+        :param header: what is sent before the pieces.
         :raises Unavailable: it cannot be read, and nothing of it was sent.
         """
         connection = self._connection
         body = DotStuffing()
         try:
-            for piece in pieces:
+            for piece in chain((header,), pieces) if header else pieces:
                 # The first line is sent with the first piece, so that a missing file still gives -ERR.
                 connection.write(reply + body.encode(piece))
                 reply = b""
@@ -172,12 +220,15 @@ class Transaction:
         connection.write(reply + body.finish())
 
 
+def _header_of(beginning: bytes) -> bytes:
+    """The header, without the empty line after it."""
+    end = beginning.find(b"\r\n\r\n") + 2
+    return beginning[:end] if end > 1 else beginning
+
+
 def _unreadable(number: int, error: OSError) -> Unavailable:
     return storage_failure(error, f"read message {number}")
 
-
-_LINES = 1000
-"""The most lines of LIST and UIDL that are made at once."""
 
 _MAX_DIGITS = 10
 """The most digits of TOP's number of lines."""
@@ -187,6 +238,7 @@ _COMMANDS: Mapping[
 ] = {  # with the fewest and the most arguments
     "CAPA": (Transaction._capa, 0, 0),
     "DELE": (Transaction._dele, 1, 1),
+    "LANG": (Transaction._lang, 0, 1),
     "LIST": (Transaction._list, 0, 1),
     "NOOP": (Transaction._noop, 0, 0),
     "QUIT": (Transaction._quit, 0, 0),

@@ -12,6 +12,7 @@ from mailproto.interfaces import (
     IDeliverySessions,
     IExpander,
     IOwnership,
+    IPermittedCommands,
     IQueueRunner,
     IServiceExtensions,
     IStore,
@@ -21,7 +22,7 @@ from mailproto.model import ServiceExtensions
 
 __all__ = ["check_delivery"]
 
-_OPTIONAL = (IServiceExtensions, IOwnership, IVerifier, IExpander, IQueueRunner)
+_OPTIONAL = (IServiceExtensions, IOwnership, IVerifier, IExpander, IQueueRunner, IPermittedCommands)
 
 
 def check_delivery(delivery: Any) -> None:

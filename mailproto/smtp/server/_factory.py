@@ -24,6 +24,7 @@ from mailproto.interfaces import (
     IDeliverySessions,
     IExpander,
     IIdentity,
+    IPermittedCommands,
     IQueueRunner,
     IServiceExtensions,
     IVerifier,
@@ -45,8 +46,8 @@ class SMTPServerFactory(ServerFactory):
 
     :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide
         `IServiceExtensions`, `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are
-        offered.  It may have the methods of `IDelivery` without a declaration, but these optional contracts
-        must be declared (``@implementer``).
+        offered, to those whom its `IPermittedCommands` names.  It may have the methods of `IDelivery` without
+        a declaration, but these optional contracts must be declared (``@implementer``).
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
         (RFC 6531 3.7.1).  None for the machine's name.
@@ -99,6 +100,7 @@ class SMTPServerFactory(ServerFactory):
     verifier: IVerifier | None
     expander: IExpander | None
     queue: IQueueRunner | None
+    permitted_commands: IPermittedCommands | None
 
     def __init__(
         self,
@@ -186,6 +188,7 @@ class SMTPServerFactory(ServerFactory):
         # Clients of submission and LMTP have no queue here that ETRN could start (RFC 6409 7).
         is_relay = self.faces_internet and not submission
         self.queue = provided(IQueueRunner, delivery) if is_relay else None
+        self.permitted_commands = provided(IPermittedCommands, delivery)
         offered = (("VRFY", self.verifier), ("EXPN", self.expander), ("ETRN", self.queue))
         self.verbs = tuple(verb for verb, provider in offered if provider is not None)
         self._id_prefix = secrets.token_hex(6)

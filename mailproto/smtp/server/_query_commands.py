@@ -24,7 +24,7 @@ async def vrfy(server: SMTPServer, event: Vrfy) -> None:
         server.error(access_refusal, server.describe(event), event)
         return
     _check_utf8(server, event)
-    if verifier is None:
+    if verifier is None or not server.may_use("VRFY"):
         server.answer_idle_command(replies.CANNOT_VERIFY)
         return
     found = await settle(verifier.verify(server.session, event.name))
@@ -41,6 +41,9 @@ async def expn(server: SMTPServer, event: Expn) -> None:
         server.error(access_refusal, server.describe(event), event)
         return
     _check_utf8(server, event)
+    if not server.may_use("EXPN"):
+        server.answer_idle_command(replies.CANNOT_EXPAND)
+        return
     members = await settle(expander.expand(server.session, event.name))
     server.answer_idle_command(_render(members, utf8=event.utf8))
 
@@ -56,6 +59,8 @@ async def etrn(server: SMTPServer, event: Etrn) -> None:
         server.error(replies.HELLO_FIRST)
     elif server.transaction is not None:
         server.error(replies.NOT_IN_TRANSACTION)
+    elif not server.may_use("ETRN"):
+        server.error(replies.QUEUE_DENIED, server.describe(event), event)
     else:
         waiting = await settle(queue.run_queue(server.session, event.node))
         if waiting is None:

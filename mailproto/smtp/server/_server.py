@@ -396,11 +396,16 @@ class SMTPServer(ServerConnection[Event]):
                 encrypted=self.is_encrypted,
                 submission=factory.submission,
                 service_extensions=factory.service_extensions,
-                verbs=factory.verbs,
+                verbs=tuple(verb for verb in factory.verbs if self.may_use(verb)),
                 own_verbs=tuple(factory.commands),
                 capabilities=factory.capabilities,
             )
         return offers
+
+    def may_use(self, verb: str) -> bool:
+        """Whether the client may use VRFY, EXPN or ETRN, if the delivery has it."""
+        permitted = self.factory.permitted_commands
+        return self.access_refusal() is None and (permitted is None or permitted.permits(self.session, verb))
 
     def _mechanisms(self) -> tuple[str, ...]:
         """The mechanisms of AUTH that are offered now."""

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _changes, _long_changes, _reading
-from mailproto.backends.sqlite._search import _builder, _finding, _ordering
+from mailproto.backends.sqlite._search import _builder, _finding, _late, _ordering
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
 from tests.backends.sqlite.indexing import all_indexed
@@ -43,7 +43,9 @@ class SlicedStoreTests(StoreConformance, TestCase):
             (_finding, "_AT_ONCE", 2),
             (_finding, "_TERMS", 2),
             (_ordering, "_ROWS", 2),
-            (_ordering, "_READ_AT_ONCE", 2),
+            (_late, "_ROWS", 2),
+            (_late, "_OCTETS", 100),
+            (_late, "_FULLY", 2),
         ):
             self.patch(module, name, few)
         return SQLiteStore(self.mktemp(), reactor=reactor)

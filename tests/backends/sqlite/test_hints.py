@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.backends import SQLiteStore
@@ -107,7 +107,7 @@ class HintTests(TestCase):
         await other.deliver(SMALL, [TO_ALICE])
         changes = await here.mailbox_changes(before)
         self.assertEqual(
-            (set(changes.statuses), changes.annotations), ({"INBOX"}, {"Sent": ["/shared/color"]})
+            (set(changes.statuses), changes.annotations), ({"INBOX", "Sent"}, {"Sent": ["/shared/color"]})
         )
         await other.set_default_limits(QuotaLimits(messages=1))
         [outcome] = await self.store.deliver(SMALL, [TO_ALICE])
@@ -119,6 +119,27 @@ class HintTests(TestCase):
         await there.set_acl("INBOX", "bob@example.org", "")
         with self.assertRaises(NoSuchMailbox):
             await shared.status()
+
+    async def test_what_is_recent_is_claimed_by_one_process(self):
+        """Both ask before either's claim is committed, so that only the transaction can say whose it is."""
+        other = await self.started()
+        mailboxes = [await self.inbox(), await (await other.account(ALICE)).open("INBOX")]
+        for last in range(2, 12, 2):
+            await mailboxes[0].append([NewMessage(SMALL)] * 2)
+            both = [ensureDeferred(mailbox.claim_recent()) for mailbox in mailboxes]
+            claimed = sorted([await each for each in both], key=len)
+            self.assertEqual([list(each) for each in claimed], [[], [last - 1, last]])
+            for mailbox in mailboxes:
+                self.assertEqual((await mailbox.status()).recent, 0)
+
+    async def test_who_claims_later_gets_what_came_between(self):
+        other = await self.started()
+        one, two = await self.inbox(), await (await other.account(ALICE)).open("INBOX")
+        await one.append([NewMessage(SMALL)] * 2)
+        first = ensureDeferred(one.claim_recent())
+        await two.append([NewMessage(SMALL)] * 3)
+        second = await two.claim_recent()
+        self.assertEqual([list(await first), list(second)], [[1, 2], [3, 4, 5]])
 
     async def test_what_another_process_deletes_is_hinted_at(self):
         self.patch(_hints, "LOOK_INTERVAL", 60)

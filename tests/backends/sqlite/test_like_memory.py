@@ -51,11 +51,11 @@ class Turns(Clock):
         """The result, or the type of the MailError."""
         result = []
         Deferred.fromCoroutine(coroutine).addBoth(result.append)  # type: ignore[call-overload]
+        self.advance(0)
         while not result:
+            function, arguments, keywords = self._calls.get(timeout=10)
+            function(*arguments, **keywords)
             self.advance(0)
-            if not result:
-                function, arguments, keywords = self._calls.get(timeout=10)
-                function(*arguments, **keywords)
         if hasattr(result[0], "trap"):
             result[0].trap(MailError)
             return result[0].type

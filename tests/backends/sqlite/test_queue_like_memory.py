@@ -22,7 +22,7 @@ domains = st.sampled_from(["a.example", "b.example"])
 destinations = st.sampled_from(["a.example", "b.example", "c"])
 times = st.integers(-20, 40)
 new = st.builds(
-    lambda to, here, priority, share, due, large, skip: message(
+    lambda to, here, priority, share, due, large, skip, notice: message(
         *(f"u@{domain}" for domain in to),
         content=b"x" * (70_000 if large else 10),
         placements=[Placement(name) for name in here],
@@ -30,6 +30,7 @@ new = st.builds(
         share=share,
         due=NOW + due,
         skip=skip,
+        notice=NOW + notice if notice else 0.0,
     ),
     st.lists(domains, min_size=1, max_size=4),
     st.lists(st.sampled_from([ALICE, ALICE, ALICE, "nobody"]), max_size=1),
@@ -38,6 +39,7 @@ new = st.builds(
     times,
     st.sampled_from([False] * 9 + [True]),
     st.sampled_from([0, 0, 3]),
+    st.sampled_from([0, 10, 20, 30]),
 )
 
 
@@ -120,6 +122,20 @@ class Queues(RuleBasedStateMachine):
                 until=self.now + seconds,
                 messages=messages,
                 recipients=recipients,
+            )
+        )
+        memory, sqlite = (
+            [(self.shown(which, lease.message), lease.until) for lease in leases]
+            for which, leases in enumerate(got)
+        )
+        assert memory == sqlite, (memory, sqlite)
+        self.leases += zip(*got, strict=True)
+
+    @rule(seconds=st.integers(1, 30), messages=st.integers(1, 4))
+    def lease_overdue(self, seconds, messages):
+        got = self.both(
+            lambda queue, which: queue.lease_overdue(
+                now=self.now, until=self.now + seconds, messages=messages
             )
         )
         memory, sqlite = (
@@ -235,6 +251,7 @@ class Queues(RuleBasedStateMachine):
                 list(await queue.destinations()),
                 list(await queue.due(self.now, 100)),
                 await queue.counts(self.now),
+                await queue.next_deadline(),
             )
 
         self.same(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import sqlite3
@@ -16,11 +17,15 @@ from mailproto.backends.sqlite._search import _builder, _making
 from mailproto.message import Searchable, _search_texts, scan, search_key
 from mailproto.model import (
     DELETED,
+    ContentTest,
     FlagChange,
     FlagOperation,
+    InAddresses,
     IndexState,
+    InField,
     InText,
     NewMessage,
+    SentOn,
     SortKey,
     SortOrder,
     ThreadAlgorithm,
@@ -40,12 +45,14 @@ class IndexTestCase(TestCase):
             self.patch(_builder, name, 0.01)
         self.path = self.mktemp()
         self.contents: dict[int, bytes] = {}
+        self.stores: list[Any] = []
 
     async def opened(self, *, texts: bool = True, account: str = "ann") -> Any:
         """A store on the path, with its inbox."""
         store = SQLiteStore(self.path, reactor=reactor)
         store.use_index(texts=texts)
         await store.start()
+        self.stores.append(store)
         self.addCleanup(self.stopped, store)
         if account not in await store.directory.names():
             await store.directory.add(account, "hash")
@@ -186,6 +193,31 @@ class BuildingTests(IndexTestCase):
         [found] = await self.inbox.find([1, 2], [InText(search_key("long"), False)])
         self.assertEqual((list(found.passing), list(found.unknown)), ([1], [2]))
 
+    async def test_other_fields_narrow_what_is_read(self) -> None:
+        store = await self.opened()
+        filler = b"X-Filler: " + b"=?utf-8?q?a?= " * 2500 + b"\r\n"
+        await self.add(
+            b"X-Mailer: Bench 7.5\r\n\r\n",
+            b"Subject: 7.5\r\nX-Mailer: Bench 8\r\n\r\n",  # may have it
+            b"X-Mailer: Bench 8\r\n\r\n7.5",
+            b"Content-Type: message/rfc822\r\n\r\nX-Mailer: 7.5\r\n\r\n",
+            filler + b"X-Mailer: 9\r\n\r\n",  # 35 KB
+            b"Subject: x-mailer\r\n\r\n",
+        )
+        uids = list(self.contents)
+        test = InField("x-mailer", search_key("7.5"))
+        [early] = await self.inbox.find(uids, [test])
+        self.assertTrue({1, 2, 5} <= {*early.passing, *early.unknown})
+        await all_indexed(store)
+        tests = [
+            test,
+            InField("x-mailer", ""),
+            InField("x-mailer", search_key("bench 8")),
+            InField("x-none", ""),
+        ]
+        found = [list(each.unknown) for each in await self.inbox.find(uids, tests)]
+        self.assertEqual(found, [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6], [2, 3, 5], [5]])
+
 
 class FailureTests(IndexTestCase):
     async def test_a_damaged_index_is_built_anew(self) -> None:
@@ -281,3 +313,41 @@ class OrderTests(IndexTestCase):
         right = sorted(uids, key=lambda uid: subjects[uid - 1])
         for _ in range(2):
             self.assertEqual(list(await self.inbox.sort(uids, [SortOrder(SortKey.SUBJECT)])), right)
+
+    async def test_answers_do_not_wait_for_the_index(self) -> None:
+        self.patch(_builder, "BEGIN_AFTER", 100)
+        await self.opened()
+        odd = [
+            b"From: Ann <ann@x>\r\nSubject: b\r\nDate: 2 Mar 2026 10:00 +0000\r\nMessage-ID: <1@x>\r\n\r\n1",
+            b"From: caf\xe9 <e@x>\r\nSubject: Re: B\r\nReferences: <1@x>\r\n\r\n2",  # not plain
+            b"From: bob@x\r\nSubject: a\r\nIn-Reply-To: <1@x>\r\nX: "
+            + b"x" * 70_000
+            + b"\r\n\r\n3",  # in a file
+            b"From: c@x\r\nFrom: ann@y\r\nSubject: c\0d\r\nDate: Fri, 1 Mar 2026\r\n\r\n4",
+            b"\r\n",
+            b"Subject: =?utf-8?q?=E4=BC=9A=E8=AD=B0?=\nTo: x\n\n",
+        ]
+        await self.add(*odd, *(mail("text", f"s{number}") for number in range(20)))
+        uids = list(self.contents)
+        at_once = [await self.answers(uids), await self.answers(uids[1::2])]
+        self.assertEqual(self.rows("SELECT count(*) FROM headers"), [(0,)])
+        self.patch(_builder, "BEGIN_AFTER", 0.01)
+        for store in list(self.stores):
+            await self.stopped(store)
+        await all_indexed(await self.opened())
+        self.assertEqual([await self.answers(uids), await self.answers(uids[1::2])], at_once)
+        self.assertEqual(at_once[0][0], [[1, 4], []])
+
+    async def answers(self, uids: list[int]) -> list[Any]:
+        """What the inbox answers to tests of headers, SORT and THREAD."""
+        tests: list[ContentTest] = [InAddresses(name, search_key("ann")) for name in ("from", "to", "cc")]
+        tests += [InField("subject", search_key(key)) for key in ("b", "", "\u4f1a")]
+        tests += [InField("message-id", search_key("1@x")), SentOn("ON", datetime.date(2026, 3, 2))]
+        found = [[list(each.passing), list(each.unknown)] for each in await self.inbox.find(uids, tests)]
+        for key in SortKey:
+            orders = [SortOrder(key), SortOrder(SortKey.DATE, reverse=True)]
+            found += [list(await self.inbox.sort(uids, orders))]
+        for algorithm in ThreadAlgorithm:
+            threads = await self.inbox.thread(uids, algorithm)
+            found += [[list(threads.numbers), list(threads.depths)]]
+        return found

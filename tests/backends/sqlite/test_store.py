@@ -304,6 +304,17 @@ class StoreTests(TestCase):
         self.assertTrue(error.detail.startswith(f"{self.store.path}: OperationalError: "), error.detail)
         self.assertIn("nonsense", error.detail)
 
+    def test_a_damaged_database_is_named_so(self):
+        """RFC 5530: CORRUPTION tells a client that trying again does not help."""
+
+        def fail(connection):
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT | 1 << 8  # an extended code
+            raise error
+
+        error = self.assertRaises(Unavailable, self.store._database.read, fail)
+        self.assertEqual((error.imap, error.code), ("CORRUPTION", 451))
+
     async def test_a_snapshot_is_ended_by_errors_too(self):
         def fail(connection):
             with _reading.snapshot(connection):

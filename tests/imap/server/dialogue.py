@@ -75,7 +75,7 @@ class DialogueTestCase(SynchronousTestCase):
         self.account: Any = run(self.store.account("alice"))
         self.inbox: SimpleMailbox = run(self.account.open("INBOX"))
         checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
-        checker.users = {b"alice": b"secret", b"bob": b"secret"}
+        self.passwords = checker.users = {b"alice": b"secret", b"bob": b"secret"}
         portal = Portal(StoreRealm(self.store), [checker])
         self.factory = IMAPServerFactory(
             portal,

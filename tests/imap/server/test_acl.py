@@ -377,7 +377,7 @@ class ListTests(ACLTestCase):
         self.talk(
             """
             C1: a NAMESPACE
-            S1: * NAMESPACE (("" "/")) (("user/" "/")) NIL
+            S1: * NAMESPACE (("" "/")) (("user/" "/")) (("shared/" "/"))
             S1: a OK NAMESPACE completed
             """
         )

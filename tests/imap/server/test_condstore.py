@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.errors import Unavailable
+from mailproto.imap.server._view import MailboxView
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import DialogueTestCase, run
 
@@ -217,20 +222,136 @@ class StoreTests(Case):
     def test_unchanged_since(self) -> None:
         """Corner case 37: failures are in [MODIFIED], and the rest succeeds."""
         before = self.modseq()
-        changed = self.see(2, flag="$Work")
+        changed = self.see(2, flag="\\Deleted")
         self.talk(
             f"""
             C: a STORE 1:3 (UNCHANGEDSINCE {before}) +FLAGS.SILENT (\\Deleted)
             S: * 1 FETCH (UID 1 MODSEQ ({changed + 1}))
             S: * 3 FETCH (UID 3 MODSEQ ({changed + 1}))
-            S: * FLAGS ...
-            S: * 2 FETCH (UID 2 FLAGS ($Work) MODSEQ ({changed}))
+            S: * 2 FETCH (UID 2 FLAGS (\\Deleted) MODSEQ ({changed}))
             S: a OK [MODIFIED 2] Conditional STORE failed
-            C: b UID STORE 2 (UNCHANGEDSINCE {changed}) +FLAGS (\\Deleted)
+            C: b UID STORE 2 (UNCHANGEDSINCE {changed}) +FLAGS ($Work)
+            S: * FLAGS ...
             S: * 2 FETCH (UID 2 FLAGS (\\Deleted $Work) MODSEQ ({changed + 2}))
             S: b OK UID STORE completed
             C: c UID STORE 1:3 (UNCHANGEDSINCE {changed}) -FLAGS (\\Deleted)
             S: c OK [MODIFIED 1:3] Conditional STORE failed
+            """
+        )
+
+    def test_another_flag_has_changed(self) -> None:
+        """RFC 7162 3.1.12: the client cares for the flag that it sets, and not for others."""
+        before = self.modseq()
+        changed = self.see(2, flag="\\Deleted")
+        self.talk(
+            f"""
+            C: a106 STORE 1:3 (UNCHANGEDSINCE {before}) +FLAGS.SILENT ($Processed)
+            S: * FLAGS ...
+            S: * 1 FETCH (UID 1 MODSEQ ({changed + 1}))
+            S: * 3 FETCH (UID 3 MODSEQ ({changed + 1}))
+            S: * 2 FETCH (UID 2 MODSEQ ({changed + 2}))
+            S: * 2 FETCH (UID 2 FLAGS (\\Deleted $Processed) MODSEQ ({changed + 2}))
+            S: a106 OK STORE completed
+            """
+        )
+        flagged = self.see(1, 2, flag="\\Flagged")
+        self.talk(
+            f"""
+            C: b STORE 2 (UNCHANGEDSINCE {changed + 2}) -FLAGS (\\Deleted $processed \\Seen)
+            S: * 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ ({flagged + 1}))
+            S: * 1 FETCH (UID 1 FLAGS (\\Flagged $Processed) MODSEQ ({flagged}))
+            S: * 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ ({flagged + 1}))
+            S: b OK STORE completed
+            """
+        )
+
+    def test_another_flag_has_changed_but_all_are_set(self) -> None:
+        """RFC 7162 3.1.12: FLAGS without + or - is about all flags."""
+        before = self.modseq()
+        changed = self.see(2, flag="\\Deleted")
+        self.talk(
+            f"""
+            C: a STORE 2 (UNCHANGEDSINCE {before}) FLAGS (\\Seen)
+            S: * 2 FETCH (UID 2 FLAGS (\\Deleted) MODSEQ ({changed}))
+            S: a OK [MODIFIED 2] Conditional STORE failed
+            """
+        )
+
+    def test_what_had_changed_before_the_session(self) -> None:
+        """How the flags were at the client's modseq is not known: they may have been another's."""
+        before = self.modseq()
+        self.see(2, flag="\\Deleted")
+        self.talk(
+            f"""
+            C: a SELECT INBOX
+            S*: * ...
+            S: a OK [READ-WRITE] SELECT completed
+            C: b STORE 2 (UNCHANGEDSINCE {before}) +FLAGS (\\Deleted)
+            S: b OK [MODIFIED 2] Conditional STORE failed
+            """
+        )
+
+    def test_a_flag_that_changes_again_and_again(self) -> None:
+        """Others set another flag each time between the look and the change: at last it is refused."""
+        before = self.modseq()
+        self.see(2)
+        store, flags = SimpleMailbox.store, iter(("$1", "$2", "$3", "$4"))
+        tried: list[int] = []
+
+        async def store_after_another(mailbox: SimpleMailbox, uids: Any, change: Any, unchanged: Any) -> Any:
+            tried.append(unchanged)
+            await store(mailbox, [2], add(next(flags)))
+            return await store(mailbox, uids, change, unchanged)
+
+        self.patch(SimpleMailbox, "store", store_after_another)
+        self.talk(
+            f"""
+            C: a STORE 2 (UNCHANGEDSINCE {before}) +FLAGS (\\Flagged)
+            S: * FLAGS ...
+            S: * FLAGS ...
+            S: * 2 FETCH (UID 2 FLAGS (\\Seen $1 $2 $3 $4) MODSEQ ...
+            S: a OK [MODIFIED 2] Conditional STORE failed
+            """
+        )
+        self.assertEqual((len(tried), tried[0]), (4, before))
+
+    def test_the_second_attempt_fails(self) -> None:
+        """What was stored before is told all the same."""
+        before = self.modseq()
+        changed = self.see(2)
+        store = SimpleMailbox.store
+
+        async def store_once(mailbox: SimpleMailbox, uids: Any, change: Any, unchanged: Any) -> Any:
+            if unchanged != before:
+                raise Unavailable
+            return await store(mailbox, uids, change, unchanged)
+
+        self.patch(SimpleMailbox, "store", store_once)
+        self.talk(
+            f"""
+            C: a STORE 1:2 (UNCHANGEDSINCE {before}) +FLAGS (\\Flagged)
+            S: * 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ ({changed + 1}))
+            S: * 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ ({changed}))
+            S: a OK [MODIFIED 2] Conditional STORE failed
+            """
+        )
+
+    def test_a_message_that_goes_meanwhile(self) -> None:
+        before = self.modseq()
+        changed = self.see(2)
+        look = MailboxView.look
+
+        async def look_after_it_is_gone(view: MailboxView) -> None:
+            self.inbox.remove([2])
+            await look(view)
+
+        self.patch(MailboxView, "look", look_after_it_is_gone)
+        self.talk(
+            f"""
+            C: a UID STORE 1:2 (UNCHANGEDSINCE {before}) +FLAGS (\\Flagged)
+            S: * 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ ({changed + 1}))
+            S*: * ...
+            S: a OK UID STORE completed
             """
         )
 
@@ -303,13 +424,13 @@ class StoreTests(Case):
     def test_some_messages_are_gone(self) -> None:
         """RFC 7162 3.1.3, example 11: NO with [MODIFIED]; what the client does not know of keeps it low."""
         before = self.modseq()
-        changed = self.see(2)
+        changed = self.see(2, flag="\\Deleted")
         self.inbox.remove([3])
         self.talk(
             f"""
             C: a STORE 1:3 (UNCHANGEDSINCE {before}) +FLAGS (\\Deleted)
             S: * 1 FETCH (UID 1 FLAGS (\\Deleted) MODSEQ ({changed + 2}))
-            S: * 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ ({changed}))
+            S: * 2 FETCH (UID 2 FLAGS (\\Deleted) MODSEQ ({changed}))
             S: * OK [HIGHESTMODSEQ {before}] Highest
             S: a NO [MODIFIED 2] Conditional STORE failed
             C: b NOOP

@@ -79,7 +79,8 @@ class UpdateTests(DialogueTestCase):
             S: * 3 FETCH (UID 4 FLAGS (\\Seen \\Recent))
             S: * ESEARCH (TAG "B01") UID REMOVEFROM (0 2)
             S: * ESEARCH (TAG "B01") UID ADDTO (0 3:4,8)
-            S: a NO [EXPUNGEISSUED] ...
+            S: * 1 FETCH (UID 2)
+            S: a OK FETCH completed
             C: b NOOP
             S: * 1 EXPUNGE
             S: b OK NOOP completed

@@ -361,7 +361,7 @@ class LargeContentTests(FromFileMixin):
                 S: * 2 FETCH (UID 2 BODY[TEXT] {11}
                 S: Hello Bob
                 S: )
-                S: a NO [UNAVAILABLE] Some of the messages could not be read
+                S: a NO [CORRUPTION] Some of the messages could not be read
                 C: b SEARCH TEXT hello
                 S: * SEARCH 2
                 S: b OK SEARCH completed

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailproto.imap.server import _notifying
+from twisted.internet.defer import Deferred
+
+from mailproto.backends._memory_account import MemoryAccount
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.imap.server import _account_known, _notifying_foreign
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import Client, DialogueTestCase, message, run
 
@@ -110,6 +114,27 @@ class SelectedTests(NotifyTestCase):
         self.sent.add(message(), (), 0)
         self.assertIn(b"* 1 FETCH (UID 1 BODY[TEXT] {11}", self.heard(client))
 
+    def test_what_the_client_has_put_there_itself(self) -> None:
+        """RFC 5465 5.2: no FETCH for that, but for what comes at the same time."""
+        self.fill(1)
+        client = self.notify(b"SET (selected (MessageNew (UID) MessageExpunge))")
+        exists = b"* %d EXISTS\r\n* %d RECENT\r\n"
+        for number, command in ((2, b"COPY 1 INBOX"), (3, b"APPEND INBOX {1+}\r\nx")):
+            self.assertIn(exists % (number, number) + b"a OK ", self.say(client, b"a " + command)[-200:])
+        self.assertEqual(self.heard(client), b"")
+        said = self.say(client, b"a UID COPY 1:2 INBOX\r\nb NOOP")
+        self.assertNotIn(b"FETCH", said)
+        append = SimpleMailbox.append
+
+        async def append_after_another(mailbox: SimpleMailbox, new: Any) -> Any:
+            self.fill(1)
+            return await append(mailbox, new)
+
+        self.patch(SimpleMailbox, "append", append_after_another)
+        said = self.say(client, b"a APPEND INBOX {1+}\r\nx")
+        self.assertIn(b"* 7 EXISTS\r\n", said)
+        self.assertTrue(said.endswith(b"APPEND completed\r\n* 6 FETCH (UID 6)\r\n"), said)
+
     def test_expunges_that_are_delayed(self) -> None:
         self.fill(3)
         client = self.notify(b"SET (selected-delayed %b)" % ALL)
@@ -144,7 +169,7 @@ class SelectedTests(NotifyTestCase):
         run(self.inbox.store([600], FLAGGED))
         client.session.resumeProducing()
         said = self.heard(client)
-        begun, _, rest = said.partition(b"a NO [EXPUNGEISSUED] ")
+        begun, _, rest = said.partition(b"a OK FETCH completed\r\n")
         self.assertNotIn(b"* 1 EXPUNGE", begun)
         self.assertTrue(rest.endswith(b"* 1 EXPUNGE\r\n"), rest[-100:])
 
@@ -247,6 +272,51 @@ class OtherTests(NotifyTestCase):
         self.sent.add(message(), (), 0)
         self.assertEqual(self.heard(client), b"")
 
+    def test_many_sessions_look_at_the_list_once(self) -> None:
+        wanted = b"n NOTIFY SET (personal (MailboxName SubscriptionChange MessageNew MessageExpunge))\r\n"
+        clients = [self.sign_in(str(number)) for number in range(20)]
+        for client in clients:
+            client.send(wanted)
+            self.assertIn(b"n OK", self.heard(client))
+        lists, list_ = [0], MemoryAccount.list
+
+        def counted(account: MemoryAccount) -> Any:
+            lists[0] += 1
+            return list_(account)
+
+        self.patch(MemoryAccount, "list", counted)
+        run(self.account.create("Work"))
+        self.assertEqual(
+            [self.heard(client) for client in clients], [b'* LIST (\\HasNoChildren) "/" Work\r\n'] * 20
+        )
+        self.assertEqual(lists, [1])
+        self.sent.add(message(), (), 0)
+        self.assertEqual([self.heard(client) for client in clients], [self.status(self.sent, 1)] * 20)
+        client = self.sign_in("late")
+        self.assertEqual(self.say(client, wanted.strip()), b"n OK NOTIFY completed\r\n")
+        self.assertEqual(lists, [1])
+        run(self.account.rename("Work", "Job"))
+        renamed = b'* LIST (\\HasNoChildren) "/" Job ("OLDNAME" (Work))\r\n'
+        self.assertEqual([self.heard(client) for client in [*clients, client]], [renamed] * 21)
+
+    def test_a_session_ends_while_others_wait_for_its_look(self) -> None:
+        clients = [self.sign_in(str(number)) for number in range(3)]
+        gate: Deferred[None] = Deferred()
+        changes = MemoryAccount.mailbox_changes
+
+        async def slow(account: MemoryAccount, modseq: int) -> Any:
+            if not gate.called:
+                await gate
+            return await changes(account, modseq)
+
+        self.patch(MemoryAccount, "mailbox_changes", slow)
+        for client in clients:
+            client.send(b"n NOTIFY SET (personal (MessageNew MessageExpunge))\r\n")
+        clients[0].transport.drop()
+        clients[1].transport.drop()
+        gate.callback(None)
+        self.assertIn(b"n OK", self.heard(clients[2]))
+
     def test_annotations(self) -> None:
         client = self.notify(b"SET (mailboxes INBOX (MailboxMetadataChange ServerMetadataChange))")
         run(self.account.annotate("INBOX", {"/shared/comment": b"x"}))
@@ -266,7 +336,7 @@ class OtherTests(NotifyTestCase):
         self.assertEqual(self.heard(client), self.status(self.sent, 50))
 
     def test_too_many_mailboxes(self) -> None:
-        self.patch(_notifying, "MAILBOXES", 6)
+        self.patch(_account_known, "MAILBOXES", 6)
         client = self.notify(b"SET (personal %b)" % ALL)
         run(self.account.create("More"))
         more: Any = run(self.account.open("More"))
@@ -289,3 +359,90 @@ class OtherTests(NotifyTestCase):
         client.transport.drop()
         self.sent.add(message(), (), 0)
         self.assertEqual(self.factory.connections, set())
+
+
+class ForeignTests(NotifyTestCase):
+    """Mailboxes of other users, and shared ones (RFC 5465 3.1, 5.9)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        run(self.store.directory.add("bob", ""))
+        self.bob: Any = run(self.store.account("bob"))
+        self.box: Any = run(self.bob.open("Sent"))
+        run(self.bob.set_acl("Sent", "alice", "lr"))
+
+    def told(self, items: str) -> bytes:
+        return f"* STATUS user/bob/Sent ({items} UIDVALIDITY {self.box.uid_validity})\r\n".encode()
+
+    def test_messages(self) -> None:
+        for wanted in (b"(mailboxes user/bob/Sent %b)" % ALL, b"(subtree user/bob %b)" % ALL):
+            client = self.notify(b"SET " + wanted)
+            self.box.add(message(), (), 0)
+            count = run(self.box.status()).messages
+            self.assertEqual(self.heard(client), self.told(f"MESSAGES {count} UIDNEXT {count + 1}"))
+            run(self.box.store([1], FLAGGED))
+            run(self.box.store([1], FlagChange(FlagOperation.REMOVE, FLAGGED.flags)))
+            said = self.heard(client)
+            self.assertTrue(said.startswith(b"* STATUS user/bob/Sent (UIDVALIDITY "), said)
+            self.assertEqual(self.say(client, b"a NOTIFY NONE"), b"a OK NOTIFY completed\r\n")
+            self.box.add(message(), (), 0)
+            self.assertEqual(self.heard(client), b"")
+
+    def test_shared_mailboxes_that_are_subscribed(self) -> None:
+        run(self.store.directory.add("shared", ""))
+        office: Any = run(self.store.account("shared"))
+        run(office.create("News"))
+        run(office.set_acl("News", "anyone", "lr"))
+        run(self.account.subscribe("shared/News"))
+        client = self.notify(b"SET (subscribed %b)" % NEW)
+        news: Any = run(office.open("News"))
+        news.add(message(), (), 0)
+        self.assertIn(b"* STATUS shared/News (MESSAGES 1 ", self.heard(client))
+        self.box.add(message(), (), 0)  # it is not subscribed
+        self.assertEqual(self.heard(client), b"")
+
+    def test_they_are_not_personal(self) -> None:
+        wanted = b"MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+        client = self.notify(b"SET (personal (%b)) (inboxes (%b))" % (wanted, wanted))
+        self.box.add(message(), (), 0)
+        run(self.account.subscribe("user/bob/Sent"))
+        self.assertEqual(self.heard(client), b"")
+
+    def test_the_status_at_the_beginning(self) -> None:
+        self.box.add(message(), (), 0)
+        status = self.told("MESSAGES 1 UIDNEXT 2")
+        self.notify(b"SET STATUS (mailboxes user/bob/Sent %b)" % NEW, answer=status)
+
+    def test_what_may_not_be_read(self) -> None:
+        """3.1: it is told if it can be seen, or else ignored."""
+        run(self.bob.set_acl("Sent", "alice", "l"))
+        wanted = b"SET (mailboxes (user/bob/Sent user/bob/INBOX user/nobody/x) %b)" % NEW
+        client = self.notify(wanted, answer=b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n')
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+
+    def test_a_right_is_taken_away(self) -> None:
+        """5.9."""
+        client = self.notify(b"SET (mailboxes user/bob/Sent %b)" % NEW)
+        run(self.bob.set_acl("Sent", "alice", "l"))
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n')
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+
+    def test_the_mailbox_goes(self) -> None:
+        client = self.notify(b"SET (mailboxes user/bob/Sent %b)" % NEW)
+        run(self.bob.delete("Sent"))
+        self.assertEqual(self.heard(client), b'* LIST (\\NonExistent) "/" user/bob/Sent\r\n')
+
+    def test_too_many(self) -> None:
+        self.patch(_notifying_foreign, "FOREIGN", 1)
+        run(self.bob.set_acl("Drafts", "alice", "lr"))
+        client = self.sign_in()
+        self.assertEqual(
+            self.say(client, b"a NOTIFY SET (subtree user/bob %b)" % NEW),
+            b"a NO [NOTIFICATIONOVERFLOW] More than 1 mailboxes of others\r\n",
+        )
+        self.assertFalse(client.session.notices)
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")

@@ -46,9 +46,9 @@ class OwnChangeTests(DialogueTestCase):
             """
             C: a MOVE 1 INBOX
             S: * OK [COPYUID ...] Moved
-            S: * 3 EXISTS
-            S: * 1 RECENT
             S: * 1 EXPUNGE
+            S: * 2 EXISTS
+            S: * 1 RECENT
             S: a OK MOVE completed
             """
         )

@@ -256,11 +256,11 @@ class TwoSessionsTests(DialogueTestCase):
         self.inbox.remove([2])
         self.talk(
             """
-            C: b FETCH 1:4 (UID)
-            S: * 1 FETCH (UID 1)
-            S: * 3 FETCH (UID 3)
-            S: * 4 FETCH (UID 4)
-            S: b NO [EXPUNGEISSUED] Some of the messages no longer exist
+            C: b FETCH 1:3 (UID FLAGS)
+            S: * 1 FETCH (UID 1 FLAGS (\\Recent))
+            S: * 2 FETCH (UID 2 FLAGS (\\Recent))
+            S: * 3 FETCH (UID 3 FLAGS (\\Recent))
+            S: b OK FETCH completed
             C: c FETCH 2 RFC822.SIZE
             S: c NO [EXPUNGEISSUED] Some of the messages no longer exist
             C: d STORE 2:3 +FLAGS (\\Seen)
@@ -291,8 +291,9 @@ class TwoSessionsTests(DialogueTestCase):
             S: * 1 FETCH (RFC822.SIZE ...)
             S: * 3 FETCH (RFC822.SIZE ...)
             S: a NO [EXPUNGEISSUED] Some of the messages no longer exist
-            C: b UID FETCH 2 RFC822.SIZE
-            S: b OK UID FETCH completed
+            C: b NOOP
+            S: * 2 EXPUNGE
+            S: b OK NOOP completed
             """
         )
 

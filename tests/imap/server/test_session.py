@@ -50,7 +50,7 @@ class GreetingTests(DialogueTestCase):
             S: * ENABLED CONDSTORE
             S: c OK ENABLE completed
             C: d NAMESPACE
-            S: * NAMESPACE (("" "/")) (("user/" "/")) NIL
+            S: * NAMESPACE (("" "/")) (("user/" "/")) (("shared/" "/"))
             S: d OK NAMESPACE completed
             C: e LOGOUT
             S: * BYE Logging out

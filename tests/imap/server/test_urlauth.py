@@ -20,11 +20,11 @@ class URLTestCase(DialogueTestCase):
         self.inbox.add(MESSAGE, (), 0)
         run(self.store.directory.add("bob", ""))
         self.alice = self.sign_in("alice")
-        self.bob = self.sign_in_as_bob()
+        self.bob = self.sign_in_as("bob")
 
-    def sign_in_as_bob(self) -> Client:
-        client = self.connect("bob")
-        client.send(b"a LOGIN bob secret\r\n")
+    def sign_in_as(self, name: str) -> Client:
+        client = self.connect(name)
+        client.send(b"a LOGIN %b secret\r\n" % name.encode())
         client.received()
         return client
 
@@ -74,6 +74,27 @@ class FetchTests(URLTestCase):
             url = self.made(URL + b";URLAUTH=" + access)
             got = self.fetched(url, self.bob) is not None, self.fetched(url, self.alice) is not None
             self.assertEqual(got, (bob, alice), access)
+
+    def test_names_without_a_domain(self) -> None:
+        """The owner is in the domain of who reads the URL, and its reader in that of the owner."""
+        for name in ("dora@example.org", "eve@example.org", "eve@example.net"):
+            run(self.store.directory.add(name, ""))
+            self.passwords[name.encode()] = b"secret"
+        run(run(self.store.account("dora@example.org")).open("INBOX")).add(MESSAGE, (), 0)
+        self.alice = self.sign_in_as("dora@example.org")
+        for user, access, near, far in (
+            (b"dora", b"user+eve@example.org", True, False),
+            (b"DORA", b"user+eve", True, False),
+            (b"dora@example.org", b"user+eve", True, False),
+            (b"dora", b"user+eve@example.net", False, False),
+            (b"dora@example.org", b"user+eve@example.net", False, True),
+        ):
+            url = self.made(b"imap://%b@x/INBOX/;UID=1;URLAUTH=%b" % (user.replace(b"@", b"%40"), access))
+            for domain, there in (("example.org", near), ("example.net", far)):
+                reader = self.sign_in_as(f"eve@{domain}")
+                self.assertEqual(self.fetched(url, reader) is not None, there, (url, domain))
+        said = self.say(self.alice, b'a GENURLAUTH "imap://eve@x/INBOX/;UID=1;URLAUTH=authuser" INTERNAL')
+        self.assertTrue(said.startswith(b"a NO [BADURL "), said)
 
     def test_a_url_that_was_changed(self) -> None:
         url = self.made(URL + b";URLAUTH=user+alice")

@@ -24,7 +24,7 @@ state_dir = {folder}/state
 instance_name = {folder.name}
 log_path = {folder}/log
 listen = 127.0.0.1
-protocols = lmtp
+protocols = lmtp imap
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
@@ -57,6 +57,15 @@ passdb {{
 service auth {{
   unix_listener {folder}/auth {{
     mode = 0666
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
   }}
 }}
 service lmtp {{
@@ -95,6 +104,8 @@ def _base64url(octets: bytes) -> bytes:
 def dovecot() -> Daemon:
     """Dovecot's LMTP server for alice and carol, whose mail is in ``mail/NAME/Maildir/new``.
 
+    Its IMAP server is at the port in the file ``imap_port``.
+
     At its socket ``auth`` Postfix asks who they are.
     """
     need("dovecot", "dovecot-lmtpd")
@@ -110,5 +121,7 @@ def dovecot() -> Daemon:
     keys.mkdir(parents=True)
     (keys / "default").write_bytes(base64.b64encode(_TOKEN_KEY))
     (folder / "oauth2").write_text(_OAUTH2.format(folder=folder))
-    (folder / "config").write_text(_DOVECOT.format(folder=folder, port=port))
+    imap_port = unused_port()
+    (folder / "imap_port").write_text(str(imap_port))
+    (folder / "config").write_text(_DOVECOT.format(folder=folder, port=port, imap_port=imap_port))
     return Daemon(folder, port, folder / "log", ["dovecot", "-F", "-c", folder / "config"])

@@ -34,10 +34,12 @@ async def main(reactor: Any) -> None:
         with open(log, "w") as file:
             file.write(found.server_log)
     verdict, record = found.verdict, found.record
+    longest = max((kill.at - kill.since for kill in found.kills), default=0.0)
     figures: dict[str, object] = {
         "accepted in": f"{found.accepted_in:.1f} s",
         "all done in": f"{found.seconds:.1f} s",
         "kills": len(found.kills),
+        "longest without a sign of life, before a kill": f"{longest:.1f} s",
         "recipients who got the message": verdict.arrived,
         "recipients reported to the sender": verdict.bounced,
         "final replies dropped by hosts": verdict.lost_replies,
@@ -48,7 +50,8 @@ async def main(reactor: Any) -> None:
         "faults of hosts": dict(record.faults),
         "by TLS": dict(record.in_tls),
         "traceback": found.traceback or "none",
-        "FAULTS": verdict.faults or "none",
+        "losses": len(verdict.losses),
+        "FAULTS": "".join(f"\n  {fault}" for fault in verdict.faults) or "none",
     }
     print(as_lines(figures))
     if verdict.faults or found.traceback:

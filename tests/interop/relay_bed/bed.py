@@ -11,16 +11,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.interop.relay_bed.hosts import Record
-from tests.interop.relay_bed.judging import Verdict, judge
+from tests.interop.relay_bed.judging import Kill, Verdict, judge
 from tests.interop.relay_bed.network import WAITS, ZONE, Network
 from tests.interop.relay_bed.sending import Message, Senders
 from tests.interop.server import CHECKOUT, HOST, PASSWORD, PATIENCE
@@ -31,6 +32,9 @@ __all__ = ["Plan", "Result", "run_bed"]
 ALICE = f"alice@{ZONE}"
 LEASE = 3
 """Seconds of a lease: those of a killed server run out soon."""
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks for signs of life."""
 
 START_PATIENCE = 600
 """Seconds until a server must have started, also where others use all processors."""
@@ -65,7 +69,7 @@ class Result:
 
     verdict: Verdict
     record: Record
-    kills: list[float]
+    kills: list[Kill]
     refusals: list[str]
     seconds: float
     accepted_in: float
@@ -167,6 +171,24 @@ class ServerUnderTest:
         return found
 
 
+class Signs:
+    """When the server has committed something, as far as one sees who looks now and then.
+
+    :ivar times: seconds of the reactor's time, which is the system's, ascending.
+    """
+
+    def __init__(self, server: ServerUnderTest) -> None:
+        self._log = server.data / "mail.sqlite3-wal"
+        self.times: list[float] = []
+
+    def look(self) -> None:
+        """Note the latest commit."""
+        with suppress(FileNotFoundError):
+            written = self._log.stat().st_mtime
+            if written not in self.times[-1:]:
+                self.times.append(written)
+
+
 def _messages(
     plan: Plan, domains: Sequence[str], chance: random.Random, made: list[Message]
 ) -> Iterator[Message]:
@@ -191,13 +213,20 @@ def _kind(domain: str) -> str:
 
 
 async def _kill_and_start(
-    reactor: Any, server: ServerUnderTest, plan: Plan, chance: random.Random, kills: list[float]
+    reactor: Any, server: ServerUnderTest, plan: Plan, chance: random.Random, kills: list[Kill]
 ) -> None:
     for _ in range(plan.kills):
+        signs = Signs(server)
+        looking = LoopingCall(signs.look)
+        looking.clock = reactor
+        looking.start(LOOK_EVERY)
         await deferLater(reactor, chance.uniform(0.1, 1.9) * plan.between)
+        looking.stop()
         server.kill()
-        kills.append(reactor.seconds())
+        at = reactor.seconds()
+        signs.look()
         await server.start()
+        kills.append(Kill.of(at, signs.times, reactor.seconds()))
 
 
 async def run_bed(reactor: Any, plan: Plan) -> Result:
@@ -209,7 +238,7 @@ async def run_bed(reactor: Any, plan: Plan) -> Result:
     chance = random.Random(plan.seed)
     record = Record(reactor)
     network = Network(reactor, record, plan.domains)
-    kills: list[float] = []
+    kills: list[Kill] = []
     made: list[Message] = []
     server: ServerUnderTest | None = None
     try:

@@ -102,8 +102,6 @@ class DialogueTests(SessionTestCase):
             S: -ERR USER name
             C: USER two names
             S: -ERR USER name
-            C: AUTH
-            S: -ERR AUTH mechanism [initial-response]
             C: AUTH PLAIN AAAA AAAA
             S: -ERR AUTH mechanism [initial-response]
             C: QUIT now
@@ -131,6 +129,8 @@ class DialogueTests(SessionTestCase):
             S: RESP-CODES
             S: AUTH-RESP-CODE
             S: PIPELINING
+            S: UTF8 USER
+            S: LANG
             S: EXPIRE NEVER
             S: USER
             S: SASL CRAM-MD5 PLAIN LOGIN
@@ -214,6 +214,8 @@ class PrivacyTests(SessionTestCase):
             S: RESP-CODES
             S: AUTH-RESP-CODE
             S: PIPELINING
+            S: UTF8 USER
+            S: LANG
             S: EXPIRE NEVER
             S: SASL CRAM-MD5
             S: IMPLEMENTATION mailproto

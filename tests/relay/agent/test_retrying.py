@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from twisted.internet.defer import ensureDeferred
+
 from mailproto.errors import Refused
 from mailproto.model import QueueState
 from mailproto.relay._dns import DNSFailure
@@ -299,6 +301,40 @@ class DeadDestinationTests(World):
         self.assertIn("Action: delayed", report)
         self.run_for(86400)
         self.assertEqual(len([each for each in self.reports() if "bob@" in each]), 1)
+
+    def test_all_are_told_in_time(self) -> None:
+        """Also those that are behind others in the queue, or have come during a pause; no try is added."""
+        for number in range(300):
+            self.send(f"user{number}@there.example", id=f"M{number}")
+        self.run_for(2 * 3600)
+        failures = len(self.witness.unreached_)
+        for number in range(300, 400):
+            self.send(f"user{number}@there.example", id=f"M{number}", parameters={"BY": "600;N"})
+            self.send(f"gone{number}@there.example", id=f"G{number}", parameters={"BY": "600;R"})
+        self.run_for(605)
+        delayed = [each for each in self.reports() if "Action: delayed" in each]
+        self.assertEqual((len(delayed), len(self.reports())), (100, 200))
+        self.assertIn("Status: 4.4.1", delayed[0])
+        self.run_for(2 * 3600 - 610)
+        self.assertEqual(len(self.reports()), 200)
+        self.run_for(10)
+        self.assertEqual(len(self.reports()), 500)
+        self.assertLess(len(self.witness.unreached_) - failures, 5)
+        self.servers.clear()
+        self.run_for(4000)
+        self.assertEqual(len([each for each in self.arrived if "there" in each]), 400)
+
+    def test_another_process_may_have_paused_it(self) -> None:
+        self.send("bob@there.example")
+        self.run_for(3 * 3600)
+        self.stop()
+        self.agent = self.make_agent()
+        until = max(self.queue.paused.values())
+        self.successResultOf(ensureDeferred(self.queue.pause("there.example", until + 3 * 3600, 9)))
+        self.agent.start()
+        self.run_for(3601)
+        self.assertEqual(len(self.reports()), 1)
+        self.assertIn("No server of the domain could be reached", " ".join(self.reports()[0].split()))
 
     def test_a_server_that_ends_every_connection_is_dead_too(self) -> None:
         self.servers["10.0.0.1"] = serving(MAIL="close")

@@ -162,6 +162,9 @@ class World(SynchronousTestCase):
         now = self.now()
         by = mail_options(envelope.parameters).deliver_by
         lifetime = by.seconds if by is not None and by.returned else self.schedule.lifetime
+        notice = max(now, due) + self.schedule.delay_notice
+        if by is not None and not by.returned:
+            notice = min(notice, now + by.seconds)
         new = NewQueued(
             content,
             envelope,
@@ -170,6 +173,7 @@ class World(SynchronousTestCase):
             now + lifetime,
             due=due,
             priority=priority,
+            notice=notice,
         )
         self.successResultOf(ensureDeferred(self.queue.add([new])))
 

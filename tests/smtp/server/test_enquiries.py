@@ -9,11 +9,12 @@ from twisted.internet.ssl import CertificateOptions
 from zope.interface import alsoProvides, implementer
 
 from mailproto.errors import MailError, RecipientUnknown, Refused
-from mailproto.interfaces import IExpander, IQueueRunner, IServiceExtensions, IVerifier
+from mailproto.interfaces import IExpander, IPermittedCommands, IQueueRunner, IServiceExtensions, IVerifier
 from mailproto.model import Address, ServiceExtensions, Session, VerifiedName
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import FEEDS, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery, LMTPDialogueTestCase
+from tests.smtp.server.test_authentication import GOOD
 from tests.smtp.server.test_server import EHLO, script
 
 ALICE = VerifiedName(Address("alice", "mx.example"), "Alice A.")
@@ -77,7 +78,7 @@ class VerifyTests(TalkativeTestCase):
     def test_answers(self) -> None:
         self.assert_said(
             "C: VRFY alice\nS: 250 2.1.5 Alice A. <alice@mx.example>",
-            "C: VRFY unsure\nS: 252 2.1.5 Cannot verify, but will take mail and try",
+            "C: VRFY unsure\nS: 252 2.0.0 Cannot verify, but will take mail and try",
             "C: VRFY nobody\nS: 550 5.1.1 No such mailbox here",
             "C: VRFY two\nS: 553 5.1.4 Which of them?",
             "C: VRFY\nS: 501 5.5.4...",
@@ -166,6 +167,64 @@ class LMTPQueueTests(LMTPDialogueTestCase):
         self.converse(transport, "C: ETRN x.example\nS: 502 5.5.1...")
 
 
+@implementer(IPermittedCommands)
+class ChoosyDelivery(TalkativeDelivery):
+    """Talks to accounts, and of its queue to those who greet as a friend."""
+
+    def permits(self, session: Session, verb: str) -> bool:
+        return session.helo == "friend" if verb == "ETRN" else session.account is not None
+
+
+class PermissionTests(TalkativeTestCase):
+    """A command is announced to those who may use it, and to nobody else (RFC 5321 3.5.2, 7.3)."""
+
+    def connect(self, **settings: Any) -> MemoryTransport:
+        return super().connect(**{"delivery": ChoosyDelivery(), "portal": self.portal, **settings})
+
+    def announced(self, talk: MemoryTransport, greeting: bytes) -> list[str]:
+        talk.send(greeting + b"\r\n")
+        lines = talk.read().decode().splitlines()
+        return [line[4:] for line in lines if line[4:] in ("VRFY", "EXPN", "ETRN")]
+
+    def test_a_stranger(self) -> None:
+        talk = self.connect()
+        self.assertEqual(self.announced(talk, b"EHLO a"), [])
+        self.converse(
+            talk,
+            "C: VRFY alice\nS: 252 2.0.0 Cannot verify, but will take mail and try\n"
+            "C: VRFY nobody\nS: 252 2.0.0 Cannot verify, but will take mail and try\n"
+            "C: EXPN list\nS: 252 2.0.0 Cannot say who is on that list\n"
+            "C: EXPN other\nS: 252 2.0.0 Cannot say who is on that list\n"
+            "C: ETRN x.example\nS: 459 4.7.1 You may not start the queue\n"
+            "C: HELP\nS: 214-2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH HELP QUIT\nS: 214 ...",
+        )
+
+    def test_before_the_greeting(self) -> None:
+        self.converse(self.connect(), "C: VRFY alice\nS: 252...\nC: EXPN list\nS: 252...")
+
+    def test_an_account(self) -> None:
+        talk = self.connect()
+        self.announced(talk, b"EHLO a")
+        self.converse(talk, f"C: AUTH PLAIN {GOOD}\nS: 235...")
+        self.assertEqual(self.announced(talk, b"EHLO a"), ["VRFY", "EXPN"])
+        self.converse(talk, "C: VRFY alice\nS: 250...\nC: EXPN other\nS: 550 5.1.1...\nC: ETRN x\nS: 459...")
+
+    def test_each_command_for_itself(self) -> None:
+        talk = self.connect()
+        self.assertEqual(self.announced(talk, b"EHLO friend"), ["ETRN"])
+        self.converse(talk, "C: ETRN x.example\nS: 253...\nC: VRFY alice\nS: 252...")
+        self.assertEqual(self.announced(talk, b"EHLO a"), [])
+
+    def test_nothing_is_announced_that_needs_a_login_or_tls_first(self) -> None:
+        for settings in (
+            {"submission": True},
+            {"auth_required": True},
+            {"tls": CertificateOptions(), "require_tls": True},
+        ):
+            talk = self.connect(delivery=TalkativeDelivery(), **settings)
+            self.assertEqual(self.announced(talk, b"EHLO a"), [], settings)
+
+
 class SilentTests(DialogueTestCase):
     """A delivery that tells nothing."""
 
@@ -173,7 +232,7 @@ class SilentTests(DialogueTestCase):
         self.assert_dialogue(
             script(
                 EHLO,
-                "C: VRFY alice\nS: 252 2.1.5...\nC: EXPN list\nS: 502 5.5.1...",
+                "C: VRFY alice\nS: 252 2.0.0...\nC: EXPN list\nS: 502 5.5.1...",
                 "C: ETRN x.example\nS: 502 5.5.1...",
             )
         )

@@ -344,7 +344,7 @@ class SmallCommandTests(DialogueTestCase):
             C: NOOP hello
             S: 250 2.0.0 OK
             C: VRFY alice
-            S: 252 2.1.5 Cannot verify, but will take mail and try
+            S: 252 2.0.0 Cannot verify, but will take mail and try
             C: VRFY
             S: 501 5.5.4...
             C: HELP

@@ -8,13 +8,16 @@ import sqlite3
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any, NamedTuple
 
+from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._search._late import Uids, which, with_values
 from mailproto.backends.sqlite._search._making import BETWEEN, Unpacker, pause
-from mailproto.message import is_indexed_key
+from mailproto.message import is_indexed_key, search_key
 from mailproto.model import ContentTest, Found, InAddresses, InField, InText, SentOn
 
-__all__ = ["Numbers", "find", "which"]
+__all__ = ["Numbers", "find"]
 
 KEPT_NUMBERS = 1 << 19
 """UIDs of which it is remembered which bodies they have: 12 octets each."""
@@ -35,8 +38,6 @@ _AT_ONCE = 200
 
 _ADDRESS_COLUMNS = {"from": "from_", "to": "to_", "cc": "cc", "bcc": "bcc"}
 _FIELD_COLUMNS = {"subject": "subject", "message-id": "message_id"}
-
-Uids: TypeAlias = "array[int]"
 
 
 class Numbers:
@@ -89,43 +90,64 @@ def _read_bodies(connection: sqlite3.Connection, mailbox: int, uids: Uids) -> tu
 _PIECE = 5000
 
 
-def which(uids: Uids, column: str = "uid") -> tuple[str, Sequence[Any]]:
-    """A condition for ``uids``, with its values; close ones are a range, with some others in between."""
-    if uids[-1] - uids[0] < 2 * len(uids):
-        return f"{column} BETWEEN ? AND ?", (uids[0], uids[-1])
-    return f"{column} IN (SELECT value FROM json_each(?))", (json.dumps(list(uids)),)
-
-
 def find(
-    connection: sqlite3.Connection, numbers: Numbers, mailbox: int, uids: Uids, tests: Sequence[ContentTest]
+    connection: sqlite3.Connection,
+    bodies: Bodies,
+    numbers: Numbers,
+    mailbox: int,
+    uids: Uids,
+    tests: Sequence[ContentTest],
 ) -> list[Found]:
     """The answers to ``tests``, in their order; ``uids`` are not empty."""
     found: dict[ContentTest, Found] = {}
-    headers: dict[ContentTest, tuple[str, Sequence[Any]]] = {}
+    headers: dict[ContentTest, _Condition] = {}
     texts: list[InText] = []
+    fields: dict[ContentTest, list[InText]] = {}
     for test in dict.fromkeys(tests):
         condition = _condition(test)
         if condition is not None:
             headers[test] = condition
         elif isinstance(test, InText) and is_indexed_key(test.key):
             texts.append(test)
+        elif isinstance(test, InField) and test.name.isascii():
+            fields[test] = [
+                InText(search_key(text), headers=True)
+                for text in (test.name, test.key)
+                if is_indexed_key(search_key(text))
+            ]
         else:
             found[test] = Found((), uids)
-    for start in range(0, len(texts), _KEYS):
-        found.update(_find_texts(connection, numbers, mailbox, uids, texts[start : start + _KEYS]))
+    wanted = list(dict.fromkeys([*texts, *chain.from_iterable(fields.values())]))
+    for start in range(0, len(wanted), _KEYS):
+        found.update(_find_texts(connection, numbers, mailbox, uids, wanted[start : start + _KEYS]))
+    if fields:
+        long = _with_long_headers(connection, mailbox, uids)
+        for field, parts in fields.items():
+            found[field] = _may_have_field(uids, [found[part] for part in parts], long)
     if headers:
-        found.update(_find_headers(connection, mailbox, uids, headers))
+        found.update(_find_headers(connection, bodies, mailbox, uids, headers))
     return [found[test] for test in tests]
 
 
 # -- header values
 
 
-def _condition(test: ContentTest) -> tuple[str, Sequence[Any]] | None:
-    """A condition on a row of ``headers``, with its values; None if there are no such values."""
+class _Condition(NamedTuple):
+    """A condition on a column of header values.
+
+    :ivar sql: with ``{}`` for the column, and ``?`` for its values.
+    """
+
+    column: str
+    sql: str
+    values: Sequence[Any] = ()
+
+
+def _condition(test: ContentTest) -> _Condition | None:
+    """What a test means for header values; None if there are no such values."""
     if isinstance(test, SentOn):
         operator = {"BEFORE": "<", "ON": "=", "SINCE": ">="}[test.op]
-        return f"day {operator} ?", (test.date.toordinal(),)
+        return _Condition("day", f"{{}} {operator} ?", (test.date.toordinal(),))
     if isinstance(test, InText) or "\0" in test.key:
         return None
     if isinstance(test, InAddresses) or test.name in _ADDRESS_COLUMNS:
@@ -134,37 +156,44 @@ def _condition(test: ContentTest) -> tuple[str, Sequence[Any]] | None:
         column = _FIELD_COLUMNS.get(test.name)
     if column is None:
         return None
-    return (f"instr({column}, ?)", (str(test.key),)) if test.key else (f"{column} IS NOT NULL", ())
+    return (
+        _Condition(column, "instr({}, ?)", (str(test.key),))
+        if test.key
+        else _Condition(column, "{} IS NOT NULL")
+    )
 
 
 def _find_headers(
     connection: sqlite3.Connection,
+    bodies: Bodies,
     mailbox: int,
     uids: Uids,
-    tests: dict[ContentTest, tuple[str, Sequence[Any]]],
+    tests: dict[ContentTest, _Condition],
 ) -> Iterator[tuple[ContentTest, Found]]:
     # One pass over the mailbox for all tests.
-    columns = ["count(*)", "json_group_array(uid) FILTER (WHERE headers.body IS NULL)"]
+    source = with_values(
+        connection, bodies, mailbox, uids, list({test.column: None for test in tests.values()})
+    )
+    columns = ["count(*)"]
     values: list[Any] = []
-    for condition, its_values in tests.values():
-        columns.append(f"json_group_array(uid) FILTER (WHERE {condition})")
+    for column, sql, its_values in tests.values():
+        columns.append(f"json_group_array(uid) FILTER (WHERE {sql.format(column)})")
         values += its_values
-    found = [array("I") for _ in columns[1:]]
+    passing = [array("I") for _ in tests]
+    missing = array("I")
     for start in range(0, len(uids), _PIECE):
         piece = uids[start : start + _PIECE]
         condition, its_values = which(piece)
         count, *lists = connection.execute(
-            f"SELECT {', '.join(columns)} FROM messages NOT INDEXED LEFT JOIN search.headers"
-            f" ON headers.body = messages.body WHERE mailbox = ? AND {condition}",
+            f"SELECT {', '.join(columns)} FROM {source} WHERE mailbox = ? AND {condition}",
             (*values, mailbox, *its_values),
         ).fetchone()
-        for each, text in zip(found, lists, strict=True):
+        for each, text in zip(passing, lists, strict=True):
             each.extend(_only(json.loads(text), piece))
         if count != piece[-1] - piece[0] + 1:
             there, _ = _read_bodies(connection, mailbox, piece)
-            found[0] = _merged(found[0], set(piece).difference(there))
+            missing = _merged(missing, set(piece).difference(there))
         pause()
-    missing, *passing = found
     for test, its in zip(tests, passing, strict=True):
         if isinstance(test, InField) and test.name in _ADDRESS_COLUMNS and test.key:
             # The values have addresses as they are shown, too.
@@ -184,6 +213,38 @@ def _only(found: list[int], asked: Uids) -> list[int]:
 
 def _merged(one: Iterable[int], other: Iterable[int]) -> Uids:
     return array("I", sorted((*one, *other)))
+
+
+# -- other fields: only messages that have the name and the key somewhere in their texts are read
+
+
+def _may_have_field(uids: Uids, parts: Sequence[Found], long: Iterable[int]) -> Found:
+    """What must be read to know whether a field has a key."""
+    if not parts:
+        return Found((), uids)
+    left: set[int] | None = None
+    for passing, unknown in parts:
+        its = {*passing, *unknown}
+        left = its if left is None else left & its
+    return Found((), _merged(left or (), set(long).difference(left or ())))
+
+
+def _with_long_headers(connection: sqlite3.Connection, mailbox: int, uids: Uids) -> list[int]:
+    """Messages whose header is so long that a field may be cut at another place in the texts: 32 KB."""
+    found: list[int] = []
+    for start in range(0, len(uids), _PIECE):
+        piece = uids[start : start + _PIECE]
+        condition, values = which(piece)
+        # The upper half of four octets, the least first (`mailproto.message.Index.dump`), and a bit more.
+        [text] = connection.execute(
+            "SELECT json_group_array(uid) FROM messages NOT INDEXED CROSS JOIN bodies"
+            f" ON bodies.id = messages.body WHERE mailbox = ? AND {condition} AND (substr(offsets, 1, 1)"
+            " != x'14' OR substr(offsets, 7, 1) >= x'80' OR substr(offsets, 8, 2) != x'0000')",
+            (mailbox, *values),
+        ).fetchone()
+        found += _only(json.loads(text), piece)
+        pause()
+    return found
 
 
 # -- texts

@@ -97,7 +97,7 @@ class SearchIndex:
         answers: list[Found | None] = [self._answers.get((mailbox, test), asked) for test in tests]
         if new := [test for test, answer in zip(tests, answers, strict=True) if answer is None]:
             try:
-                found = iter(await self._in_thread(find, self._numbers, mailbox, asked, new))
+                found = iter(await self._in_thread(find, self._bodies, self._numbers, mailbox, asked, new))
             except Unavailable:
                 return [Found((), asked)] * len(tests)
             for place, (test, answer) in enumerate(zip(tests, answers, strict=True)):

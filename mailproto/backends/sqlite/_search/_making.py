@@ -31,9 +31,11 @@ __all__ = [
     "PackedText",
     "Packer",
     "Unpacker",
+    "finished",
     "insert_texts",
     "pause",
     "remove_bodies",
+    "storable",
 ]
 
 BETWEEN = b"\n"
@@ -146,8 +148,8 @@ class BodyContent(NamedTuple):
 
     def row(self, values: HeaderValues) -> tuple[Any, ...]:
         """Its row of ``headers``."""
-        storable = [_storable(value) if isinstance(value, str) else value for value in values]
-        return (self.id, mark(self.envelope, self.offsets), *storable)
+        row = [storable(value) if isinstance(value, str) else value for value in values]
+        return (self.id, mark(self.envelope, self.offsets), *row)
 
     def texts(self, bodies: Bodies) -> Steps[SearchTexts | None]:
         """Its texts; None if there are too many, or if it is lost."""
@@ -156,7 +158,7 @@ class BodyContent(NamedTuple):
             texts = yield from search_texts_steps(content, index)
         except (OSError, ValueError):
             return None
-        return texts and SearchTexts(*map(_storable, texts))
+        return texts and SearchTexts(*map(storable, texts))
 
 
 class PackedText(NamedTuple):
@@ -167,8 +169,10 @@ class PackedText(NamedTuple):
     row: tuple[int, int, int, int, bytes]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """SQLite's texts have no lone surrogates; nor do keys."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -208,3 +212,13 @@ def remove_bodies(connection: sqlite3.Connection, bodies: Iterable[int]) -> None
 def pause() -> None:
     """Let the reactor's thread go on, if it waits for the interpreter lock."""
     time.sleep(0)
+
+
+def finished(steps: Steps[Any]) -> Any:
+    """The result of steps, between which others may have the interpreter lock."""
+    try:
+        while True:
+            next(steps)
+            pause()
+    except StopIteration as done:
+        return done.value

@@ -12,21 +12,15 @@ from struct import unpack
 from typing import Any
 
 from mailproto.backends.sqlite._bodies import Bodies
-from mailproto.backends.sqlite._search._finding import Uids, which
-from mailproto.backends.sqlite._search._making import BodyContent, pause
-from mailproto.backends.sqlite._search._schema import COLUMNS
-from mailproto.message import Forest, Steps, ThreadMessage, forest_steps
+from mailproto.backends.sqlite._search._late import Uids, which, with_values
+from mailproto.backends.sqlite._search._making import finished, pause
+from mailproto.message import Forest, ThreadMessage, forest_steps
 from mailproto.model import SortKey, SortOrder, ThreadAlgorithm
 
 __all__ = ["Answers", "sorted_uids", "threads"]
 
 KEPT = 1 << 19
 """Numbers that are kept of earlier answers, 4 octets each."""
-
-_LATE = f"CREATE TEMP TABLE IF NOT EXISTS late (body INTEGER PRIMARY KEY, mark, {', '.join(COLUMNS)})"
-
-_MAX_LATE = 100_000
-"""Rows of ``late``, beyond which it begins anew."""
 
 _KEYS = {
     SortKey.ARRIVAL: "internal_date",
@@ -42,7 +36,6 @@ _KEYS = {
 
 _OF_MESSAGES = {SortKey.ARRIVAL, SortKey.SIZE}
 
-_READ_AT_ONCE = 20
 _ROWS = 2000
 
 
@@ -76,8 +69,13 @@ def sorted_uids(
     """See `IFinding.sort`; ``uids`` are not empty."""
     by = [f"{_KEYS[order.key]}{' DESC' if order.reverse else ''}" for order in orders]
     source = "messages NOT INDEXED"
-    if not _OF_MESSAGES.issuperset(order.key for order in orders):
-        source = _with_values(connection, bodies, mailbox, uids)
+    columns = [
+        "sent" if order.key is SortKey.DATE else _KEYS[order.key]
+        for order in orders
+        if order.key not in _OF_MESSAGES
+    ]
+    if columns:
+        source = with_values(connection, bodies, mailbox, uids, columns)
     condition, values = which(uids)
     [text] = connection.execute(
         "SELECT json_group_array(uid) FROM (SELECT uid"
@@ -95,13 +93,14 @@ def threads(
     connection: sqlite3.Connection, bodies: Bodies, mailbox: int, uids: Uids, algorithm: ThreadAlgorithm
 ) -> Forest:
     """See `IFinding.thread`; ``uids`` are not empty."""
-    source = _with_values(connection, bodies, mailbox, uids)
     date = "coalesce(sent, internal_date)"
     wants_ids = algorithm is not ThreadAlgorithm.ORDEREDSUBJECT
     columns = ["uid", date, "id", "hex(ancestors)"] if wants_ids else ["uid", date]
     columns += ["base_subject", "is_reply"]
     if algorithm is ThreadAlgorithm.REFS:
         columns.append("internal_date")
+    needed = ["sent", "base_subject", "is_reply", *(["id", "ancestors"] if wants_ids else [])]
+    source = with_values(connection, bodies, mailbox, uids, needed)
     lists = ", ".join(f"json_group_array({column})" for column in columns)
     messages: list[ThreadMessage] = []
     ids: dict[str, Sequence[int]] = {"": ()}
@@ -130,62 +129,3 @@ def threads(
         pause()
     found: Forest = finished(forest_steps(algorithm.value, messages))
     return found
-
-
-def _with_values(connection: sqlite3.Connection, bodies: Bodies, mailbox: int, uids: Uids) -> str:
-    """Messages joined with their header values; those that the index does not have yet are made now."""
-    missing: list[int] = []
-    for start in range(0, len(uids), _ROWS):
-        condition, values = which(uids[start : start + _ROWS])
-        [text] = connection.execute(
-            "SELECT json_group_array(messages.body) FROM messages NOT INDEXED"
-            f" WHERE mailbox = ? AND {condition} AND NOT EXISTS"
-            " (SELECT 1 FROM search.headers WHERE headers.body = messages.body)",
-            (mailbox, *values),
-        ).fetchone()
-        missing += json.loads(text)
-    joined = "messages NOT INDEXED CROSS JOIN search.headers ON headers.body = messages.body"
-    if not missing:
-        return joined
-    _make(connection, bodies, missing)
-    columns = ", ".join(f"coalesce(headers.{name}, late.{name}) AS {name}" for name in COLUMNS)
-    return (
-        f"(SELECT mailbox, uid, internal_date, size, {columns} FROM messages NOT INDEXED"
-        " LEFT JOIN search.headers ON headers.body = messages.body"
-        " LEFT JOIN temp.late ON late.body = messages.body)"
-    )
-
-
-def _make(connection: sqlite3.Connection, bodies: Bodies, missing: list[int]) -> None:
-    """Make values of bodies, in a table in this connection's memory."""
-    connection.execute("PRAGMA query_only = OFF")
-    connection.execute(_LATE)
-    if connection.execute("SELECT count(*) FROM temp.late").fetchone()[0] > _MAX_LATE:
-        connection.execute("DELETE FROM temp.late")
-    ids = [
-        row[0]
-        for row in connection.execute(
-            "SELECT DISTINCT value FROM json_each(?) WHERE value NOT IN (SELECT body FROM temp.late)",
-            (json.dumps(missing),),
-        )
-    ]
-    for start in range(0, len(ids), _READ_AT_ONCE):
-        rows = connection.execute(
-            "SELECT bodies.id, file, octets, envelope, offsets, rendered FROM json_each(?)"
-            " CROSS JOIN bodies ON bodies.id = json_each.value"
-            " LEFT JOIN contents ON contents.body = bodies.id",
-            (json.dumps(ids[start : start + _READ_AT_ONCE]),),
-        ).fetchall()
-        made = [body.row(finished(body.values(bodies))) for body in map(BodyContent._make, rows)]
-        connection.executemany(f"INSERT INTO temp.late VALUES (?, ?{', ?' * len(COLUMNS)})", made)
-    connection.execute("PRAGMA query_only = ON")
-
-
-def finished(steps: Steps[Any]) -> Any:
-    """The result of steps, between which others may have the interpreter lock."""
-    try:
-        while True:
-            next(steps)
-            pause()
-    except StopIteration as done:
-        return done.value

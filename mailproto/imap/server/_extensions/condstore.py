@@ -6,8 +6,10 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from mailproto.imap.server._conditional import store_again
 from mailproto.imap.server._conditions import Batch, Column, Condition, Cost
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._matching import Search, SearchKeys, mentions
@@ -27,7 +29,7 @@ from mailproto.imap.wire import (
     no_value,
     set_pieces,
 )
-from mailproto.model import MailboxStatus, StoreResult
+from mailproto.model import FlagOperation, MailboxStatus, StoreResult
 
 __all__ = ["CHANGED_SINCE", "EXTENSION", "become_aware", "modseq"]
 
@@ -107,22 +109,22 @@ async def _unchanged_since(session: Session, request: StoreRequest, since: int) 
     await become_aware(session)
     request.unchanged_since = since
     view = session.selected
-    indexes = request.indexes
 
     async def finish(result: StoreResult) -> bytes | None:
-        refused = result.refused
-        if not refused:
+        numbers = result.refused
+        if not numbers:
             return None
-        numbers = refused
         if not request.uid:
-            numbers = array("I", [at + 1 for at in map(view.index, refused) if at is not None])
+            numbers = array("I", [at + 1 for at in map(view.index, numbers) if at is not None])
         pieces = []
         for piece in set_pieces(numbers, _AT_ONCE):
             pieces.append(piece)
             await session.yield_turn()
         return b"[MODIFIED %b] Conditional STORE failed" % b"".join(pieces)
 
-    request.indexes, request.finish = indexes, finish
+    request.finish = finish
+    if request.change.operation is not FlagOperation.SET:
+        request.again = partial(store_again, session, request.change, since)
 
 
 # -- SEARCH

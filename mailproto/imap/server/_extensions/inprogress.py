@@ -1,4 +1,4 @@
-"""INPROGRESS (RFC 9585): long searches tell how far they are; see `mailproto.imap.server._progress`."""
+"""INPROGRESS (RFC 9585): long commands tell how far they are; see `mailproto.imap.server._progress`."""
 
 from __future__ import annotations
 

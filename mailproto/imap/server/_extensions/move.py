@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.errors import ReadOnly
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import AT_ONCE, copyuid, named_messages, open_target, removed
+from mailproto.imap.server._message_limit import completed
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, Copy, grammars
@@ -19,16 +20,20 @@ async def move(session: Session, command: Command[Copy]) -> bytes | None:
     view = session.selected
     if view.read_only:
         raise ReadOnly
-    uids = await named_messages(session, command)
+    uids, code = await named_messages(session, command, limited=True)
     target = await open_target(session, command.arguments.mailbox)
-    moved = await settle(view.mailbox.move(uids, target)) if uids else ()
+    moving = view.mailbox.move(uids, target) if uids else ()
+    moved = await working(session, moving, len(uids))
     if moved:
-        if code := await copyuid(session, target, moved):
-            session.respond(b"* OK %bMoved\r\n" % code)
+        if copied := await copyuid(session, target, moved):
+            session.respond(b"* OK %bMoved\r\n" % copied)
         for start in range(0, len(moved), AT_ONCE):
             await view.vanish([uid for uid, _ in moved[start : start + AT_ONCE]])
-    view.expect_changes(target)
-    return await removed(session, command.full_name) if moved else None
+        if target.uid_validity == view.mailbox.uid_validity:
+            # The same messages come again: they go first, so that EXISTS never counts them twice.
+            await session.tell_removed()
+    text = await removed(session, command.full_name) if moved else None
+    return completed(session, code, command.full_name, text)
 
 
 EXTENSION = Extension(

@@ -15,20 +15,21 @@ _DELIMITER = DELIMITER.encode("ascii")
 
 
 async def namespace(session: Session, command: Command[NoArguments]) -> None:
-    """One personal namespace, without a prefix, and that of other users, if there is one (RFC 2342 5).
-
-    What is shared with everybody is among the mailboxes of those who share it.
-    """
+    """One personal namespace without a prefix, that of other users, and the shared one (RFC 2342 5)."""
     account = session.signed_in
-    others = b"NIL"
+    others = shared = ""
     if IAccessControl.providedBy(account):
-        others = b'((%b "%b"))' % (_quoted(session, account.other_users), _DELIMITER)
-    session.respond(b'* NAMESPACE (("" "%b")) %b NIL\r\n' % (_DELIMITER, others))
+        others, shared = account.other_users, account.shared
+    words = _DELIMITER, _prefixed(session, others), _prefixed(session, shared)
+    session.respond(b'* NAMESPACE (("" "%b")) %b %b\r\n' % words)
 
 
-def _quoted(session: Session, prefix: str) -> bytes:
+def _prefixed(session: Session, prefix: str) -> bytes:
+    if not prefix:
+        return b"NIL"
     name = session.encoded(prefix)
-    return name if name.startswith(b'"') else b'"%b"' % name
+    name = name if name.startswith(b'"') else b'"%b"' % name
+    return b'((%b "%b"))' % (name, _DELIMITER)
 
 
 EXTENSION = Extension(

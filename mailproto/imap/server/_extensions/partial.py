@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mailproto.imap.server._errors import BadCommand
+from mailproto.imap.server._errors import BadCommand, RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._options import FetchModifier, SearchReturn
 from mailproto.imap.server._requests import FetchRequest, SearchAsked, SearchFound
@@ -90,6 +90,9 @@ async def _fetch(session: Session, request: FetchRequest, wanted: PartialRange) 
         request.indexes = ()
         return
     request.indexes = indexes[bisect_left(indexes, places[0]) : bisect_right(indexes, places[-1])]
+    most = session.limits.command_messages
+    if most is not None and len(request.indexes) > most:
+        raise RefusedWithCode(f"MESSAGELIMIT {most}", "Too many messages")
 
 
 EXTENSION = Extension(

@@ -44,13 +44,13 @@ class Known:
     """What the client knows of a mailbox.
 
     :ivar uids: of which messages it wants to know; None for all.
-    :ivar numbers: pairs of ranges of sequence numbers and UIDs, of the same length; both ascend.
+    :ivar numbers: sequence numbers of some messages, and their UIDs; see `_pairs`.
     """
 
     uid_validity: int
     modseq: int
     uids: SequenceSet | None = None
-    numbers: tuple[tuple[range, range], ...] = ()
+    numbers: tuple[SequenceSet, SequenceSet] | None = None
 
 
 def _read_known(arguments: ArgumentReader) -> Known:
@@ -58,12 +58,12 @@ def _read_known(arguments: ArgumentReader) -> Known:
     arguments.open()
     uid_validity, since = arguments.number(), modseq(arguments)
     uids: SequenceSet | None = None
-    numbers: tuple[tuple[range, range], ...] = ()
+    numbers: tuple[SequenceSet, SequenceSet] | None = None
     if arguments.follows(b" ") and not arguments.follows(b" ("):
         uids = _plain_set(arguments)
     if arguments.follows(b" ("):
         arguments.open()
-        numbers = tuple(_pairs(_plain_set(arguments), _plain_set(arguments)))
+        numbers = _plain_set(arguments), _plain_set(arguments)
         if not arguments.closes():
             raise IMAPWireError("Expected a closing parenthesis")
     if not arguments.closes():
@@ -108,8 +108,11 @@ def _ascending(numbers: SequenceSet) -> Iterator[range]:
 
 async def _prepare(session: Session, known: Known) -> None:
     _check_enabled(session)
-    if known.numbers and session.manner.uids_only:
-        raise UIDRequired
+    if known.numbers is not None:
+        if session.manner.uids_only:
+            raise UIDRequired
+        async for _ in session.in_batches(_pairs(*known.numbers), _AT_ONCE):
+            pass  # if they do not fit, no mailbox is opened
 
 
 async def _resynchronize(session: Session, writer: ViewWriter, status: MailboxStatus, known: Known) -> None:
@@ -120,7 +123,10 @@ async def _resynchronize(session: Session, writer: ViewWriter, status: MailboxSt
     everything = SequenceSet(((1, _GREATEST_UID),))
     wanted = (known.uids or everything).merged(_GREATEST_UID)
     await session.yield_turn()
-    highest = _known_up_to(view.uids, known.numbers)
+    highest = 0
+    if known.numbers is not None:
+        async for pairs in session.in_batches(_pairs(*known.numbers), _AT_ONCE):
+            highest = max(highest, _known_up_to(view.uids, pairs))
     wanted = list(common(wanted, [(highest + 1, _GREATEST_UID)]))
     await session.yield_turn()
     await _tell_vanished(session, known.modseq, wanted)

@@ -72,7 +72,7 @@ async def replace(session: Session, command: Command[Replace]) -> None:
     code = await uid_code(session, target, b"APPENDUID %d %d" % (target.uid_validity, appended.uid))
     session.respond(b"* OK %bReplacement message ready\r\n" % code)
     await view.vanish(uids)
-    view.expect_changes(target)
+    session.has_put(target, [appended.uid])
 
 
 EXTENSION = Extension(

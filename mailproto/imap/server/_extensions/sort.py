@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import cast
 
-from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.imap.server._errors import BadCommand
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._relevancy import is_fuzzy, scores
 from mailproto.imap.server._requests import SearchAsked
 from mailproto.imap.server._search import carry_out
@@ -92,7 +92,7 @@ async def sort(server: Session, command: Command[Sort]) -> None:
 
     async def ordered(asked: SearchAsked, uids: Sequence[int]) -> Sequence[int]:
         if orders:
-            uids = await settle(mailbox.sort(uids, list(orders.values())))
+            uids = await working(server, mailbox.sort(uids, list(orders.values())), len(uids))
         if arguments.relevancy is None:
             return uids
         return await _by_relevancy(server, asked, uids, not arguments.relevancy)

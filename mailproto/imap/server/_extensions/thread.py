@@ -7,9 +7,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import cast
 
-from mailproto.awaiting import settle
 from mailproto.connection.commands import State
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._progress import working
 from mailproto.imap.server._search import find_in, keys_of
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
@@ -54,7 +54,10 @@ async def thread(server: Session, command: Command[Thread]) -> None:
     await server.catch_up(expunges=command.uid)
     view = server.selected
     uids = await find_in(server, view, key, uid=True)
-    threads = await settle(cast(IFinding, view.mailbox).thread(uids, arguments.algorithm)) if uids else None
+    threads = None
+    if uids:
+        found = cast(IFinding, view.mailbox).thread(uids, arguments.algorithm)
+        threads = await working(server, found, len(uids))
     server.respond(b"* THREAD")
     if threads is not None and threads.numbers:
         numbers = threads.numbers if command.uid else await _numbers(server, view, threads.numbers)

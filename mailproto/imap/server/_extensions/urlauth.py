@@ -15,7 +15,7 @@ from mailproto.imap.server._extensions.binary import Decoded, decoded
 from mailproto.imap.server._sections import FetchedMessage, Octets
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
-from mailproto.imap.server._urlauth import MECHANISM, open_url, refused, token
+from mailproto.imap.server._urlauth import MECHANISM, open_url, owner, refused, token
 from mailproto.imap.wire import (
     ArgumentReader,
     Command,
@@ -76,7 +76,7 @@ async def generate(session: Session, command: Command[Sequence[MessageURL]]) -> 
     """GENURLAUTH: make URLs for messages in mailboxes of the account."""
     made = []
     for url in command.arguments:
-        if account_key(url.user or "") != account_key(session.signed_in.name):
+        if owner(session, url.user or "") != account_key(session.signed_in.name):
             raise refused(url)
         try:
             key = await settle(_keys(session).access_key(url.mailbox or ""))

@@ -1,0 +1,109 @@
+"""What all commands of the client stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from twisted.internet.defer import Deferred
+
+from mailproto._arguments import check_bool, check_call, check_type
+from mailproto._twisted_arguments import check_clock
+from mailproto.client import Client
+from mailproto.imap.client._command import Collector, Command, Piece
+from mailproto.imap.client._gathering import Gathered, not_offered
+from mailproto.imap.client._mailbox_values import IMAPEvent
+from mailproto.imap.client._session import IMAPSession
+from mailproto.imap.client._timeouts import IMAPTimeouts
+from mailproto.imap.client._uid_set import UidSet
+from mailproto.imap.wire import encode_mailbox
+from mailproto.imap.wire._answers import Answer, Data, StatusResponse
+from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.typing import ReactorTime
+
+__all__ = ["ClientCore"]
+
+
+class ClientCore(Client[Answer]):
+    """The parts of `IMAPClient` that its commands use."""
+
+    _session: IMAPSession
+    timeouts: IMAPTimeouts
+
+    def __init__(
+        self,
+        clock: ReactorTime,
+        *,
+        listener: Callable[[IMAPEvent], object] | None = None,
+        timeouts: IMAPTimeouts | None = None,
+        limits: IMAPClientLimits | None = None,
+        is_remote: bool = False,
+    ) -> None:
+        check_clock("clock", clock)
+        timeouts = IMAPTimeouts() if timeouts is None else timeouts
+        check_type("timeouts", timeouts, IMAPTimeouts, "an IMAPTimeouts or None", "write IMAPTimeouts(...)")
+        limits = IMAPClientLimits() if limits is None else limits
+        check_type("limits", limits, IMAPClientLimits, "an IMAPClientLimits or None")
+        check_bool("is_remote", is_remote)
+        session = IMAPSession(clock, timeouts=timeouts, limits=limits, is_remote=is_remote)
+        if listener is not None:
+            check_call("listener", listener, "a function that takes an event, or None", 1)
+            session.unasked.listeners.append(listener)
+        super().__init__(session, timeouts)
+
+    # -- for commands
+
+    async def _knows(self) -> None:
+        """Make sure that the server's capabilities are known."""
+        if self._session.capabilities is None:
+            await self._send("CAPABILITY", [b"CAPABILITY"])
+            if self._session.capabilities is None:
+                self._session.learn(b"IMAP4REV1")
+
+    async def _needs(self, *capabilities: str) -> None:
+        """Make sure that the server has one of ``capabilities``.
+
+        :raises NotOffered: it has none.
+        """
+        await self._knows()
+        if not self._session.has(*capabilities):
+            raise not_offered(capabilities[0])
+
+    def _send(
+        self,
+        name: str,
+        pieces: Iterable[Piece],
+        collector: Collector | None = None,
+        names: Collection[str] = (),
+        *,
+        uids: UidSet | None = None,
+        alone: bool = False,
+    ) -> Deferred[StatusResponse]:
+        """Send a command when its turn comes."""
+        return self._session.command(Command(name, pieces, collector, names, uids=uids, alone=alone))
+
+    def _within_turn(
+        self,
+        name: str,
+        pieces: Iterable[Piece],
+        collector: Collector | None = None,
+        names: Collection[str] = (),
+        timeout: float | None = None,
+    ) -> Deferred[StatusResponse]:
+        """Send a command inside of a turn."""
+        return self._session.within_turn(Command(name, pieces, collector, names, timeout=timeout))
+
+    async def _ask(self, name: str, pieces: Iterable[Piece], *names: str) -> list[Data]:
+        """Send a command, and gather the responses of these names."""
+        gathered = Gathered(self._session)
+        await self._send(name, pieces, gathered, names)
+        return gathered.data
+
+    def _name(self, name: str) -> bytes:
+        """A mailbox's name as an argument.
+
+        :raises TypeError, ValueError: it is none.
+        """
+        check_type("mailbox", name, str, "a mailbox's name, a str")
+        if "\0" in name or "\r" in name or "\n" in name:
+            raise ValueError(f"mailbox must be a name without line ends, not {name!r}")
+        return encode_mailbox(name, utf8=self._session.utf8)

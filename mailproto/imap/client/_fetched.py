@@ -1,0 +1,243 @@
+"""A message as FETCH gives it: read when something is asked of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from mailproto.content import Content
+from mailproto.imap.client._structures import BodyStructure, MessageEnvelope
+from mailproto.imap.wire._answers import Data
+from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.imap.wire._values import BadValue, Value, ValueReader, number_of, octets_of, text_of
+
+__all__ = ["FetchedMessage", "internal_date", "items_of", "uid_in"]
+
+_UID = re.compile(rb"\((?:[A-Za-z.]++ [0-9]++ )*UID ([0-9]{1,10}+)(?=[ )])")
+_ITEM = re.compile(
+    rb"[ \t\r\n]*+([A-Za-z0-9.\-/_]++)"
+    rb"(\[(?:[^\]\"{]++|\"[^\"]*+\"|\{[0-9]+\}\r?\n)*\])?(<[0-9]++>)?"
+)
+_IN_SECTION = re.compile(rb"\{[0-9]+\}\r?\n")
+_DATE = re.compile(
+    r" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{2,4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
+    r"(?: ?([+-])([0-9]{2}):?([0-9]{2}))?"
+)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1
+    )
+}
+
+
+class FetchedMessage:
+    """What a server has said of one message, as values; None, or nothing, for what it has not said.
+
+    :ivar uid: the message's UID.
+    """
+
+    __slots__ = ("_data", "_items", "_limits", "uid")
+
+    def __init__(self, uid: int, data: Data, limits: IMAPClientLimits) -> None:
+        self.uid = uid
+        self._data = data
+        self._limits = limits
+        self._items: dict[str, Value] | None = None
+
+    def __repr__(self) -> str:
+        return f"<FetchedMessage {self.uid}: {', '.join(self.items)}>"
+
+    @property
+    def items(self) -> Mapping[str, Any]:
+        """All values, by the names of the items in upper case (``BODY[HEADER]``): None for NIL, bytes or a
+        `Content` for a string or an atom, and lists of them."""
+        if self._items is None:
+            self._items = items_of(self._data, self._limits)
+        return self._items
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """System flags with their backslash, as in ``\\Seen``, and keywords."""
+        return flags_of(self.items.get("FLAGS"))
+
+    @property
+    def modseq(self) -> int | None:
+        """The message's mod-sequence (RFC 7162)."""
+        value = self.items.get("MODSEQ")
+        return number_of(value[0] if isinstance(value, list) and value else value)
+
+    @property
+    def size(self) -> int | None:
+        """Octets of the whole message (RFC822.SIZE)."""
+        return number_of(self.items.get("RFC822.SIZE"))
+
+    @property
+    def internal_date(self) -> datetime | None:
+        """When the message arrived, with its time zone."""
+        return internal_date(text_of(self.items.get("INTERNALDATE")))
+
+    @property
+    def save_date(self) -> datetime | None:
+        """When it was put into this mailbox (RFC 8514)."""
+        return internal_date(text_of(self.items.get("SAVEDATE")))
+
+    @property
+    def envelope(self) -> MessageEnvelope | None:
+        """The main fields of the header."""
+        return MessageEnvelope.read(self.items.get("ENVELOPE"))
+
+    @property
+    def structure(self) -> BodyStructure | None:
+        """The parts: of BODYSTRUCTURE, or of BODY without a section."""
+        items = self.items
+        return BodyStructure.read(items["BODYSTRUCTURE"] if "BODYSTRUCTURE" in items else items.get("BODY"))
+
+    @property
+    def email_id(self) -> str:
+        """The id of the content (RFC 8474); ``""`` if there is none."""
+        return _id(self.items.get("EMAILID") or self.items.get("X-GM-MSGID"))
+
+    @property
+    def thread_id(self) -> str:
+        """The id of the conversation (RFC 8474); ``""`` if there is none."""
+        return _id(self.items.get("THREADID") or self.items.get("X-GM-THRID"))
+
+    @property
+    def preview(self) -> str:
+        """The beginning of the text (RFC 8970)."""
+        return text_of(self.items.get("PREVIEW"))
+
+    @property
+    def sections(self) -> Mapping[str, Content]:
+        """The fetched sections by their names in upper case: ``""`` is the whole message, ``HEADER``,
+        ``1.MIME`` and the like.  A section that is not there is left out."""
+        found = {}
+        for name, value in self.items.items():
+            section = _section_of(name)
+            if section is not None and value is not None and not isinstance(value, list):
+                found[section] = Content.of(value)
+        return found
+
+    @property
+    def content(self) -> Content | None:
+        """The whole message (``BODY[]``)."""
+        return self.sections.get("")
+
+    @property
+    def header(self) -> Content | None:
+        """The header section, or those of its fields that were asked for."""
+        sections = self.sections
+        for name, content in sections.items():
+            if name.startswith("HEADER"):
+                return content
+        return None
+
+
+_OLD_SECTIONS = {"RFC822": "", "RFC822.HEADER": "HEADER", "RFC822.TEXT": "TEXT"}
+
+
+def _section_of(item: str) -> str | None:
+    name, bracket, rest = item.partition("[")
+    if not bracket:
+        return _OLD_SECTIONS.get(item)
+    if name in ("BODY", "BODY.PEEK"):
+        return rest.rpartition("]")[0]
+    return f"{rest.rpartition(']')[0]} BINARY".strip() if name == "BINARY" else None
+
+
+def flags_of(value: Value) -> frozenset[str]:
+    """A list of flags; the system flags in their usual spelling."""
+    if not isinstance(value, list):
+        return frozenset()
+    return frozenset([_FLAGS.get(flag) or _flag(flag) for flag in value if flag.__class__ is bytes])
+
+
+_FLAGS = {
+    flag.encode(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "\\Recent")
+}
+_BY_LOWER = {flag.lower(): flag for flag in _FLAGS.values()}
+
+
+def _flag(octets: bytes) -> str:
+    flag = text_of(octets)
+    return _BY_LOWER.get(flag.lower(), flag)
+
+
+def _id(value: Value) -> str:
+    return text_of(value[0] if isinstance(value, list) and value else value)
+
+
+def internal_date(text: str) -> datetime | None:
+    """``17-Jul-1996 02:44:25 -0700`` as a time; None if it is none."""
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
+        return None
+    day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
+    zone = UTC
+    try:
+        if sign:
+            offset = timedelta(hours=int(hours), minutes=int(minutes))
+            zone = timezone(offset if sign == "+" else -offset)
+        return datetime(
+            int(year),
+            _MONTHS[month.lower()],
+            int(day),
+            int(hour),
+            int(minute),
+            min(int(second), 59),
+            tzinfo=zone,
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def uid_in(data: Data, limits: IMAPClientLimits) -> int | None:
+    """The UID in a FETCH response; None if there is none."""
+    match = _UID.match(data.text)
+    if match is not None:
+        return int(match[1])
+    return None if b"UID" not in data.text.upper() else number_of(items_of(data, limits).get("UID"))
+
+
+def items_of(data: Data, limits: IMAPClientLimits) -> dict[str, Value]:
+    """The items of a FETCH response, by name; those after the first that cannot be read are left out."""
+    items: dict[str, Value] = {}
+    if _read(ValueReader(data.text, data.literals, limits), items):
+        return items
+    again: dict[str, Value] = {}
+    whole = _read(ValueReader(data.text, data.literals, limits, lenient=True), again)
+    return again if whole or len(again) >= len(items) else items
+
+
+def _read(reader: ValueReader, items: dict[str, Value]) -> bool:
+    """Read all items; False if something is none."""
+    text = reader.text
+    reader.position = len(text) - len(text.lstrip(b" \t\r\n"))
+    if not text.startswith(b"(", reader.position):
+        return False
+    reader.position += 1
+    while True:
+        match = _ITEM.match(text, reader.position)
+        if match is None:
+            rest = text[reader.position :].strip()
+            return rest in (b")", b"")
+        reader.position = match.end()
+        name = match[1].decode("ascii").upper()
+        try:
+            if match[2] is not None:
+                name += _section(match[2], reader)
+            items[name] = reader.value()
+        except BadValue:
+            return False
+
+
+def _section(octets: bytes, reader: ValueReader) -> str:
+    """A section with its brackets; a field's name may be a literal in it."""
+
+    def whole(_: re.Match[bytes]) -> bytes:
+        return octets_of(reader.literal()) or b""
+
+    return _IN_SECTION.sub(whole, octets).decode("latin-1").replace('"', "").upper()

@@ -1,0 +1,331 @@
+"""FETCH: messages as they come, no faster than the application takes them."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, Self
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from mailproto._arguments import wrong_type, wrong_value
+from mailproto.client.errors import ClientError
+from mailproto.content import Content
+from mailproto.imap.client._command import BodyWriter, Collector, Command
+from mailproto.imap.client._fetched import FetchedMessage
+from mailproto.imap.client._session import IMAPSession
+from mailproto.imap.client._uid_set import UidSet
+from mailproto.imap.wire._answers import BodyBegins, Data
+from mailproto.spool import SpoolFile
+
+__all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "fetch_items"]
+
+_ITEM = re.compile(
+    r"[A-Za-z0-9.\-]+(?:\[[ !-Z\\^-z|}~]*\])?(?:<[0-9]+\.[0-9]+>)?(?: ?\([A-Za-z0-9 =.\-]*\))?"
+)
+_ONLY_FLAGS = ("FLAGS", "UID", "MODSEQ")
+
+
+class Sink(Protocol):
+    """Takes octets: a file that is open for writing, or the like."""
+
+    def write(self, octets: bytes, /) -> object:
+        """Take some octets."""
+
+
+def fetch_items(items: Iterable[str]) -> tuple[list[str], tuple[bytes, ...]]:
+    """Check the items of FETCH.
+
+    :returns: them, and what shows that a response has been asked for; nothing if only flags are.
+    :raises TypeError, ValueError: something is no item.
+    """
+    checked, marks = [], []
+    for item in items:
+        if not isinstance(item, str):
+            raise wrong_type("each of items", item, "a str such as 'FLAGS' or 'BODY.PEEK[]'")
+        if not _ITEM.fullmatch(item):
+            raise wrong_value("item", item, "a FETCH item such as 'FLAGS' or 'BODY.PEEK[]'")
+        checked.append(item)
+        name, bracket, _ = item.upper().partition("[")
+        name = name.partition(" ")[0]
+        if name not in _ONLY_FLAGS:
+            # Some servers answer with the name that was asked for.
+            plain = name.removesuffix(".PEEK") + bracket
+            marks += [each.encode("ascii") for each in {plain, name + bracket}]
+    return checked, tuple(dict.fromkeys(marks))
+
+
+class Fetching(Collector):
+    """One FETCH, in as many commands as it needs.
+
+    :param texts: the sets, as `set_texts` gives them.
+    :param ask: makes the command's text after the set.
+    :param marks: see `fetch_items`.
+    :ivar vanished: UIDs that are gone (QRESYNC).
+    """
+
+    def __init__(
+        self,
+        session: IMAPSession,
+        texts: Iterable[tuple[str, UidSet | None]],
+        rest: bytes,
+        marks: tuple[bytes, ...],
+        *,
+        vanished: bool = False,
+    ) -> None:
+        self._session = session
+        self._texts = deque(texts)
+        self._rest = rest
+        self._marks = marks
+        self._names = ("FETCH", "VANISHED") if vanished else ("FETCH",)
+        self._known: UidSet | None = None
+        self._queue: deque[tuple[FetchedMessage, int]] = deque()
+        self._octets = 0
+        self._waiter: Deferred[None] | None = None
+        self._error: Exception | None = None
+        self._is_over = False
+        self._is_dropped = False
+        self.vanished = UidSet()
+        self._next()
+
+    def _next(self) -> None:
+        """Send the next command."""
+        if not self._texts or self._is_dropped:
+            self._end(None)
+            return
+        text, self._known = self._texts.popleft()
+        command = Command(
+            "UID FETCH",
+            [b"UID FETCH %b %b" % (text.encode("ascii"), self._rest)],
+            self,
+            self._names,
+            uids=self._known,
+        )
+        self._session.command(command).addCallbacks(lambda _: self._next(), self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        error = failure.value
+        self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
+
+    def _end(self, error: Exception | None) -> None:
+        if self._error is None:
+            self._error = error
+        self._is_over = True
+        self._wake()
+
+    # -- for the session
+
+    def take(self, data: Data, uid: int | None) -> bool:
+        """Take a message, if this is one that was asked for."""
+        if data.name == "VANISHED":
+            return self._take_vanished(data)
+        if uid is None or (self._known is not None and uid not in self._known):
+            return False
+        text = data.text
+        if self._marks:
+            for mark in self._marks:
+                if mark in text:
+                    break
+            else:  # perhaps in lower case
+                upper = text.upper()
+                if not any(mark in upper for mark in self._marks):
+                    return False
+        if self._is_dropped:
+            return True
+        octets = len(text) + 500
+        for literal in data.literals:
+            if literal is not None:
+                octets += len(literal)
+        self._queue.append((FetchedMessage(uid, data, self._session.limits), octets))
+        self._octets += octets
+        if self._waiter is not None:
+            self._wake()
+        if self._octets > self._session.limits.ahead:
+            self._hold()
+        return True
+
+    def _take_vanished(self, data: Data) -> bool:
+        words = data.text.split()
+        if len(words) != 2:
+            return False
+        gone = UidSet.read(words[1])
+        if gone is not None:
+            self.vanished |= gone
+        return True
+
+    def _hold(self) -> None:
+        session = self._session
+        if not session.others_wait:
+            session.connection.hold()
+        elif self._octets > session.limits.ahead_of_others:
+            self.drop()
+            self._end(
+                ClientError(
+                    f"More than {session.limits.ahead_of_others} octets of FETCH wait to be taken, while"
+                    " another command waits for its answer: take them first"
+                )
+            )
+
+    def body(self, begins: BodyBegins, uid: int | None) -> BodyWriter | None:
+        """A file for a large literal."""
+        return None if self._is_dropped else _Spooled(self)
+
+    def spool_failed(self, error: Exception) -> None:
+        """There is no room for a large literal: nothing more is taken."""
+        self.drop()
+        self._end(error)
+
+    # -- for the application
+
+    def drop(self) -> None:
+        """Nobody takes the messages any more."""
+        self._is_dropped = True
+        self._queue.clear()
+        self._octets = 0
+        self._session.connection.go_on()
+
+    async def next(self) -> FetchedMessage:
+        """The next message.  :raises StopAsyncIteration: there are no more."""
+        while not self._queue:
+            if self._error is not None:
+                raise self._error
+            if self._is_over:
+                raise StopAsyncIteration
+            if self._waiter is None:
+                self._waiter = Deferred(self._cancelled)
+            await self._waiter
+        message, octets = self._queue.popleft()
+        before = self._octets
+        self._octets -= octets
+        room = self._session.limits.ahead // 2
+        if before >= room > self._octets or not self._queue:
+            self._session.connection.go_on()
+        return message
+
+    def _cancelled(self, _: object) -> None:
+        self._waiter = None
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.callback(None)
+
+
+class _Spooled:
+    """A large literal in a file."""
+
+    def __init__(self, fetching: Fetching) -> None:
+        self._fetching = fetching
+        self._file: SpoolFile | None = None
+        self._try(self._open)
+
+    def _open(self) -> None:
+        self._file = SpoolFile(None)
+
+    def _try(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception as error:  # such as a full disk
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._fetching.spool_failed(error)
+
+    def write(self, octets: bytes) -> None:
+        """Take some octets."""
+        file = self._file
+        if file is not None:
+            self._try(lambda: file.write(octets))
+
+    def end(self) -> Content | None:
+        """The whole literal."""
+        return None if self._file is None else self._file.content()
+
+
+class Fetched:
+    """Messages as they come: an asynchronous iterator of `FetchedMessage`.
+
+    If nobody takes them, the client reads no more from the server.  Inside the loop, other commands may be
+    awaited; what comes before their answers is kept.  Leaving the loop gives up the rest.
+
+    :ivar vanished: after the loop, UIDs that are gone, if they were asked for.
+    """
+
+    def __init__(self, fetching: Fetching) -> None:
+        self._fetching = fetching
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[FetchedMessage]:
+        return self._fetching.next()
+
+    def __del__(self) -> None:
+        self._fetching.drop()
+
+    async def aclose(self) -> None:
+        """Give up the rest."""
+        self._fetching.drop()
+
+    @property
+    def vanished(self) -> UidSet:
+        """UIDs that are gone, if they were asked for; complete after the last message."""
+        return self._fetching.vanished
+
+    async def all(self) -> list[FetchedMessage]:
+        """All messages, in a list."""
+        return [message async for message in self]
+
+
+class FetchIntoSink(Collector):
+    """Writes one section of one message to a sink.
+
+    :ivar octets: how many were written; None if there is no such section.
+    :ivar error: that the sink has raised.
+    """
+
+    def __init__(self, uid: int, section: str, sink: Sink, session: IMAPSession) -> None:
+        self._uid = uid
+        self._section = section.upper()
+        self._sink = sink
+        self._session = session
+        self.octets: int | None = None
+        self.error: Exception | None = None
+
+    def take(self, data: Data, uid: int | None) -> bool:
+        """Take the response; large sections have been written by then."""
+        if uid != self._uid or b"BODY" not in data.text.upper():
+            return False
+        content = FetchedMessage(uid, data, self._session.limits).sections.get(self._section)
+        if content is not None and content is not _WRITTEN and self.octets is None:
+            self.octets = 0
+            for piece in content.chunks():
+                self.write(piece)
+        return True
+
+    def body(self, begins: BodyBegins, uid: int | None) -> BodyWriter | None:
+        """This object itself; a UID that comes later is believed to be right."""
+        if self.octets is not None or (uid is not None and uid != self._uid):
+            return None
+        self.octets = 0
+        return self
+
+    def write(self, octets: bytes) -> None:
+        """Write some octets."""
+        if self.error is not None:
+            return
+        try:
+            self._sink.write(octets)
+        except Exception as error:
+            self.error = error
+        else:
+            self.octets = (self.octets or 0) + len(octets)
+
+    def end(self) -> Content:
+        """Stands for what was written."""
+        return _WRITTEN
+
+
+_WRITTEN = Content(b"")

@@ -1,0 +1,202 @@
+"""The commands that put messages somewhere, or remove them: APPEND, COPY, MOVE and EXPUNGE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailproto._arguments import wrong_type
+from mailproto.content import Content, Octets
+from mailproto.imap.client._answer_data import ordered_uids, search_result
+from mailproto.imap.client._command import Literal, Piece
+from mailproto.imap.client._core import ClientCore
+from mailproto.imap.client._gathering import Gathered, at_once, each_of
+from mailproto.imap.client._mailbox_values import AppendedTo, Copied
+from mailproto.imap.client._message_commands import flags_text
+from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
+from mailproto.imap.wire import internal_date
+from mailproto.imap.wire._answers import StatusResponse
+from mailproto.imap.wire._values import number_of
+from mailproto.model import NewMessage
+
+__all__ = ["TransferCommands"]
+
+_PER_COMMAND = 1000
+"""Messages of one APPEND (RFC 3502), which is done as a whole or not at all."""
+
+
+class TransferCommands(ClientCore):
+    """The commands that put messages somewhere, or remove them."""
+
+    @at_once
+    async def append(self, mailbox: str, *messages: NewMessage | Octets) -> AppendedTo:
+        """APPEND messages to a mailbox (RFC 9051 6.3.12)::
+
+            await client.append("Sent", NewMessage(octets, frozenset({"\\\\Seen"})))
+
+        The octets of a large message are read as fast as the server takes them.  Several messages are sent
+        together: as one command where the server takes that (MULTIAPPEND), all of them or none; else one
+        after the other, and if one is refused, the others may have been appended.
+
+        :param messages: a `mailproto.model.NewMessage`, or only its octets, with CRLF line ends.
+        :returns: their UIDs, if the server tells them (UIDPLUS).
+        :raises CommandRefused: the server refuses it; ``error.reply.code`` is ``TRYCREATE`` if there is no
+            such mailbox.
+        :raises ConnectionLost: also if a message cannot be read: only that tells the server that it is not
+            whole.
+        """
+        name = self._name(mailbox)
+        texts = [_message(each) for each in messages]
+        if not texts:
+            return AppendedTo()
+        await self._knows()
+        binary = self._session.has("BINARY", "IMAP4REV2")
+        size = _PER_COMMAND if self._session.has("MULTIAPPEND") else 1
+        answers = []
+        for start in range(0, len(texts), size):
+            pieces: list[Piece] = [b"APPEND ", name]
+            for before, content in texts[start : start + size]:
+                is_binary = binary and content.find(b"\0") >= 0
+                pieces += [before, Literal(content, binary=is_binary)]
+            answers.append(self._send("APPEND", pieces))
+        return _appended(await each_of(answers))
+
+    @at_once
+    async def copy(self, uids: Uids, mailbox: str) -> Copied:
+        """COPY messages into another mailbox (RFC 9051 6.4.7).
+
+        :returns: the UIDs of the copies, if the server tells them (UIDPLUS).
+        :raises CommandRefused: the server refuses it; ``error.reply.code`` is ``TRYCREATE`` if there is no
+            such mailbox.
+        """
+        name = self._name(mailbox)
+        sent = []
+        for text, known in set_texts(uids):
+            gathered = Gathered(self._session)
+            command = [b"UID COPY %b " % text.encode("ascii"), name]
+            sent.append((gathered, self._send("UID COPY", command, gathered, uids=known)))
+        endings = await each_of([answer for _, answer in sent])
+        return _copied([(gathered, end) for (gathered, _), end in zip(sent, endings, strict=True)])
+
+    @at_once
+    async def move(self, uids: Uids, mailbox: str) -> Copied:
+        """MOVE messages into another mailbox (RFC 6851).
+
+        Without MOVE, they are copied, marked as deleted, and expunged, and no other messages with them.
+
+        :returns: their new UIDs, if the server tells them (UIDPLUS).
+        :raises CommandRefused: the server refuses it.
+        """
+        await self._knows()
+        name = self._name(mailbox)
+        texts = set_texts(uids)
+        if self._session.has("MOVE", "IMAP4REV2"):
+            return _copied([await self._move(text, name) for text, _ in texts])
+        return await self._session.run(lambda: self._copy_and_expunge(texts, name))
+
+    async def _move(self, text: str, name: bytes) -> tuple[Gathered, StatusResponse]:
+        gathered = Gathered(self._session)
+        command = [b"UID MOVE %b " % text.encode("ascii"), name]
+        return gathered, await self._send("UID MOVE", command, gathered, alone=True)
+
+    async def _copy_and_expunge(self, texts: Sequence[tuple[str, UidSet | None]], name: bytes) -> Copied:
+        answers = []
+        for text, known in texts:
+            uids = text if known is not None else await self._concrete(text)
+            if not uids:
+                continue
+            gathered = Gathered(self._session)
+            octets = uids.encode("ascii")
+            ending = await self._within_turn("UID COPY", [b"UID COPY %b " % octets, name], gathered)
+            answers.append((gathered, ending))
+            await self._within_turn("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+            await self._expunge(UidSet.read(octets) or UidSet())
+        return _copied(answers)
+
+    async def _concrete(self, text: str) -> str:
+        """The UIDs that ``text`` stands for now: more may arrive between two commands."""
+        found = await self._search_within_turn(f"UID {text}".encode("ascii"))
+        return str(found)
+
+    @at_once
+    async def expunge(self, uids: Uids | None = None) -> None:
+        """Remove messages that have ``\\Deleted``, for good (RFC 9051 6.4.3, 6.4.9).
+
+        :param uids: only those among these messages; None for all in the mailbox.  Where the server can only
+            expunge all, the flag is taken from the others before, and given back after.
+        :raises CommandRefused: the server refuses it.
+        """
+        if uids is None:
+            await self._send("EXPUNGE", [b"EXPUNGE"], alone=True)
+            return
+        texts = set_texts(uids)
+        await self._knows()
+        if self._session.has("UIDPLUS", "IMAP4REV2"):
+            for text, _ in texts:
+                await self._send("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")], alone=True)
+            return
+        for text, known in texts:
+            await self._session.run(lambda text=text, known=known: self._expunge_only(text, known))  # type: ignore[misc]
+
+    async def _expunge_only(self, text: str, known: UidSet | None) -> None:
+        uids = known if known is not None else UidSet.read((await self._concrete(text)).encode("ascii"))
+        if uids:
+            await self._expunge(uids)
+
+    async def _expunge(self, uids: UidSet) -> None:
+        """Expunge those of ``uids`` that have ``\\Deleted``, inside of a turn."""
+        if self._session.has("UIDPLUS", "IMAP4REV2"):
+            for text, _ in set_texts(uids):
+                await self._within_turn("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")])
+            return
+        others = await self._search_within_turn(b"DELETED") - uids
+        kept = [text.encode("ascii") for text, _ in set_texts(others)]
+        for octets in kept:
+            await self._within_turn("UID STORE", [b"UID STORE %b -FLAGS.SILENT (\\Deleted)" % octets])
+        try:
+            await self._within_turn("EXPUNGE", [b"EXPUNGE"])
+        finally:
+            for octets in kept:
+                await self._within_turn("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+
+    async def _search_within_turn(self, keys: bytes) -> UidSet:
+        gathered = Gathered(self._session)
+        await self._within_turn("UID SEARCH", [b"UID SEARCH " + keys], gathered, ("SEARCH", "ESEARCH"))
+        return search_result(gathered.data, self._session.limits).uids
+
+
+def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
+    """What is before the literal, and the octets."""
+    if not isinstance(message, NewMessage):
+        if not isinstance(message, (bytes, Content)):
+            raise wrong_type("each of messages", message, "a NewMessage, bytes or a Content")
+        return b" ", Content.of(message)
+    before = b" "
+    if message.flags:
+        before += flags_text(message.flags).encode("ascii") + b" "
+    if message.internal_date is not None:
+        before += internal_date(message.internal_date) + b" "
+    return before, message.content
+
+
+def _appended(endings: list[StatusResponse]) -> AppendedTo:
+    validity = 0
+    uids: list[int] = []
+    for ending in endings:
+        words = ending.arguments.split()
+        if ending.code == "APPENDUID" and len(words) == 2:
+            validity = number_of(words[0]) or 0
+            uids += ordered_uids(words[1])
+    return AppendedTo(validity, tuple(uids))
+
+
+def _copied(answers: list[tuple[Gathered, StatusResponse]]) -> Copied:
+    validity = 0
+    source: list[int] = []
+    target: list[int] = []
+    for gathered, ending in answers:
+        words = (gathered.code("COPYUID", ending) or b"").split()
+        if len(words) == 3:
+            validity = number_of(words[0]) or 0
+            source += ordered_uids(words[1])
+            target += ordered_uids(words[2])
+    return Copied(validity, tuple(source), tuple(target))

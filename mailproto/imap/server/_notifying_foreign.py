@@ -1,0 +1,142 @@
+"""Tells a client of messages in mailboxes of others, and shared ones (NOTIFY, RFC 5465).
+
+Their accounts have counters of their own: each such mailbox is watched by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final
+
+from mailproto.awaiting import settle
+from mailproto.errors import MailError, NoPermission, NoSuchMailbox
+from mailproto.imap.server._errors import RefusedWithCode
+from mailproto.imap.server._events_wanted import MESSAGE_EVENTS
+from mailproto.imap.server._mailbox_commands import render_status
+from mailproto.imap.server._session import Session
+from mailproto.interfaces import IMailbox
+from mailproto.model import DELIMITER, MailboxEntry, MailboxStatus
+
+__all__ = ["FOREIGN", "ForeignMailboxes"]
+
+FOREIGN: Final = 200
+"""The most mailboxes of others of which a client is told: each has a watcher, and some 500 octets."""
+
+
+class _Watched:
+    def __init__(self, mailbox: IMailbox, status: MailboxStatus) -> None:
+        self.mailbox = mailbox
+        self.status = status
+        self.unwatch: Callable[[], None] | None = None
+
+
+class ForeignMailboxes:
+    """The mailboxes of others of which one client is told.
+
+    :param events: gives the events of which a client wants to be told, by mailbox.
+    :param hinted: called when there may be something to tell.
+    """
+
+    def __init__(
+        self, session: Session, events: Callable[[str], frozenset[str]], hinted: Callable[[], None]
+    ) -> None:
+        self._session = session
+        self._events = events
+        self._hinted = hinted
+        self._watched: dict[str, _Watched] = {}
+        self._stale: dict[str, None] = {}  # in their order
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there may be something to tell."""
+        return bool(self._stale)
+
+    async def begin(self, entries: Iterable[MailboxEntry]) -> None:
+        """Begin to watch mailboxes.
+
+        :param entries: of mailboxes of others that the client sees.
+        :raises RefusedWithCode: there are too many.
+        """
+        account = self._session.signed_in
+        for entry in entries:
+            name = entry.name
+            if not self._events(name) & MESSAGE_EVENTS:
+                continue
+            if len(self._watched) >= FOREIGN:
+                raise RefusedWithCode("NOTIFICATIONOVERFLOW", f"More than {FOREIGN} mailboxes of others")
+            try:
+                mailbox = await settle(account.open(name))
+                watched = _Watched(mailbox, await settle(mailbox.status()))
+                watched.unwatch = mailbox.watch(partial(self._hint, name))
+            except NoSuchMailbox:
+                continue
+            except NoPermission:
+                self._tell_of_name(name, "\\NoAccess")
+                continue
+            self._watched[name] = watched
+            await self._session.yield_turn()
+
+    def close(self) -> None:
+        """Watch nothing more."""
+        for name in list(self._watched):
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        unwatch = self._watched.pop(name).unwatch
+        if unwatch is not None:
+            unwatch()
+
+    def _hint(self, name: str, modseq: int) -> None:
+        if name in self._watched and modseq > self._watched[name].status.modseq:
+            self._stale[name] = None
+            self._hinted()
+
+    async def tell_all(self, items: Callable[[str], Sequence[str]]) -> None:
+        """Tell the present status of the mailboxes.
+
+        :param items: what is told, by name.
+        """
+        for name, watched in list(self._watched.items()):
+            self._session.respond(await render_status(self._session, name, watched.status, items(name)))
+            await self._session.flush()
+
+    async def tell(
+        self, is_selected: Callable[[str], bool], items: Callable[[str, bool], Sequence[str]]
+    ) -> None:
+        """Tell what has changed.
+
+        :param items: what is told of a mailbox; the second argument says whether messages came or went.
+        """
+        session = self._session
+        while self._stale:
+            name = next(iter(self._stale))
+            del self._stale[name]
+            if (watched := self._watched.get(name)) is None:
+                continue
+            try:
+                status = await settle(watched.mailbox.status())
+            except (NoPermission, NoSuchMailbox) as error:
+                # RFC 5465 5.9: the client may not read it any more.
+                self._forget(name)
+                is_gone = isinstance(error, NoSuchMailbox)
+                self._tell_of_name(name, "\\NonExistent" if is_gone else "\\NoAccess")
+                continue
+            except MailError as error:
+                session.tell_failed("NOTIFY", error)
+                continue
+            before, watched.status = watched.status, status
+            if not is_selected(name) and status.modseq > before.modseq:
+                told = items(name, _counts(status) != _counts(before))
+                if told:
+                    session.respond(await render_status(session, name, status, told))
+            await session.flush()
+
+    def _tell_of_name(self, name: str, attribute: str) -> None:
+        session = self._session
+        words = attribute.encode("ascii"), DELIMITER.encode("ascii"), session.encoded(name)
+        session.respond(b'* LIST (%b) "%b" %b\r\n' % words)
+
+
+def _counts(status: MailboxStatus) -> tuple[int, int, int]:
+    return status.messages, status.uid_next, status.uid_validity

@@ -1,0 +1,1 @@
+"""POP3 clients; `mailproto.pop3` has what is public."""

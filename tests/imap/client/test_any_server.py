@@ -1,0 +1,159 @@
+"""Whatever a server sends: nothing is raised, nothing grows, and every call comes to an end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.imap import IMAPClient
+from mailproto.imap.limits import IMAPClientLimits
+from mailproto.imap.values import FetchedMessage
+from mailproto.testing import MemoryTransport
+from tests.imap.client.dialogue import MANY
+
+LIMITS = IMAPClientLimits(
+    line=2000,
+    in_memory=50,
+    literal=500,
+    response=3000,
+    literals=20,
+    ahead=1000,
+    ahead_of_others=3000,
+    events=5,
+)
+GREETING = b"* PREAUTH [CAPABILITY %b SORT THREAD=REFERENCES NAMESPACE ID] Hello\r\n" % MANY.encode()
+
+words = st.sampled_from(
+    [
+        *(
+            b"* ",
+            b"A1 ",
+            b"A2 ",
+            b"A3 ",
+            b"OK ",
+            b"NO ",
+            b"BAD ",
+            b"BYE ",
+            b"+ ",
+            b"1 ",
+            b"3 ",
+            b"4294967295 ",
+        ),
+        *(
+            b"FETCH ",
+            b"EXISTS",
+            b"EXPUNGE",
+            b"SEARCH ",
+            b"ESEARCH ",
+            b"LIST ",
+            b"STATUS ",
+            b"VANISHED ",
+            b"SORT ",
+        ),
+        *(
+            b"THREAD ",
+            b"NAMESPACE ",
+            b"ID ",
+            b"FLAGS ",
+            b"ENVELOPE ",
+            b"BODYSTRUCTURE ",
+            b"BODY[] ",
+            b"UID 5 ",
+        ),
+        *(
+            b"(",
+            b")",
+            b"((",
+            b"))",
+            b'"',
+            b'"a" ',
+            b"NIL ",
+            b"\\Seen ",
+            b"{3}\r\n",
+            b"{60}\r\n",
+            b"abc",
+            b"y" * 60,
+        ),
+        *(b"\r\n", b"\r\n", b"\n", b"[", b"] ", b"COPYUID ", b"MODIFIED ", b"APPENDUID ", b"UIDVALIDITY "),
+        *(
+            b"1:3,5 ",
+            b"5:* ",
+            b"MODSEQ (7) ",
+            b"CAPABILITY ",
+            b"(EARLIER) ",
+            b"METADATA ",
+            b"\xff",
+            b"\0",
+            b"&AP-",
+        ),
+        *(b"UID 5 FLAGS (\\Seen)", b"* 1 FETCH (UID 5 ", b" OK\r\n", b"CLOSED", b"12345678901234567890 "),
+    ]
+)
+streams = st.one_of(st.lists(words, max_size=60).map(b"".join), st.binary(max_size=300))
+
+
+async def everything(fetched: Any) -> list[FetchedMessage]:
+    messages = await fetched.all()
+    for message in messages:
+        for name in dir(FetchedMessage):
+            if not name.startswith("_"):
+                getattr(message, name)
+    return messages
+
+
+CALLS = [
+    lambda client: Deferred.fromCoroutine(
+        everything(client.fetch("1:*", "BODY[]", "FLAGS", "BODYSTRUCTURE"))
+    ),
+    lambda client: client.search("UNSEEN"),
+    lambda client: client.list(status=["MESSAGES"]),
+    lambda client: client.status("x"),
+    lambda client: client.select("INBOX"),
+    lambda client: client.store(5, add={"a"}, unchanged_since=5, silent=False),
+    lambda client: client.copy(5, "x"),
+    lambda client: client.move([5, 6], "x"),
+    lambda client: client.append("x", b"a", b"b" * 70_000),
+    lambda client: client.thread(),
+    lambda client: client.sort("DATE"),
+    lambda client: client.namespace(),
+    lambda client: client.id(),
+    lambda client: client.part(5),
+    lambda client: client.expunge([5]),
+    lambda client: client.unselect(),
+    lambda client: client.logout(),
+    lambda client: Deferred.fromCoroutine(client.idle().__anext__()),
+]
+
+
+class AnyServerTests(SynchronousTestCase):
+    @given(
+        st.sampled_from([GREETING, b"* OK Hello\r\n", b""]),
+        st.lists(st.integers(0, len(CALLS) - 1), min_size=1, max_size=4),
+        streams,
+        st.integers(0, 40),
+    )
+    def test_nothing_is_raised(self, greeting: bytes, calls: list[int], octets: bytes, piece: int) -> None:
+        clock = Clock()
+        client = IMAPClient(clock, limits=LIMITS)
+        transport = MemoryTransport(client.protocol)
+        transport.send(greeting)
+        ended: list[object] = []
+        for number in calls:
+            CALLS[number](client).addBoth(ended.append)
+        transport.send(octets, piece)
+        clock.advance(1)
+        if transport.is_reading:
+            self.assertLessEqual(client.protocol.wire.pending, LIMITS.line + LIMITS.response + 300)
+        for _ in range(5):
+            transport.read()
+            clock.advance(500)  # whoever waits for too long gives up
+        if transport.is_open:
+            transport.drop()
+        self.assertEqual(len(ended), len(calls))
+        self.assertEqual([call for call in clock.getDelayedCalls() if call.active()], [])
+        self.assertEqual(self.flushLoggedErrors(), [])

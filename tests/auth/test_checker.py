@@ -65,6 +65,17 @@ class LoginTests(LoginTestCase):
         self.assertEqual(signed_in.account.name, "alice@Example.org")
         signed_in.logout()
 
+    def test_a_remembered_password_needs_one_look_at_the_account(self) -> None:
+        """Nobody can have changed it meanwhile, and a client that polls signs in again and again."""
+        credentials = UsernamePassword(b"alice@example.org", b"secret")
+        for _ in range(2):  # the first one completes the record
+            self.successResultOf(self.begin(credentials))
+        looked = []
+        look = self.checker._look_up
+        self.patch(self.checker, "_look_up", lambda name: looked.append(name) or look(name))
+        self.successResultOf(self.begin(credentials))
+        self.assertEqual(looked, ["alice@example.org"])
+
     def test_name_in_any_case(self) -> None:
         signed_in = self.successResultOf(self.begin(UsernamePassword(b"ALICE@example.ORG", b"secret")))
         self.assertEqual(signed_in.account.name, "alice@Example.org")

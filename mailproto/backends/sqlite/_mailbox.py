@@ -57,6 +57,9 @@ _SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 _OCTETS = 4096
 """So many octets of an appended message have the weight 1 for the writer."""
 
+_AT_ONCE = 0.002
+"""Seconds of work on the messages of one command, after which others have their turn."""
+
 
 @implementer(IMailbox, IBoundedReading, IFinding, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
 class SQLiteMailbox:
@@ -226,6 +229,11 @@ class SQLiteMailbox:
     ) -> T:
         """Call ``put`` with new messages for a mailbox, and their weight for the writer."""
         database = self._database
+        if len(messages) == 1 and len(messages[0].content) <= LARGE:  # as nearly always
+            [message] = messages
+            body = await database.digested(Digesting(database.bodies.small(message.content)))
+            one = arrival(body, message.flags, message.internal_date, message.zone)
+            return await put(*_request(mailbox, [one]))
         if any(len(message.content) > LARGE for message in messages):
             return await database.to_its_end(
                 lambda is_wanted: self._put_all(mailbox, messages, put, is_wanted)
@@ -241,18 +249,20 @@ class SQLiteMailbox:
     ) -> T:
         database, bodies = self._database, self._database.bodies
         arrivals: list[Arrival] = []
+        end = time.monotonic() + _AT_ONCE
         try:
             for message in messages:
+                if time.monotonic() > end:
+                    await database.pause()
+                    end = time.monotonic() + _AT_ONCE
                 if len(message.content) > LARGE:
                     body = await bodies.large(message.content)
                 else:
                     body = await database.digested(Digesting(bodies.small(message.content)))
-                arrivals.append(arrival(body, message.flags, message.internal_date))
+                arrivals.append(arrival(body, message.flags, message.internal_date, message.zone))
             if not is_wanted():
                 raise CancelledError
-            octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
-            weight = REQUEST * len(arrivals) + octets // _OCTETS
-            return await put(Append(mailbox, arrivals), weight)
+            return await put(*_request(mailbox, arrivals))
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
             raise
@@ -263,10 +273,16 @@ class SQLiteMailbox:
         raise InvalidMailboxName("Messages cannot be copied there")
 
 
-def arrival(body: Body, flags: frozenset[str], internal_date: int | None) -> Arrival:
+def _request(mailbox: int, arrivals: Sequence[Arrival]) -> tuple[Append, int]:
+    """What the writer is to do, and its weight."""
+    octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
+    return Append(mailbox, arrivals), REQUEST * len(arrivals) + octets // _OCTETS
+
+
+def arrival(body: Body, flags: frozenset[str], internal_date: int | None, zone: int = 0) -> Arrival:
     """Make the writer's input for a new message.
 
     :raises MailError: the flags are not allowed.
     """
     columns = columns_of(check_keywords(kept_flags(flags))) if flags else (0, "")
-    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date)
+    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date, zone)

@@ -153,10 +153,10 @@ class _Settling:
         unfinished = self._unfinished.get(leased.message, leased.unfinished)
         self._unfinished[leased.message] = unfinished - (state not in (WAITING, HELD))
         self._sizes[leased.message] = leased.size
-        if leased.refs is not None and leased.refs <= 1:
-            self._own_bodies[leased.message] = leased.file
         if result.is_reported_late:
             self._late.add(leased.message)
+        if leased.refs is not None and leased.refs <= 1:
+            self._own_bodies[leased.message] = leased.file
         is_attempt = result.is_attempt
         self._rows.append(
             (

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from mailproto._spool_room import RoomClaim
 from mailproto.accounts import account_key
 from mailproto.content import Content
-from mailproto.errors import MailError, MessageTooLarge
+from mailproto.errors import MailError, MessageTooLarge, NoSuchMailbox
 from mailproto.imap.server._announcing import announce
-from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.server._errors import SessionOver, TryCreate
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._message_commands import open_target, uid_code
 from mailproto.imap.server._message_limit import check_saved
@@ -33,6 +33,7 @@ from mailproto.imap.wire import (
     format_set,
     grammars,
 )
+from mailproto.interfaces import IMailbox
 from mailproto.model import NewMessage
 from mailproto.observing import Appended
 
@@ -68,14 +69,18 @@ async def receive_octets(server: Session, literal: StreamedLiteral, mailbox: str
     """
     if literal.size > server.factory.max_message_size:
         raise MessageTooLarge
+    target = None
     if not server.uploads:  # later messages of the same command are for the same mailbox
-        await open_target(server, mailbox)
+        target = await open_target(server, mailbox)
     if not server.is_open:
         raise SessionOver
     room, account = server.factory.spool_room, account_key(server.signed_in.name)
     if not room.has(literal.size, account):
         raise no_room_now()
-    return new_spool(server, binary=literal.binary)
+    spool = new_spool(server, binary=literal.binary)
+    if server.wire.pending >= literal.size:  # all of it has come, and with it, nearly always, the command
+        spool.target = target
+    return spool
 
 
 def new_spool(server: Session, *, binary: bool = False) -> Spool:
@@ -97,13 +102,17 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     try:
         check_saved(server, len(arguments.messages))
         contents = await contents_of(server, arguments.messages, uploads)
-        # Opened again: the mailbox may have changed while a slow client sent.
-        mailbox = await open_target(server, arguments.mailbox)
+        mailbox = _target(uploads)
+        if mailbox is None:  # opened again: it may have changed while a slow client sent
+            mailbox = await open_target(server, arguments.mailbox)
         new = [
-            NewMessage(content, message.flags, message.internal_date)
+            NewMessage(content, message.flags, message.internal_date, message.zone)
             for content, message in zip(contents, arguments.messages, strict=True)
         ]
-        appended = await working(server, mailbox.append(new), len(new))
+        try:
+            appended = await working(server, mailbox.append(new), len(new))
+        except NoSuchMailbox:  # not any more
+            raise TryCreate from None
     finally:
         for upload in uploads:
             upload.close()
@@ -116,6 +125,13 @@ async def append(server: Session, command: Command[Append]) -> bytes:
     uids = format_set([each.uid for each in appended])
     code = await uid_code(server, mailbox, b"APPENDUID %d %b" % (mailbox.uid_validity, uids))
     return b"%bAPPEND completed" % code
+
+
+def _target(uploads: Sequence[Sink]) -> IMailbox | None:
+    """The mailbox that was opened just now, for a command that came in one piece."""
+    if len(uploads) == 1 and isinstance(uploads[0], Spool):
+        return uploads[0].target
+    return None
 
 
 async def contents_of(

@@ -7,6 +7,7 @@ from typing import Final
 from mailproto._spool_room import RoomClaim
 from mailproto.content import CHUNK, Content
 from mailproto.errors import MailError, Unavailable
+from mailproto.interfaces import IMailbox
 from mailproto.spool import SpoolFile
 
 __all__ = ["IN_MEMORY", "IN_MEMORY_TOGETHER", "CommandFile", "Spool", "no_room_now"]
@@ -69,6 +70,7 @@ class Spool:
 
     A failure is kept until `finish`, because the rest of the literal must be read anyway.
 
+    :ivar target: the mailbox that it is for, if that need not be opened again.
     :param file: for the message if it is large; messages of one command share it.
     :param claim: for the octets, until `close`.
     :param in_memory: the most octets in memory.
@@ -85,12 +87,14 @@ class Spool:
         "_size",
         "_start",
         "file",
+        "target",
     )
 
     def __init__(
         self, file: CommandFile, claim: RoomClaim, *, in_memory: int = IN_MEMORY, binary: bool = False
     ) -> None:
         self.file = file
+        self.target: IMailbox | None = None
         self._claim = claim
         self._in_memory = in_memory
         self._binary = binary

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -135,3 +135,24 @@ class CancellingTests(TestCase):
         self.assertNoResult(stopped)
         gate.set()
         await stopped
+
+
+class TurnTests(TestCase):
+    inbox: Any
+    setUp = CancellingTests.setUp
+
+    async def test_others_have_their_turn_while_many_messages_are_taken_apart(self):
+        turns, is_over = [], []
+
+        def turn():
+            turns.append(None)
+            if not is_over:
+                reactor.callLater(0, turn)
+
+        reactor.callLater(0, turn)
+        found = await self.inbox._put(
+            self.inbox._id, [NewMessage(SMALL)] * 1000, lambda append, weight: succeed(len(append.arrivals))
+        )
+        is_over.append(None)
+        self.assertEqual(found, 1000)
+        self.assertGreater(len(turns), 4)

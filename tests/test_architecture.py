@@ -179,7 +179,7 @@ PUBLIC_NAMES = {
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings QuotaSettings
+        AccountSettings AuthSettings LogSettings MailService Options POP3Settings ProxySettings QuotaSettings
         RelaySettings Reporter SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService
         make_service
     """,

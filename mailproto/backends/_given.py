@@ -16,7 +16,7 @@ from mailproto.content import Content
 from mailproto.errors import MailError
 from mailproto.model import SYSTEM_FLAGS, canonical_mailbox_name
 
-__all__ = ["given_content", "given_date", "given_flags", "given_name", "given_uid_validity"]
+__all__ = ["given_content", "given_date", "given_flags", "given_name", "given_uid_validity", "given_zone"]
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _KNOWN = frozenset(flag.casefold() for flag in SYSTEM_FLAGS)
@@ -79,6 +79,12 @@ def given_date(date: Any) -> int | None:
     if not abs(date) <= _LAST_SECOND:
         raise wrong_value("internal_date", date, "seconds since the epoch, before the year 10000")
     return int(date // 1)
+
+
+def given_zone(date: Any) -> int:
+    """The zone of what `given_date` takes, in minutes east of UTC."""
+    offset = date.utcoffset() if isinstance(date, datetime) else None
+    return 0 if offset is None else round(offset.total_seconds() / 60)
 
 
 def given_name(name: Any) -> str:

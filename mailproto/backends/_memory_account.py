@@ -332,6 +332,11 @@ class _OwnMailboxes:
             acl[identifier] = rights
         self._modseqs.next()
         self._list_changed()
+        with suppress(NoSuchAccount):  # its list may have changed, too; not that of ``anyone``
+            viewer = self.find_account(identifier.removeprefix("-"))
+            if viewer is not self:
+                viewer._modseqs.next()
+                viewer._list_changed()
 
     def find_account(self, name: str) -> MemoryAccount:
         """An account of the store.  :raises NoSuchAccount:"""

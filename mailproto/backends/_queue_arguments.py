@@ -139,7 +139,8 @@ def check_change(ids: Sequence[int], change: QueueChange) -> None:
 
 
 def _check_each(name: str, values: Sequence[object], kind: type, takes: str) -> None:
-    if not isinstance(values, Sequence):
+    # A list is the usual case; `Sequence` takes Python longer to find out.
+    if values.__class__ is not list and not isinstance(values, Sequence):
         raise wrong_type(name, values, f"a list, each {takes}")
     for value in values:
         if value.__class__ is not kind and not isinstance(value, kind):

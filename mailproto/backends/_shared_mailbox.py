@@ -201,7 +201,7 @@ _FLAGS_SET = frozenset(_FLAGS)
 
 def _kept(message: NewMessage, rights: str) -> NewMessage:
     flags = frozenset(flag for flag in kept_flags(message.flags) if allowed(rights, flag))
-    return NewMessage(message.content, flags, message.internal_date)
+    return NewMessage(message.content, flags, message.internal_date, message.zone)
 
 
 def _by_flags(messages: Iterable[MessageFlags], uids: Set[int]) -> Iterable[tuple[frozenset[str], list[int]]]:

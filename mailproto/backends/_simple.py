@@ -30,7 +30,14 @@ from zope.interface import implementer
 
 from mailproto.awaiting import settle, turn
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends._given import given_content, given_date, given_flags, given_name, given_uid_validity
+from mailproto.backends._given import (
+    given_content,
+    given_date,
+    given_flags,
+    given_name,
+    given_uid_validity,
+    given_zone,
+)
 from mailproto.backends._simple_state import AT_ONCE, Message, State
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import Content
@@ -110,7 +117,9 @@ class SimpleMailbox:
         :raises TypeError, ValueError: a parameter cannot be used; the text names it.
         :raises OverQuota: the message has too many keywords.
         """
-        new = NewMessage(given_content(content), given_flags(flags), given_date(internal_date))
+        new = NewMessage(
+            given_content(content), given_flags(flags), given_date(internal_date), given_zone(internal_date)
+        )
         [appended] = self._add([new])
         return appended
 
@@ -171,6 +180,7 @@ class SimpleMailbox:
             [info.uid for info in infos],
             [info.size or 0 for info in infos],
             [info.internal_date or 0 for info in infos],
+            [info.zone or 0 for info in infos],
         )
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
@@ -280,7 +290,10 @@ class SimpleMailbox:
                     await turn()
                     self._there()
                 copied = self._state.of(uids[start : start + at_once])
-                new = [NewMessage(each.content, each.flags, each.info.internal_date) for each in copied]
+                new = [
+                    NewMessage(each.content, each.flags, each.info.internal_date, each.info.zone or 0)
+                    for each in copied
+                ]
                 appended = await settle(target.append(new))
                 pairs += [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
         except BaseException:
@@ -309,15 +322,17 @@ class SimpleMailbox:
             (
                 bytes(message.content),
                 now if message.internal_date is None else message.internal_date,
+                message.zone,
                 check_keywords(kept_flags(message.flags)),
             )
             for message in messages
         ]
-        self._state.check_keywords({flags for _, _, flags in new})
-        self._check_room(sum(len(octets) for octets, _, _ in new), len(new))
+        self._state.check_keywords({flags for *_, flags in new})
+        self._check_room(sum(len(octets) for octets, *_ in new), len(new))
         # Nothing can fail from here on, so all messages are appended or none.
         return self._put(
-            Message(self._identified(_info(octets, date)), octets, flags, 0) for octets, date, flags in new
+            Message(self._identified(_info(octets, date, zone)), octets, flags, 0)
+            for octets, date, zone, flags in new
         )
 
     def _put(self, messages: Iterable[Message]) -> list[AppendedMessage]:
@@ -351,5 +366,5 @@ async def _summarise(message: Message) -> None:
     )
 
 
-def _info(octets: bytes, date: int) -> MessageInfo:
-    return MessageInfo(0, date, len(octets), content=Content(octets))
+def _info(octets: bytes, date: int, zone: int) -> MessageInfo:
+    return MessageInfo(0, date, len(octets), content=Content(octets), zone=zone)

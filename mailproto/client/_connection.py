@@ -21,6 +21,9 @@ __all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
 OCTETS_A_TURN = 1 << 18
 """Octets of a stream that are written in one turn of the reactor."""
 
+PIECES_A_TURN = 8
+"""Pieces of compressed input that are restored in one turn: few octets may stand for very many."""
+
 EventT = TypeVar("EventT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
@@ -86,6 +89,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._timer_due = 0.0
         self._is_held = False  # whether events wait for the application
         self._inflater: Inflater | None = None
+        self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
 
     # -- expected answers
 
@@ -206,6 +210,7 @@ class ClientConnection(Connection, Generic[EventT]):
             self.transport.resumeProducing()  # what does not read would not notice the end
         self.expected.clear()
         self.end_stream()
+        self._restore_no_more()
 
     # -- events
 
@@ -231,12 +236,18 @@ class ClientConnection(Connection, Generic[EventT]):
     def _pump(self) -> None:
         self._pumping = True
         received = self._listener.received
+        pieces = 0
         try:
             while self.is_open and not self._is_held:
                 try:
                     event = self.wire.next_event()
-                    if event is None and not self._restore():
-                        break
+                    if event is None:
+                        if pieces == PIECES_A_TURN:
+                            self._go_on_later()
+                            break
+                        if not self._restore():
+                            break
+                        pieces += 1
                 except WireError as error:
                     self._listener.broken(error)
                     break
@@ -249,6 +260,20 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._unsent:
             self._flush()
         self._watch()
+
+    def _restore_no_more(self) -> None:
+        if self._next_pieces is not None:
+            self._next_pieces.cancel()
+            self._next_pieces = None
+
+    def _go_on_later(self) -> None:
+        if self._next_pieces is None:
+            self._next_pieces = self.clock.callLater(0, self.in_context, self._restore_more)
+
+    def _restore_more(self) -> None:
+        self._next_pieces = None
+        if self.is_open and not self._pumping:
+            self._pump()
 
     def _restore(self) -> bool:
         """Restore some of what is compressed; False if there is none.
@@ -366,6 +391,7 @@ class ClientConnection(Connection, Generic[EventT]):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.end_stream()
+        self._restore_no_more()
         self.in_context(self._listener.lost, reason)
 
 

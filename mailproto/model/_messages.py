@@ -5,9 +5,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
-from mailproto._arguments import check_flags, check_same_length, check_type, check_whole, wrong_type
+from mailproto._arguments import (
+    check_flags,
+    check_same_length,
+    check_type,
+    check_whole,
+    wrong_type,
+    wrong_value,
+)
 from mailproto.content import Content, Octets
 
 __all__ = [
@@ -22,6 +29,10 @@ __all__ = [
 
 INBOX = "INBOX"
 """The mailbox that every account has (RFC 9051 5.1), always spelled in upper case here."""
+
+
+_MOST_ZONE = 100 * 60
+"""Minutes; IMAP writes zones with two digits for the hours."""
 
 
 class Part(enum.Flag):
@@ -48,6 +59,7 @@ class _MessageInfo(NamedTuple):
     email_id: str | None = None
     thread_id: str | None = None
     save_date: int | None = None
+    zone: int | None = None
 
 
 class MessageInfo(_MessageInfo):
@@ -63,6 +75,8 @@ class MessageInfo(_MessageInfo):
     :ivar thread_id: of the message's thread.
     :ivar save_date: when it was put into this mailbox (`mailproto.interfaces.add_ons.ISaveDates`), in seconds
         since the epoch.
+    :ivar zone: of the clock that ``internal_date`` was read from, in minutes east of UTC, with
+        ``Part.INTERNAL_DATE``; None or 0 for UTC.
 
     :raises TypeError, ValueError: a value is of the wrong type, or negative.
     """
@@ -82,11 +96,14 @@ class MessageInfo(_MessageInfo):
         email_id: str | None = None,
         thread_id: str | None = None,
         save_date: int | None = None,
+        zone: int | None = None,
     ) -> Self:
         check_whole("uid", uid)
         _check_date(internal_date)
         if save_date is not None:
             check_whole("save_date", save_date)
+        if zone is not None:
+            _check_zone(zone)
         if size is not None:
             check_whole("size", size)
         for name, octets in (
@@ -111,6 +128,7 @@ class MessageInfo(_MessageInfo):
             email_id,
             thread_id,
             save_date,
+            zone,
         )
 
 
@@ -121,13 +139,17 @@ class Metadata:
     :ivar uids: ascending.
     :ivar sizes: octets of each.
     :ivar internal_dates: of each, in seconds since the epoch, UTC.
+    :ivar zones: of each, as in `MessageInfo`; empty if all are UTC.
     """
 
     uids: Sequence[int] = ()
     sizes: Sequence[int] = ()
     internal_dates: Sequence[int] = ()
+    zones: Sequence[int] = ()
 
     def __post_init__(self) -> None:
+        if len(self.zones):
+            check_same_length(uids=self.uids, zones=self.zones)
         try:
             is_table = len(self.uids) == len(self.sizes) == len(self.internal_dates)
         except TypeError:
@@ -142,23 +164,32 @@ class NewMessage:
 
     :ivar content: with CRLF line ends; `Content.of` makes it of ``bytes``.
     :ivar internal_date: seconds since the epoch; None for now.
+    :ivar zone: of the clock that ``internal_date`` was read from, in minutes east of UTC (RFC 9051 6.3.12).
     :raises TypeError: ``content`` is neither ``bytes`` nor a `Content`, ``flags`` are no frozenset of str, or
-        ``internal_date`` is neither an int nor None.
+        ``internal_date`` is neither an int nor None, or ``zone`` is no int.
+    :raises ValueError: ``zone`` is not less than 100 hours from UTC.
     """
 
     content: Content
     flags: frozenset[str]
     internal_date: int | None
+    zone: int
 
     def __init__(
-        self, content: Octets, flags: frozenset[str] = frozenset(), internal_date: int | None = None
+        self,
+        content: Octets,
+        flags: frozenset[str] = frozenset(),
+        internal_date: int | None = None,
+        zone: int = 0,
     ) -> None:
         check_flags("flags", flags)
         _check_date(internal_date)
+        _check_zone(zone)
         # The class is frozen: its own attributes cannot be set in the usual way.
         object.__setattr__(self, "content", Content.of(content))
         object.__setattr__(self, "flags", flags)
         object.__setattr__(self, "internal_date", internal_date)
+        object.__setattr__(self, "zone", zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +216,13 @@ class AppendedMessage(NamedTuple):
 
     uid: int
     modseq: int
+
+
+def _check_zone(zone: object) -> None:
+    """:raises TypeError, ValueError: it is no number of minutes less than `_MOST_ZONE`."""
+    check_type("zone", zone, int, "minutes east of UTC")
+    if not -_MOST_ZONE < cast(int, zone) < _MOST_ZONE:
+        raise wrong_value("zone", zone, "minutes east of UTC, less than 100 hours")
 
 
 def _check_date(internal_date: object) -> None:

@@ -18,10 +18,10 @@ class POP3Policy:
     """How long POP3 clients may leave mail on the server, and how often they may sign in.
 
     :ivar expire: how many days a message stays at least (RFC 2449 6.7); None if the server never removes one
-        by itself.  With 0, QUIT removes each message that was retrieved in the session: mail is downloaded
-        and deleted.  A larger number is only announced: whoever keeps the mail removes it.
+        by itself.  With 0, QUIT removes each message that was retrieved in the session (RETR, not TOP): mail
+        is downloaded and deleted.  A larger number is only announced: whoever keeps the mail removes it.
     :ivar login_delay: seconds that must lie between two logins (RFC 2449 6.5), up to `MAX_LOGIN_DELAY`; 0 for
-        no delay.
+        no delay.  Each server process remembers its own logins, until it ends.
     :raises ValueError: a number is negative or too large.
     :raises TypeError: it is no int.
     """

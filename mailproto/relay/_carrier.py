@@ -108,6 +108,7 @@ class Carrier:
         """Carry messages; raises nothing, and calls `Dispatcher.ended` in the end."""
         lane = self._lane
         lane.carriers += 1
+        self._destination.carriers += 1
         try:
             connection = None if lane.key.tried else self._kept()
         except Exception:
@@ -194,6 +195,7 @@ class Carrier:
 
     def _end(self) -> None:
         self._lane.carriers -= 1
+        self._destination.carriers -= 1
         self._dispatcher.ended(self, self._destination, self._lane, self._failure)
 
     def _broken(self, connection: Connection) -> None:
@@ -206,8 +208,7 @@ class Carrier:
         dispatcher = self._dispatcher
         if (
             not self._lane.waiting
-            or not dispatcher.connections.is_fresh(connection)
-            or not Transmission.has_room(connection.client, self._pending)
+            or not dispatcher.connections.is_fresh(connection, self._pending)
             or (dispatcher.is_crowded and self._had_its_turn())
         ):
             return None

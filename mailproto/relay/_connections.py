@@ -191,12 +191,12 @@ class Connections:
         """Whether one more may be opened; an unused one is closed for it."""
         return self.number < self._limits.connections or bool(self._idle)
 
-    def is_fresh(self, connection: Connection) -> bool:
-        """Whether another message may be sent over a connection."""
+    def is_fresh(self, connection: Connection, waiting: int = 0) -> bool:
+        """Whether another message may be sent over a connection after ``waiting`` ones."""
         limits = self._limits
         return (
             connection.sent < limits.connection_messages
-            and Transmission.has_room(connection.client, 0)
+            and Transmission.has_room(connection.client, waiting)
             and self._clock.seconds() < connection.opened_at + limits.connection_age
         )
 

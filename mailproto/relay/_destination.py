@@ -110,6 +110,7 @@ class Lane:
 class Destination:
     """What the relay has for a destination.
 
+    :ivar carriers: how many connections it has, with those that are being opened.
     :ivar held: how many messages are leased.
     :ivar has_more: whether more may be due in the queue.
     :ivar is_leasing: whether the queue is being asked for them.
@@ -120,6 +121,7 @@ class Destination:
     """
 
     __slots__ = (
+        "carriers",
         "concurrency",
         "failures",
         "has_more",
@@ -138,6 +140,7 @@ class Destination:
         self.lanes: dict[LaneKey, Lane] = {}
         self.concurrency = Concurrency(limits.first_connections, limits.destination_connections)
         self.rate = limits.rate_of(name)
+        self.carriers = 0
         self.held = 0
         self.failures = 0
         self.not_before = 0.0
@@ -165,19 +168,12 @@ class Destination:
             waiting.insert(before, held)
 
     @property
-    def carriers(self) -> int:
-        """The number of connections, with those that are being opened."""
-        return sum(lane.carriers for lane in self.lanes.values())
-
-    @property
-    def opening(self) -> int:
-        """The number of connections that are being opened."""
-        return sum(lane.opening for lane in self.lanes.values())
-
-    @property
     def waiting(self) -> int:
         """The number of messages that wait for a connection."""
-        return sum(len(lane.waiting) for lane in self.lanes.values())
+        number = 0
+        for lane in self.lanes.values():  # without a generator, because this is asked for each message
+            number += len(lane.waiting)
+        return number
 
     def take_all(self) -> Iterator[Held]:
         """Take all messages that wait."""

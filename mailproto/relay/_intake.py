@@ -185,7 +185,7 @@ class QueueDelivery(Enquiries):
             if expansion.is_alias:
                 return
         may_send = self._permission.may_send_anywhere(session)
-        if may_send and self._places.is_elsewhere(path) and self._places.destination(path) is not None:
+        if may_send and self._places.known_elsewhere(path):
             return  # a busy client names the same few again and again
         try:
             await self._places.mailboxes(path)
@@ -229,7 +229,8 @@ class QueueDelivery(Enquiries):
                 return await self._deliver_expanded(envelope, content, expansions)
             places = [expansion.copies[0].place for expansion in expansions]
         else:
-            places = [await self._places.find(recipient.address) for recipient in envelope.recipients]
+            find, known = self._places.find, self._places.known_elsewhere
+            places = [known(each.address) or await find(each.address) for each in envelope.recipients]
         if any(isinstance(place, str) for place in places):
             return await self._accept(envelope, content, places)
         kept = (await self._forming.forms(envelope, content, places)).kept
@@ -258,7 +259,7 @@ class QueueDelivery(Enquiries):
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
         may_send = self._permission.may_send_anywhere(envelope.session)
         forms = await self._forming.forms(envelope, content, places)
-        if may_send:
+        if may_send and self._forming.has_keys:
             forms = await self._signed(envelope, forms)
         now, rest = self._clock(), list(places)
         while True:

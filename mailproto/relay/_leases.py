@@ -23,6 +23,9 @@ __all__ = ["Leases"]
 PROBE: Final = 10
 """Messages that are leased for a destination that could not be reached: only to see whether it can be now."""
 
+_USUAL: Final = LaneKey()
+"""The lane of nearly all messages."""
+
 
 class Leases:
     """The leases that the agent has.
@@ -159,7 +162,9 @@ class Leases:
         return taken
 
     def _hold(self, lease: Lease, destination: Destination) -> Held:
-        held = self._held[lease.token] = Held(lease, destination, LaneKey(wanted_tls(lease.message)))
+        wanted = wanted_tls(lease.message)
+        lane = _USUAL if wanted is None else LaneKey(wanted)
+        held = self._held[lease.token] = Held(lease, destination, lane)
         return held
 
     def forget(self, held: Held) -> None:

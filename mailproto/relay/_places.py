@@ -59,9 +59,9 @@ class Places:
         """The destination of mail for other servers; None if it is not sent."""
         return self._destination(path.domain)
 
-    def is_elsewhere(self, path: Address) -> bool:
-        """Whether an address was found to belong to another server a moment ago."""
-        return self._elsewhere.get(path, 0.0) > self._clock()
+    def known_elsewhere(self, path: Address) -> str | None:
+        """The destination of an address that was found to belong to another server a moment ago; or None."""
+        return self._destination(path.domain) if self._elsewhere.get(path, 0.0) > self._clock() else None
 
     def note_elsewhere(self, path: Address) -> None:
         """An address was just found to belong to another server: `find` looks up no mailbox then."""
@@ -71,8 +71,8 @@ class Places:
 
     async def find(self, path: Address) -> Place:
         """Mailboxes or a destination."""
-        if self.is_elsewhere(path):
-            return self.destination(path) or RelayDenied()
+        if known := self.known_elsewhere(path):
+            return known
         try:
             return await self.mailboxes(path)
         except RelayDenied as error:

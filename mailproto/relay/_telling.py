@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailproto.model import NewQueued, RecipientResult
+from mailproto.model import NewQueued, QueueState, RecipientResult
 from mailproto.observing import Observers, Relayed, Reported
 from mailproto.relay._destination import Held
 
@@ -15,9 +15,12 @@ def tell(observers: Observers, held: Held, results: Sequence[RecipientResult], n
     """Tell of each recipient that has a result; of those that only wait longer because their destination
     cannot be reached, nothing is new."""
     message = held.lease.message
-    given = [each for each in zip(held.recipients, held.results, strict=True) if each[1] is not None]
-    for (recipient, result), decided in zip(given, results, strict=True):
-        if result is None or not (result.is_attempt or decided.state.value == "failed"):
+    left = iter(results)
+    for recipient, result in zip(held.recipients, held.results, strict=True):
+        if result is None:
+            continue
+        decided = next(left)
+        if not (result.is_attempt or decided.state is QueueState.FAILED):
             continue
         observers.relayed(
             Relayed(

@@ -14,13 +14,12 @@ from twisted.python.usage import UsageError
 
 from mailproto.auth.sasl import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.connection.proxy import Networks
-from mailproto.model import MAX_LOGIN_DELAY, POP3Policy
 from mailproto.printable import printable
 from mailproto.service._account_file import ACCOUNTS_VARIABLE
-from mailproto.service._durations import duration_text, read_duration
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
-from mailproto.service._relay_options import RELAY_OPTIONS, RelayOptions, read_option
+from mailproto.service._pop3_options import POP3Options
+from mailproto.service._relay_options import RELAY_OPTIONS, read_option
 from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import (
     DEFAULT_DATA,
@@ -102,21 +101,6 @@ def _messages(text: str) -> int:
         raise ValueError(f"--quota-messages: {error}") from None
 
 
-def _expire(text: str) -> int | None:
-    """:raises ValueError: it is neither."""
-    if text not in ("0", "never"):
-        raise ValueError("must be 0 or never")
-    return 0 if text == "0" else None
-
-
-def _login_delay(text: str) -> int:
-    """:raises ValueError: not a length of time, or too long."""
-    seconds = read_duration(text)
-    if seconds > MAX_LOGIN_DELAY:
-        raise ValueError(f"must be at most {duration_text(MAX_LOGIN_DELAY)}")
-    return seconds
-
-
 def _networks(option: str, words: Sequence[str]) -> Networks:
     """:raises UsageError: a word is not a network."""
     try:
@@ -135,7 +119,7 @@ def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
     return option
 
 
-class Options(RelayOptions):
+class Options(POP3Options):
     """The options of ``twistd mailproto``; `settings` returns them checked and typed."""
 
     synopsis = "[options]"
@@ -201,20 +185,6 @@ class Options(RelayOptions):
             None,
             "NAME@DOMAIN: for developers: an account, made if missing, that gets every message, whoever it "
             "is to. Only this machine may send, see --catch-all-anywhere.",
-        ],
-        [
-            "pop3-expire",
-            None,
-            None,
-            "0: QUIT removes what a POP3 client has retrieved; never: clients decide. [default: never]",
-            read_option("pop3-expire", _expire),
-        ],
-        [
-            "pop3-login-delay",
-            None,
-            0,
-            "The shortest time between two POP3 logins of an account, such as 90 or 5m.",
-            read_option("pop3-login-delay", _login_delay),
         ],
         [
             "log-level",
@@ -397,7 +367,7 @@ class Options(RelayOptions):
                 any_sender=bool(given["any-sender"]),
                 trace_account=bool(given["trace-account"]),
             ),
-            pop3=POP3Policy(expire=given["pop3-expire"], login_delay=given["pop3-login-delay"]),
+            pop3=self.pop3_settings,
             proxy=ProxySettings(networks=Networks(self._proxies), xclient=Networks(self._xclient)),
             relay=self.relay_settings,
             limits=self._limits,

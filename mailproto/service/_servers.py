@@ -175,7 +175,8 @@ def _pop3(servers: ServersService) -> ServerFactory:
         observer=servers.observers,
         tls=servers.tls.account_server,
         mechanisms=settings.auth.mechanisms,
-        policy=settings.pop3,
+        policy=settings.pop3.policy,
+        policies=settings.pop3.policies,
         limits=settings.limits.pop3,
     )
 

@@ -42,6 +42,7 @@ __all__ = [
     "AccountSettings",
     "AuthSettings",
     "LogSettings",
+    "POP3Settings",
     "ProxySettings",
     "QuotaSettings",
     "SMTPSettings",
@@ -198,6 +199,24 @@ class QuotaSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class POP3Settings:
+    """The section ``pop3``: whether clients may leave mail here, and how often they may sign in.
+
+    :ivar policy: of all accounts without another.
+    :ivar policies: of single accounts, by name.
+    """
+
+    policy: POP3Policy = field(default_factory=POP3Policy)
+    policies: Mapping[str, POP3Policy] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_setting("pop3.policy", check_type, self.policy, POP3Policy, "a POP3Policy")
+        check_setting("pop3.policies", check_mapping, self.policies)
+        for name, policy in self.policies.items():
+            check_setting(f"pop3.policies[{name!r}]", check_type, policy, POP3Policy, "a POP3Policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """The section ``log``.
 
@@ -246,8 +265,6 @@ class Settings:
         normal delivery.  It is made if it is missing.
     :ivar catch_all_anywhere: whether the catch-all may take mail from other machines.
     :ivar listen: Twisted server endpoint strings, by the name of their listener.
-    :ivar pop3: whether POP3 clients may leave mail here, and how often they may sign in, for accounts without
-        a policy of their own.
     :ivar user: the user to which root gives Unix sockets and a new data folder; None for no change.
     :raises SettingError: a value is not valid.
     """
@@ -265,7 +282,7 @@ class Settings:
     tls: TLSSettings = field(default_factory=TLSSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     smtp: SMTPSettings = field(default_factory=SMTPSettings)
-    pop3: POP3Policy = field(default_factory=POP3Policy)
+    pop3: POP3Settings = field(default_factory=POP3Settings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
@@ -340,7 +357,7 @@ _SECTIONS: Mapping[str, type] = {
     "tls": TLSSettings,
     "auth": AuthSettings,
     "smtp": SMTPSettings,
-    "pop3": POP3Policy,
+    "pop3": POP3Settings,
     "proxy": ProxySettings,
     "quota": QuotaSettings,
     "relay": RelaySettings,

@@ -25,6 +25,9 @@ from mailproto.testing._fixture import (
 
 __all__ = ["MailboxConformance"]
 
+DAY = 1_000_000_000
+"""A date, in seconds since the epoch."""
+
 _ALL = Part.INTERNAL_DATE | Part.SIZE | Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
 
 
@@ -71,7 +74,7 @@ class MailboxConformance(StoreFixture):
         summary = summarise(TEXT)
         first, second = await inbox.read([1, 2], _ALL)
         self.assertEqual(
-            first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content, *first[-3:])
+            first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content, *first[-4:])
         )
         self.assertEqual(bytes(first.content or b""), TEXT)
         self.assertEqual((second.uid, second.size, second.content), (2, 0, b""))
@@ -259,6 +262,18 @@ class MailboxConformance(StoreFixture):
                 list(zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True)),
                 [(info.uid, info.size, info.internal_date) for info in infos],
             )
+
+    async def test_zones_of_dates_are_kept_or_utc(self) -> None:
+        given = [0, 120, -480, 5 * 60 + 45, -5999]
+        inbox = await self.inbox(*[NewMessage(TEXT, internal_date=DAY, zone=zone) for zone in given])
+        await inbox.copy(range(1, 6), inbox)
+        infos = await inbox.read(range(1, 11), Part.INTERNAL_DATE)
+        self.assertEqual([info.internal_date for info in infos], [DAY] * 10)
+        zones = [info.zone or 0 for info in infos]
+        self.assertIn(zones, ([*given, *given], [0] * 10))
+        if provides(IMetadata, inbox):
+            metadata = await inbox.metadata(range(1, 11))
+            self.assertEqual(list(metadata.zones) or [0] * 10, zones)
 
     async def test_no_changes_since_now(self) -> None:
         inbox = await self.inbox(new())

@@ -7,7 +7,7 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from mailproto.errors import NoSuchAccount
-from mailproto.interfaces.add_ons import IAnnotations, IMailboxChanges
+from mailproto.interfaces.add_ons import IAccessControl, IAnnotations, IMailboxChanges
 from mailproto.model import INBOX, AccountChanges, Placement
 from mailproto.testing._fixture import ALICE, TEXT, Offer, StoreFixture, flag_change, needs, new
 
@@ -96,6 +96,22 @@ class MailboxChangesConformance(StoreFixture):
         await self.assert_no_mailbox_changed()
         await self.account.annotate(INBOX, {"/shared/a": None})
         self.assertEqual((await self.mailbox_changes()).annotations, {INBOX: ["/shared/a"]})
+
+    @needs(IAccessControl)
+    async def test_mailbox_changes_of_rights_that_others_give(self) -> None:
+        await self.store.directory.add("bob@example.org", "")
+        bob = await self.store.account("bob@example.org")
+        heard: list[int] = []
+        self.addCleanup(self.account.watch(heard.append))
+        for identifier, rights in ((ALICE, "lr"), (f"-{ALICE}", "r"), (ALICE, "")):
+            await self.mailbox_changes()
+            heard.clear()
+            await bob.set_acl(INBOX, identifier, rights)
+            await self.eventually(lambda: bool(heard))
+            changes = await self.mailbox_changes()
+            self.assertEqual((dict(changes.statuses), changes.list_changed), ({}, True))
+        await bob.set_acl(INBOX, "carol", "lr")
+        await self.assert_no_mailbox_changed()
 
     @needs(Offer.NAMES, Offer.CHANGES)
     async def test_mailbox_changes_of_many(self) -> None:

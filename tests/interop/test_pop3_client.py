@@ -1,4 +1,4 @@
-"""Our POP3 client with Dovecot's server and with our own."""
+"""Our POP3 client with the servers of Dovecot and Courier, and with our own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import ensureDeferred, gatherResults
-from twisted.trial.unittest import TestCase
+from twisted.internet.endpoints import ProcessEndpoint
+from twisted.trial.unittest import SkipTest, TestCase
 
 from mailproto.auth import Password
 from mailproto.client import ServerAddress
@@ -101,6 +102,52 @@ class DovecotTests(TestCase):
         async with client.stream(3) as pieces:
             self.assertEqual(b"".join([piece async for piece in pieces]), MESSAGES[2])
         self.assertEqual(await client.top(1, 2), MESSAGES[0][:24])
+
+
+class CourierTests(TestCase):
+    """The part of Courier's server that comes after the login, over pipes: what it says first greets."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        unpacked = os.environ.get("MAILPROTO_TEST_MTAS", "")
+        self.program = Path(unpacked, "usr/lib/courier/courier/courierpop3d")
+        if not self.program.exists():
+            raise SkipTest("needs Courier's POP3 server unpacked in MAILPROTO_TEST_MTAS: see .ci/run")
+        self.libraries = {str(file.parent) for file in Path(unpacked, "usr/lib").rglob("libcourier*.so*")}
+        self.maildir = Path(self.mktemp()).resolve()
+        for name in ("tmp", "cur", "new"):
+            (self.maildir / name).mkdir(parents=True)
+        for number, octets in enumerate(MESSAGES):
+            file = self.maildir / f"new/{1000 + number}.{number:04}.host"
+            file.write_bytes(octets.replace(b"\r\n", b"\n"))
+
+    async def connect(self) -> POP3Client:
+        env = {"AUTHENTICATED": "alice", "LD_LIBRARY_PATH": ":".join(self.libraries)}
+        endpoint = ProcessEndpoint(
+            reactor, self.program, [self.program, self.maildir.name], env, path=self.maildir.parent
+        )
+        client = await POP3Client.connect(reactor, endpoint)
+        self.assertEqual(str(client.greeting), "+OK logged in.")
+        await client.capa()
+        self.assertIn("PIPELINING", client.capabilities)
+        return client
+
+    async def test_messages(self) -> None:
+        client = await self.connect()
+        sizes = await client.list()
+        self.assertEqual(list(sizes.values()), list(map(len, MESSAGES)))
+        self.assertEqual(await client.stat(), (len(MESSAGES), sum(map(len, MESSAGES))))
+        self.assertEqual(len(set((await client.uidl()).values())), len(MESSAGES))
+        self.assertEqual(list(await client.uidl(2)), [2])
+        self.assertEqual(await gatherResults([client.retr(number) for number in sizes]), MESSAGES)
+        self.assertEqual(await client.top(1, 1), MESSAGES[0][:20])
+        await self.assertFailure(client.retr(999), CommandRefused)
+        await gatherResults([client.dele(number) for number in sizes])
+        await client.commit()
+        client = await self.connect()
+        self.assertEqual(await client.stat(), (0, 0))
+        await client.quit()
 
 
 class OwnServerTests(TestCase):

@@ -182,7 +182,7 @@ class MailboxTests(SynchronousTestCase):
 
     def test_what_is_read(self) -> None:
         self.assertEqual(MessageInfo(1, 2, 3, content=Content(b"x"))._replace(uid=4).uid, 4)
-        self.assertEqual(MessageInfo(1), (1, *[None] * 9))
+        self.assertEqual(MessageInfo(1), (1, *[None] * 10))
         date = "internal_date must be whole seconds since the epoch, or None, not "
         for line, values in (
             ("uid must be a whole number of at least 0, not '1'", ("1",)),

@@ -30,6 +30,7 @@ from mailproto.pop3 import POP3ServerFactory
 from mailproto.service import (
     AuthSettings,
     MailService,
+    POP3Settings,
     ProxySettings,
     RelaySettings,
     Reporter,
@@ -173,7 +174,9 @@ class MailServiceTests(MailServiceCase):
             limits = with_limit(limits, f"{protocol}.connections=7")
         self.more = {
             "limits": limits,
-            "pop3": POP3Policy(expire=0),
+            "pop3": POP3Settings(
+                policy=POP3Policy(expire=0), policies={"a@b.example": POP3Policy(login_delay=7)}
+            ),
             "proxy": ProxySettings(xclient=Networks(["::1"])),
             "smtp": SMTPSettings(bare_newlines="normalise", trace_account=True, strict_envelopes=True),
         }
@@ -193,7 +196,9 @@ class MailServiceTests(MailServiceCase):
             self.assertTrue(factory.strict_envelopes)
         pop3 = factories["pop3"]
         assert isinstance(pop3, POP3ServerFactory)
-        self.assertEqual(pop3.policy, POP3Policy(expire=0))
+        self.assertEqual(
+            pop3.policies.lines_before_login(any_policy=False), ["EXPIRE 0 USER", "LOGIN-DELAY 7 USER"]
+        )
 
     async def test_any_sender(self) -> None:
         self.more["smtp"] = SMTPSettings(any_sender=True)

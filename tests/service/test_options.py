@@ -10,7 +10,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.auth.sasl import DEFAULT_MECHANISMS
 from mailproto.model import POP3Policy
 from mailproto.relay.limits import RelayLimits
-from mailproto.service import Options, QuotaSettings, ServiceLimits, Settings, SMTPSettings, TLSSettings
+from mailproto.service import (
+    Options,
+    POP3Settings,
+    QuotaSettings,
+    ServiceLimits,
+    Settings,
+    SMTPSettings,
+    TLSSettings,
+)
 from mailproto.smtp.limits import SMTPLimits
 
 
@@ -163,12 +171,18 @@ class GivenTests(SynchronousTestCase):
         )
 
     def test_pop3(self) -> None:
-        self.assertEqual(parse().pop3, POP3Policy())
+        self.assertEqual(parse().pop3, POP3Settings())
+        self.assertEqual(parse("--pop3-expire", "never").pop3, POP3Settings())
+        words = ["--pop3-expire", "a@b.example=never", "--pop3-expire=0", "--pop3-login-delay=5m"]
+        pop3 = parse(*words, "--pop3-login-delay", "C=d@b.example=1h").pop3
+        self.assertEqual(pop3.policy, POP3Policy(expire=0, login_delay=300))
         self.assertEqual(
-            parse("--pop3-expire", "0", "--pop3-login-delay", "5m").pop3,
-            POP3Policy(expire=0, login_delay=300),
+            pop3.policies,
+            {
+                "a@b.example": POP3Policy(login_delay=300),
+                "C=d@b.example": POP3Policy(expire=0, login_delay=3600),
+            },
         )
-        self.assertEqual(parse("--pop3-expire", "never").pop3, POP3Policy())
 
     def test_policies(self) -> None:
         self.assertEqual(parse().smtp, SMTPSettings())
@@ -194,6 +208,9 @@ class ErrorTests(SynchronousTestCase):
             ("--pop3-expire", ""),
             ("--pop3-login-delay", "soon"),
             ("--pop3-login-delay", "2d"),
+            ("--pop3-expire", "alice=0"),
+            ("--pop3-expire", "a@b.example="),
+            ("--pop3-expire", "0", "--pop3-expire", "never"),
             ("--domain", "a b"),
             ("--domain", ""),
             ("--domain", "a@b"),

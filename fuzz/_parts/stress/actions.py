@@ -173,7 +173,7 @@ class Actions:
         """COPY or MOVE to any mailbox."""
         messages, numbers, uid = self.some()
         if len(messages) > 10:
-            messages, numbers, uid = messages[:1], b"1", False
+            messages, numbers, uid = self.mirror.messages[:1], b"1", False
         target = self.world.boxes[self.chance.choice(list(self.world.boxes))]
         verb = self.chance.choice((b"COPY", b"MOVE"))
         least = target.uid_next

@@ -68,6 +68,20 @@ def keep_acl(transaction: Transaction, account: int, mailbox: int, identifier: s
     if row is None:
         raise NoSuchMailbox
     transaction.accounts[account] = row[0]
+    _tell_viewer(transaction, account, identifier)
+
+
+def _tell_viewer(transaction: Transaction, account: int, identifier: str) -> None:
+    """The list of mailboxes of an account with an identifier may have changed.
+
+    Those of ``anyone`` are not told: there may be a hundred thousand.
+    """
+    for viewer, modseq in transaction.execute(
+        "UPDATE accounts SET modseq = modseq + 1, listed = modseq + 1 WHERE folded = ? AND id != ?"
+        " RETURNING id, modseq",
+        (identifier.removeprefix("-"), account),
+    ).fetchall():
+        transaction.accounts[viewer] = modseq
 
 
 def inherit(transaction: Transaction, account: int, mailbox: int, above: str) -> None:

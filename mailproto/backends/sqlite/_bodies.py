@@ -90,16 +90,17 @@ class Bodies:
         """Make the folder if it is missing."""
         make_folder(self._folder)
 
-    def small(self, content: Octets) -> Body:
+    def small(self, content: Octets, made: Digest | None = None) -> Body:
         """Read ``content`` of up to `LARGE` octets, synchronously.
 
+        :param made: its digest, if that is not to be made.
         :raises Unavailable: the content cannot be read.
         """
         try:
             octets = bytes(content)
         except OSError as error:
             raise unavailable(error) from error
-        return Body(octets, None, len(octets), None)
+        return Body(octets, None, len(octets), made)
 
     def large(self, content: Octets, made: Digest | None = None) -> Deferred[Body]:
         """Copy and digest ``content`` in a thread; it is on disk when the result arrives.

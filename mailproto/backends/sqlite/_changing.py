@@ -133,9 +133,9 @@ def _copy(
     join_threads(transaction.connection, _THESE, asked)
     transaction.execute(
         "INSERT INTO messages"
-        " (mailbox, uid, flags, keywords, modseq, saved, internal_date, size, body, thread)"
+        " (mailbox, uid, flags, keywords, modseq, saved, internal_date, zone, size, body, thread)"
         " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered, ?,"
-        f" internal_date, size, body, thread FROM messages WHERE {_THESE}"
+        f" internal_date, zone, size, body, thread FROM messages WHERE {_THESE}"
         " WINDOW numbered AS (ORDER BY uid)",
         (target, uid_next - 1, modseq, int(time.time()), *asked),
     )

@@ -12,10 +12,13 @@ _ROWS = 64  # rows of one INSERT; powers of two for the rest, so that few statem
 _FEW = 8  # as few as that are one INSERT, because most batches are small
 
 
-def insert(execute: Callable[..., object], into: str, rows: Sequence[Sequence[Any]]) -> None:
+def insert(
+    execute: Callable[..., object], into: str, rows: Sequence[Sequence[Any]], values: str = ""
+) -> None:
     """Insert ``rows``.
 
     :param into: ``INSERT INTO table (columns)``.
+    :param values: ``(?, ...)`` for one row, with its parameters; by default each column has one.
     """
     at, count = 0, _ROWS
     while at < len(rows):
@@ -24,7 +27,7 @@ def insert(execute: Callable[..., object], into: str, rows: Sequence[Sequence[An
             count = left
         while count > left:
             count //= 2
-        values = "(" + ",".join("?" * len(rows[0])) + ")"
+        values = values or "(" + ",".join("?" * len(rows[0])) + ")"
         execute(
             f"{into} VALUES " + ",".join([values] * count), list(chain.from_iterable(rows[at : at + count]))
         )

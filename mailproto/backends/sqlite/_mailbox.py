@@ -232,7 +232,8 @@ class SQLiteMailbox:
         if len(messages) == 1 and len(messages[0].content) <= LARGE:  # as nearly always
             [message] = messages
             body = await database.digested(Digesting(database.bodies.small(message.content)))
-            return await put(*_request(mailbox, [arrival(body, message.flags, message.internal_date)]))
+            one = arrival(body, message.flags, message.internal_date, message.zone)
+            return await put(*_request(mailbox, [one]))
         if any(len(message.content) > LARGE for message in messages):
             return await database.to_its_end(
                 lambda is_wanted: self._put_all(mailbox, messages, put, is_wanted)
@@ -258,7 +259,7 @@ class SQLiteMailbox:
                     body = await bodies.large(message.content)
                 else:
                     body = await database.digested(Digesting(bodies.small(message.content)))
-                arrivals.append(arrival(body, message.flags, message.internal_date))
+                arrivals.append(arrival(body, message.flags, message.internal_date, message.zone))
             if not is_wanted():
                 raise CancelledError
             return await put(*_request(mailbox, arrivals))
@@ -278,10 +279,10 @@ def _request(mailbox: int, arrivals: Sequence[Arrival]) -> tuple[Append, int]:
     return Append(mailbox, arrivals), REQUEST * len(arrivals) + octets // _OCTETS
 
 
-def arrival(body: Body, flags: frozenset[str], internal_date: int | None) -> Arrival:
+def arrival(body: Body, flags: frozenset[str], internal_date: int | None, zone: int = 0) -> Arrival:
     """Make the writer's input for a new message.
 
     :raises MailError: the flags are not allowed.
     """
     columns = columns_of(check_keywords(kept_flags(flags))) if flags else (0, "")
-    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date)
+    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date, zone)

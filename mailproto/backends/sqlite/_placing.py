@@ -42,6 +42,7 @@ class Arrival(NamedTuple):
     body: Body
     flags: Columns
     internal_date: int
+    zone: int = 0
 
 
 class Place(NamedTuple):
@@ -227,7 +228,7 @@ class Placing:
 
         :raises TooManyKeywords: the mailbox has too many.
         """
-        body, (bits, keywords), date = arrival
+        body, (bits, keywords), date, zone = arrival
         if keywords:
             self._transaction.keywords.check(self._transaction.connection, mailbox.id, (keywords,))
         new = self._counted(body)
@@ -242,7 +243,8 @@ class Placing:
         mailbox.unseen += not bits & SEEN_BIT
         mailbox.deleted += bool(bits & DELETED_BIT)
         mailbox.size += body.size
-        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, body.size, new.row[0], self._now, 0]
+        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, zone]
+        row += [body.size, new.row[0], self._now, 0]
         self._messages.append((mailbox, new, row))
         return AppendedMessage(uid, mailbox.modseq)
 
@@ -270,7 +272,7 @@ class Placing:
         insert(
             execute,
             "INSERT INTO messages"
-            " (mailbox, uid, flags, keywords, modseq, internal_date, size, body, saved, thread)",
+            " (mailbox, uid, flags, keywords, modseq, internal_date, zone, size, body, saved, thread)",
             [row for _, _, row in self._messages],
         )
         if self._changed:

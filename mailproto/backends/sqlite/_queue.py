@@ -129,8 +129,8 @@ class SQLiteQueue:
     def _small(self, messages: Sequence[NewQueued]) -> list[Entry]:
         bodies, entries = self._database.bodies, []
         for message in messages:
-            body = bodies.small(message.content)
-            entries.append(entry(message, body if message.placements else body._replace(digest=UNREAD)))
+            body = bodies.small(message.content, None if message.placements else UNREAD)
+            entries.append(entry(message, body))
         return entries
 
     def _with_files(
@@ -147,7 +147,7 @@ class SQLiteQueue:
                         body = await bodies.large(message.content, digest)
                         files.append(body.file or "")
                     else:
-                        body = bodies.small(message.content)._replace(digest=digest)
+                        body = bodies.small(message.content, digest)
                     entries.append(entry(message, body))
                 if not is_wanted():
                     raise CancelledError

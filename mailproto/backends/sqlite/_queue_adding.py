@@ -106,11 +106,10 @@ class Adding:
         self._tally = tally
         self._placing = Placing(transaction)
         self._placing.find(place for entries in coming for each in entries for place, _ in each.placements)
-        there = [
+        self._shares = [  # at which destinations they send
             (to, each.message.share) for entries in coming for each in entries for _, to in each.recipients
         ]
-        tally.load(to for to, _ in there)
-        tally.load_shares(there)
+        tally.load(to for to, _ in self._shares)
         self._messages: list[tuple[object, ...]] = []
         self._recipients: list[tuple[object, ...]] = []
         self._leases: list[tuple[object, ...]] = []
@@ -169,6 +168,9 @@ class Adding:
         if entry.until and self._is_next(entry):
             return id_, self._lease(id_, entry)
         phase, due = (TIMED, message.due) if message.due > message.arrived else (READY, message.arrived)
+        if phase == READY and self._shares:  # what is leased at once needs none
+            tally.load_shares(self._shares)
+            self._shares = []
         for number, to in entry.recipients:
             destination = tally[to]
             turn = tally.turn(destination, message.share) if phase == READY else 0

@@ -11,10 +11,14 @@ from mailproto.backends.sqlite._transactions import Transaction
 __all__ = ["remove_messages"]
 
 
-def remove_messages(transaction: Transaction, ids: Sequence[int]) -> None:
+def remove_messages(
+    transaction: Transaction, ids: Sequence[int], unused: Sequence[tuple[int, str | None]] | None = None
+) -> None:
     """Remove messages with their recipients, and the bodies that no mailbox has.
 
     The caller counts what is removed.
+
+    :param unused: these bodies with their files, if they are known.
     """
     if not ids:
         return
@@ -24,12 +28,16 @@ def remove_messages(transaction: Transaction, ids: Sequence[int]) -> None:
             f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
             values,
         )
-    unused = rows_of(
-        transaction,
-        "SELECT json_group_array(json_array(id, file)) FROM bodies"
-        " WHERE id IN (SELECT value FROM json_each(?)) AND refs <= 1",
-        values,
-    )
+    if unused is None:
+        unused = [
+            (id_, file)
+            for id_, file in rows_of(
+                transaction,
+                "SELECT json_group_array(json_array(id, file)) FROM bodies"
+                " WHERE id IN (SELECT value FROM json_each(?)) AND refs <= 1",
+                values,
+            )
+        ]
     if len(unused) < len(ids):
         transaction.execute(
             "UPDATE bodies SET refs = refs - 1 WHERE id IN (SELECT value FROM json_each(?)) AND refs > 1",

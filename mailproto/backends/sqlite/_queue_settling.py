@@ -47,6 +47,8 @@ class _Leased(NamedTuple):
     is_reported_late: int
     unfinished: int
     size: int
+    refs: int | None  # of its body; None if that is lost
+    file: str | None
 
 
 def settlement(token: int, results: Sequence[RecipientResult], reports: Sequence[Entry]) -> Settlement:
@@ -97,9 +99,11 @@ class _Settling:
             transaction,
             "SELECT json_group_array(json_array(leases.token, leases.leased, leases.message, number,"
             " destination, state, phase, due, attempts, attempted, reply IS NOT NULL, is_reported_late,"
-            " unfinished, size)) FROM json_each(?) CROSS JOIN queue_leases AS leases ON leases.token = value"
+            " unfinished, queued.size, refs, file))"
+            " FROM json_each(?) CROSS JOIN queue_leases AS leases ON leases.token = value"
             " CROSS JOIN queued_recipients AS recipients ON recipients.message = leases.message"
-            " AND recipients.token = leases.token CROSS JOIN queued ON queued.id = leases.message",
+            " AND recipients.token = leases.token CROSS JOIN queued ON queued.id = leases.message"
+            " LEFT JOIN bodies ON bodies.id = leases.message",
             (json.dumps(list({each.token for each in settlements})),),
         ):
             self._leases.setdefault(row[0], []).append(_Leased(*row))
@@ -107,6 +111,7 @@ class _Settling:
         self._unfinished: dict[int, int] = {}
         self._late: set[int] = set()  # messages whose senders are told that they are late
         self._sizes: dict[int, int] = {}
+        self._own_bodies: dict[int, str | None] = {}  # bodies that nothing else has, with their files
         self._ended: list[int] = []
         self._rows: list[tuple[Any, ...]] = []
 
@@ -150,6 +155,8 @@ class _Settling:
         self._sizes[leased.message] = leased.size
         if result.is_reported_late:
             self._late.add(leased.message)
+        if leased.refs is not None and leased.refs <= 1:
+            self._own_bodies[leased.message] = leased.file
         is_attempt = result.is_attempt
         self._rows.append(
             (
@@ -202,6 +209,7 @@ class _Settling:
                 " WHERE queued.id = of.value ->> 0",
                 (json.dumps(left),),
             )
-        remove_messages(transaction, done)
+        own = self._own_bodies
+        remove_messages(transaction, done, [(id_, own[id_]) for id_ in done if id_ in own])
         tally.messages -= len(done)
         tally.octets -= sum(self._sizes[message] for message in done)

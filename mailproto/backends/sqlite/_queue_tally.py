@@ -19,12 +19,18 @@ __all__ = ["Destination", "Tally", "rows_of"]
 
 _DESTINATION = "name, waiting, ready, since, wake, virtual, top, paused_until, failures, reason"
 
+_FIRST = "(SELECT min(time) FROM queued_recipients WHERE phase = 1 AND destination = ?)"
+_DESTINATION_VALUES = f"(?, ?, ?, ?, max(coalesce(?, {_FIRST}), ?), ?, ?, ?, ?, ?)"
+"""Its wake is since when some are ready, or else the time of the first one, but not before the end of a
+pause; NULL if nothing waits."""
+
 
 class Destination:
     """A row of queue_destinations."""
 
     __slots__ = (
         "failures",
+        "has_shares",
         "is_known",
         "name",
         "paused_until",
@@ -51,6 +57,7 @@ class Destination:
             self.failures,
             self.reason,
         ) = row or (0, 0, 0.0, None, 0, 0, 0.0, 0, '""')
+        self.has_shares = self.top > 0  # whether rows of queue_shares may be in the database
 
     def enter(self, phase: int, since: float) -> None:
         """A recipient comes, in this phase; ``since`` is when it became ready."""
@@ -116,6 +123,7 @@ class Tally:
         turn: int = max(destination.virtual, self._shares.get(pair, 0)) + 1
         self._shares[pair] = self._new_turns[pair] = turn
         destination.top = max(destination.top, turn)
+        destination.has_shares = True
         return turn
 
     def count(self, state: int, is_deferred: object, sign: int = 1) -> None:
@@ -151,51 +159,37 @@ class Tally:
                 each.virtual = max(each.virtual, each.top)  # nobody is before anybody else
             if not each.waiting:
                 each.virtual = each.top = 0
-        rows = [
+        rows = sorted(
             (
                 each.name,
                 each.waiting,
                 each.ready,
                 each.since,
-                None if first is None else max(first, each.paused_until),
+                each.since if each.ready else None,
+                each.name,
+                each.paused_until,
                 each.virtual,
                 each.top,
                 each.paused_until,
                 each.failures,
                 each.reason,
             )
-            for each, first in self._firsts().items()
+            for each in all_
             if each.waiting or each.paused_until
-        ]
+        )
         if rows:
-            insert(transaction.execute, f"REPLACE INTO queue_destinations ({_DESTINATION})", sorted(rows))
+            into = f"REPLACE INTO queue_destinations ({_DESTINATION})"
+            insert(transaction.execute, into, rows, _DESTINATION_VALUES)
         empty = [each for each in all_ if not each.waiting]
         for table, column, names in (
             ("queue_destinations", "name", [each.name for each in empty if not each.paused_until]),
-            ("queue_shares", "destination", [each.name for each in empty]),
+            ("queue_shares", "destination", [each.name for each in empty if each.has_shares]),
         ):
             if names:
                 transaction.execute(
                     f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
                     (json.dumps(names),),
                 )
-
-    def _firsts(self) -> dict[Destination, float | None]:
-        """When each destination is due if it is not paused; None if nothing waits."""
-        timed = [each.name for each in self._destinations.values() if each.waiting and not each.ready]
-        times = dict(
-            rows_of(
-                self._transaction,
-                "SELECT json_group_array(json_array(value, (SELECT min(time) FROM queued_recipients"
-                " WHERE phase = 1 AND destination = value))) FROM json_each(?)",
-                (json.dumps(timed),),
-            )
-            if timed
-            else ()
-        )
-        return {
-            each: each.since if each.ready else times.get(each.name) for each in self._destinations.values()
-        }
 
 
 def rows_of(transaction: Transaction, statement: str, values: Sequence[Any]) -> list[list[Any]]:

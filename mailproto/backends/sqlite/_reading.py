@@ -132,7 +132,7 @@ async def metadata(
     read: Read, pause: Callable[[], Awaitable[None]], mailbox: int, uids: Sequence[int]
 ) -> Metadata:
     """See `IMetadata.metadata`."""
-    columns = array("I"), array("Q"), array("q")
+    columns = array("I"), array("Q"), array("q"), array("h")
     for start in range(0, len(uids), _PIECE):
         piece = read(_metadata, mailbox, list(uids[start : start + _PIECE]))
         for column, values in zip(columns, piece, strict=True):
@@ -150,8 +150,8 @@ def _metadata(connection: sqlite3.Connection, mailbox: int, uids: list[int]) -> 
     columns: list[list[int]] = [
         json.loads(text)
         for text in connection.execute(
-            "SELECT json_group_array(uid), json_group_array(size), json_group_array(internal_date)"
-            " FROM (SELECT uid, size, internal_date FROM messages NOT INDEXED"
+            "SELECT json_group_array(uid), json_group_array(size), json_group_array(internal_date),"
+            " json_group_array(zone) FROM (SELECT uid, size, internal_date, zone FROM messages NOT INDEXED"
             f" WHERE mailbox = ? AND uid {which} ORDER BY uid)",
             (mailbox, uids[0], uids[-1]) if are_close else (mailbox, json.dumps(uids)),
         ).fetchone()
@@ -247,6 +247,7 @@ def read(
         f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
         f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",
         "messages.saved" if Part.SAVE_DATE in parts else "NULL",
+        "messages.zone",
     ]
     tables = "json_each(?) CROSS JOIN messages ON messages.mailbox = ? AND messages.uid = json_each.value"
     if parts & (Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT):
@@ -263,9 +264,9 @@ def read(
         if Part.CONTENT in parts:
             found = [
                 _new_info(
-                    (*row, _content(octets, file, row[2], file_content), email_id, thread_id, save_date)
+                    (*row, _content(octets, file, row[2], file_content), email_id, thread_id, save_date, zone)
                 )
-                for *row, octets, email_id, thread_id, save_date, file in rows
+                for *row, octets, email_id, thread_id, save_date, zone, file in rows
             ]
         else:
             found = list(map(_new_info, rows))

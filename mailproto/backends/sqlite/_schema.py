@@ -207,6 +207,11 @@ Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
 """SQL, or a function that does the step and returns lines for the operator; all steps are one
 transaction."""
 
+_ZONES = """
+-- Of internal_date, in minutes east of UTC.
+ALTER TABLE messages ADD COLUMN zone INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: Sequence[Step] = (
     _FIRST,
     _REVISIONS,
@@ -221,6 +226,7 @@ MIGRATIONS: Sequence[Step] = (
     ADD_ONS,
     LESSEES,
     DEADLINES,
+    _ZONES,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
-from mailproto.content import Octets
+from mailproto.content import Content, Octets
 from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.wire._answers import BodyBegins, Continuation, Data, StatusResponse
 
@@ -39,7 +39,7 @@ class BodyWriter(Protocol):
     def write(self, octets: bytes) -> None:
         """Take some octets."""
 
-    def end(self) -> object:
+    def end(self) -> Content | None:
         """All have come; returns what stands for the literal."""
 
 

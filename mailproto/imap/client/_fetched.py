@@ -20,7 +20,7 @@ _ITEM = re.compile(
     rb"[ \t\r\n]*+([A-Za-z0-9.\-/_]++)"
     rb"(\[(?:[^\]\"{]++|\"[^\"]*+\"|\{[0-9]+\}\r?\n)*\])?(<[0-9]++>)?"
 )
-_IN_SECTION = re.compile(rb"\{[0-9]+\}\r?\n")
+_IN_SECTION = re.compile(rb"\{[0-9]+\+?\}\r?\n")
 _DATE = re.compile(
     r" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{2,4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
     r"(?: ?([+-])([0-9]{2}):?([0-9]{2}))?"
@@ -57,6 +57,13 @@ class FetchedMessage:
         if self._items is None:
             self._items = items_of(self._data, self._limits)
         return self._items
+
+    def raw(self, item: str) -> bytes | None:
+        """The value of an item as the server has written it, with literals in it; None if there is none.
+
+        :param item: its name in upper case, such as ``ENVELOPE``.
+        """
+        return raw_item(self._data, self._limits, item)
 
     @property
     def flags(self) -> frozenset[str]:
@@ -212,8 +219,29 @@ def items_of(data: Data, limits: IMAPClientLimits) -> dict[str, Value]:
     return again if whole or len(again) >= len(items) else items
 
 
-def _read(reader: ValueReader, items: dict[str, Value]) -> bool:
-    """Read all items; False if something is none."""
+def raw_item(data: Data, limits: IMAPClientLimits, item: str) -> bytes | None:
+    """The octets of an item's value, with those of its literals; None if it is not there."""
+    for lenient in (False, True):
+        places: dict[str, tuple[int, int, int]] = {}
+        _read(ValueReader(data.text, data.literals, limits, lenient=lenient), {}, places)
+        if item in places:
+            start, stop, first = places[item]
+            return _with_literals(data.text[start:stop], data.literals[first:]).strip()
+    return None
+
+
+def _with_literals(text: bytes, literals: list[bytes | Content | None]) -> bytes:
+    left = iter(literals)
+    return _IN_SECTION.sub(lambda mark: mark[0] + bytes(next(left) or b""), text)
+
+
+def _read(
+    reader: ValueReader, items: dict[str, Value], places: dict[str, tuple[int, int, int]] | None = None
+) -> bool:
+    """Read all items; False if something is none.
+
+    :param places: takes where the value of each begins and ends, and the number of its first literal.
+    """
     text = reader.text
     reader.position = len(text) - len(text.lstrip(b" \t\r\n"))
     if not text.startswith(b"(", reader.position):
@@ -229,7 +257,10 @@ def _read(reader: ValueReader, items: dict[str, Value]) -> bool:
         try:
             if match[2] is not None:
                 name += _section(match[2], reader)
+            start, literal = reader.position, reader.taken
             items[name] = reader.value()
+            if places is not None:
+                places[name] = (start, reader.position, literal)
         except BadValue:
             return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Protocol, Self
 
 from twisted.internet.defer import Deferred
@@ -16,9 +16,9 @@ from mailproto.content import Content
 from mailproto.imap.client._command import BodyWriter, Collector, Command
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.client._session import IMAPSession
+from mailproto.imap.client._spooling import LargeLiteral, Spill
 from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.wire._answers import BodyBegins, Data
-from mailproto.spool import SpoolFile
 
 __all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "fetch_items"]
 
@@ -81,8 +81,9 @@ class Fetching(Collector):
         self._marks = marks
         self._names = ("FETCH", "VANISHED") if vanished else ("FETCH",)
         self._known: UidSet | None = None
-        self._queue: deque[tuple[FetchedMessage, int]] = deque()
-        self._octets = 0
+        self._queue: deque[tuple[FetchedMessage, int, int]] = deque()  # octets in all, and in memory
+        self._octets = self._memory = 0
+        self._spill = Spill()
         self._waiter: Deferred[None] | None = None
         self._error: Exception | None = None
         self._is_over = False
@@ -113,6 +114,7 @@ class Fetching(Collector):
         if self._error is None:
             self._error = error
         self._is_over = True
+        self._spill.close()
         self._wake()
 
     # -- for the session
@@ -134,15 +136,25 @@ class Fetching(Collector):
                     return False
         if self._is_dropped:
             return True
-        octets = len(text) + 500
+        limits = self._session.limits
+        octets = memory = len(text) + 500
         for literal in data.literals:
             if literal is not None:
                 octets += len(literal)
-        self._queue.append((FetchedMessage(uid, data, self._session.limits), octets))
+                if isinstance(literal, bytes):
+                    memory += len(literal)
+        if self._octets > limits.ahead and self._session.others_wait:
+            try:
+                memory -= self._spill.move(data.literals)
+            except Exception as error:  # such as a full disk
+                self.give_up(error)
+                return True
+        self._queue.append((FetchedMessage(uid, data, limits), octets, memory))
         self._octets += octets
+        self._memory += memory
         if self._waiter is not None:
             self._wake()
-        if self._octets > self._session.limits.ahead:
+        if self._octets > limits.ahead:
             self._hold()
         return True
 
@@ -156,24 +168,23 @@ class Fetching(Collector):
         return True
 
     def _hold(self) -> None:
-        session = self._session
+        session, limits = self._session, self._session.limits
         if not session.others_wait:
             session.connection.hold()
-        elif self._octets > session.limits.ahead_of_others:
-            self.drop()
-            self._end(
+        elif self._memory > limits.ahead_of_others or self._octets > limits.spooled:
+            self.give_up(
                 ClientError(
-                    f"More than {session.limits.ahead_of_others} octets of FETCH wait to be taken, while"
-                    " another command waits for its answer: take them first"
+                    f"{self._octets} octets of FETCH wait to be taken, while another command waits for its"
+                    " answer: take them first"
                 )
             )
 
     def body(self, begins: BodyBegins, uid: int | None) -> BodyWriter | None:
         """A file for a large literal."""
-        return None if self._is_dropped else _Spooled(self)
+        return None if self._is_dropped else LargeLiteral(self.give_up)
 
-    def spool_failed(self, error: Exception) -> None:
-        """There is no room for a large literal: nothing more is taken."""
+    def give_up(self, error: Exception) -> None:
+        """Nothing more is taken."""
         self.drop()
         self._end(error)
 
@@ -183,7 +194,8 @@ class Fetching(Collector):
         """Nobody takes the messages any more."""
         self._is_dropped = True
         self._queue.clear()
-        self._octets = 0
+        self._octets = self._memory = 0
+        self._spill.close()
         self._session.connection.go_on()
 
     async def next(self) -> FetchedMessage:
@@ -196,9 +208,10 @@ class Fetching(Collector):
             if self._waiter is None:
                 self._waiter = Deferred(self._cancelled)
             await self._waiter
-        message, octets = self._queue.popleft()
+        message, octets, memory = self._queue.popleft()
         before = self._octets
         self._octets -= octets
+        self._memory -= memory
         room = self._session.limits.ahead // 2
         if before >= room > self._octets or not self._queue:
             self._session.connection.go_on()
@@ -211,37 +224,6 @@ class Fetching(Collector):
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.callback(None)
-
-
-class _Spooled:
-    """A large literal in a file."""
-
-    def __init__(self, fetching: Fetching) -> None:
-        self._fetching = fetching
-        self._file: SpoolFile | None = None
-        self._try(self._open)
-
-    def _open(self) -> None:
-        self._file = SpoolFile(None)
-
-    def _try(self, call: Callable[[], object]) -> None:
-        try:
-            call()
-        except Exception as error:  # such as a full disk
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-            self._fetching.spool_failed(error)
-
-    def write(self, octets: bytes) -> None:
-        """Take some octets."""
-        file = self._file
-        if file is not None:
-            self._try(lambda: file.write(octets))
-
-    def end(self) -> Content | None:
-        """The whole literal."""
-        return None if self._file is None else self._file.content()
 
 
 class Fetched:

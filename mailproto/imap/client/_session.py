@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred, fail
 
@@ -17,8 +17,9 @@ from mailproto.client.errors import (
     ServiceClosing,
 )
 from mailproto.content import Content
-from mailproto.imap.client._command import BodyWriter, Command, Literal
+from mailproto.imap.client._command import Command, Literal
 from mailproto.imap.client._fetched import uid_in
+from mailproto.imap.client._large_literals import LargeLiterals
 from mailproto.imap.client._timeouts import IMAPTimeouts
 from mailproto.imap.client._unasked import Unasked
 from mailproto.imap.client._view import MailboxView
@@ -78,8 +79,7 @@ class IMAPSession(ClientSession[Answer]):
         self.when_busy: Callable[[], None] = _nothing  # called when a command waits
         self._sending: Command | None = None
         self._count = 0
-        self._writer: BodyWriter | None = None  # takes the large literal that comes
-        self._bodies: list[Any] = []  # what stands for the large literals of the response
+        self._large = LargeLiterals()
         self._garbage = 0
 
     # -- what is known about the server
@@ -258,7 +258,7 @@ class IMAPSession(ClientSession[Answer]):
         elif isinstance(event, Data):
             self._data(event)
         elif isinstance(event, BodyPiece):
-            self._body_piece(event)
+            self._large.piece(event)
         elif isinstance(event, BodyBegins):
             self._body_begins(event)
         elif isinstance(event, StatusResponse):
@@ -278,8 +278,8 @@ class IMAPSession(ClientSession[Answer]):
             self.fail(ProtocolViolation(f"The server said {printable(str(event), 200)}"))
 
     def _data(self, data: Data) -> None:
-        if self._bodies:
-            self._put_bodies(data)
+        if self._large:
+            self._large.put_into(data)
         name = data.name
         uid = None
         if name == "FETCH":
@@ -357,32 +357,11 @@ class IMAPSession(ClientSession[Answer]):
             self._sent(command)
         self.advance()
 
-    # -- large literals
-
     def _body_begins(self, event: BodyBegins) -> None:
-        data = Data(event.number, "FETCH", event.text, list(self._bodies))
-        uid = uid_in(data, self.limits)
+        uid = uid_in(self._large.beginning(event), self.limits)
         if uid is None and self.view is not None:
             uid = self.view.uid(event.number)
-        for command in self.running.values():
-            if "FETCH" in command.names and command.collector is not None:
-                self._writer = command.collector.body(event, uid)
-                if self._writer is not None:
-                    return
-
-    def _body_piece(self, event: BodyPiece) -> None:
-        writer = self._writer
-        if writer is not None:
-            writer.write(event.octets)
-        if event.is_last:
-            self._bodies.append(None if writer is None else writer.end())
-            self._writer = None
-
-    def _put_bodies(self, data: Data) -> None:
-        """Put what stands for the large literals into the response, in their order."""
-        bodies = iter(self._bodies)
-        data.literals[:] = [next(bodies, None) if each is None else each for each in data.literals]
-        self._bodies = []
+        self._large.begin(event, uid, self.running.values())
 
     # -- the end
 
@@ -390,7 +369,8 @@ class IMAPSession(ClientSession[Answer]):
         """Pass the error to the commands that are under way."""
         running = list(self.running.values())
         self.running.clear()
-        self._sending = self._writer = None
+        self._sending = None
+        self._large.forget()
         for command in running:
             command.fail(error)
         self.unasked.end(error)

@@ -106,7 +106,7 @@ async def append(server: Session, command: Command[Append]) -> bytes:
         if mailbox is None:  # opened again: it may have changed while a slow client sent
             mailbox = await open_target(server, arguments.mailbox)
         new = [
-            NewMessage(content, message.flags, message.internal_date)
+            NewMessage(content, message.flags, message.internal_date, message.zone)
             for content, message in zip(contents, arguments.messages, strict=True)
         ]
         try:

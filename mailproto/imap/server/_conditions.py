@@ -42,6 +42,7 @@ class Batch:
     :ivar flags: their sets of flags.
     :ivar sizes: their sizes; 0 where a size is not known.
     :ivar dates: their internal dates, as the sizes.
+    :ivar local_dates: the same as the clocks of their zones showed them: midnight is a multiple of a day.
     :ivar infos: what else was read of them, if a column needs it; None where nothing was.
     :ivar known: the answers of columns.
     :ivar found: what the mailbox itself found: the messages that surely pass a test of content, and those
@@ -57,6 +58,7 @@ class Batch:
         "found",
         "infos",
         "known",
+        "local_dates",
         "size",
         "sizes",
         "start",
@@ -71,6 +73,7 @@ class Batch:
         self.everything = int.from_bytes(b"\1" * self.size, "little")
         self.sizes: Sequence[int] = ()
         self.dates: Sequence[int] = ()
+        self.local_dates: Sequence[int] = ()
         self.infos: Sequence[MessageInfo | None] = ()
         self.known: dict[Column, Mask] = {}
         self.found: dict[Content, tuple[Mask, Mask]] = {}

@@ -52,6 +52,9 @@ class Notifier:
             group.kind == "SUBSCRIBED" for group in self._groups
         )
         self._watches_others = bool(events)
+        self._others = prefixes_of_others(session.signed_in)
+        self._watches_foreign = bool(self._others) and any(map(self._may_be_foreign, self._groups))
+        self._watches_list = self._watches_list or self._watches_foreign
         self._modseq = 0
         self._hint = 0
         self._told_of = 0  # the UID of the last message in the selected mailbox that was told of
@@ -60,7 +63,6 @@ class Notifier:
         self._shared = KNOWN_ACCOUNTS.of(session).of(session)
         self._known = Names()
         self._unwatch: Callable[[], None] = _nothing
-        self._others = prefixes_of_others(session.signed_in)
         self._foreign = ForeignMailboxes(session, self._events, self._foreign_hinted)
         self._is_over = False
 
@@ -116,13 +118,17 @@ class Notifier:
         finally:
             release()
 
+    def _may_be_foreign(self, group: Group) -> bool:
+        return group.kind == "SUBSCRIBED" or any(
+            (name + DELIMITER).startswith(self._others) for name in group.names
+        )
+
     async def _look_at_others(self) -> None:
         """Look at mailboxes of others, if the client may want to be told of some."""
-        if not self._others or all(group.kind in {"PERSONAL", "INBOXES"} for group in self._groups):
+        if not self._watches_foreign:
             return
         session = self._session
-        entries = self._known.entries or await settle(session.signed_in.list())
-        await session.wait_turn()
+        entries = self._known.entries
         for prefix in self._others:
             for at in range(_place(entries, prefix), len(entries)):
                 if not entries[at].name.startswith(prefix):
@@ -256,8 +262,7 @@ class Notifier:
         try:
             await self._shared.take(session, changes, before)
         except RefusedWithCode:
-            session.respond(b"* OK [NOTIFICATIONOVERFLOW] Too many mailboxes\r\n")
-            session.stop_notices()
+            self._overflow()
             return
         self._modseq = changes.modseq
         if self._hint == hint:
@@ -271,12 +276,21 @@ class Notifier:
             finally:
                 release()
             await self._tell_of_names(known, *difference)
+            try:
+                await self._look_at_others()
+            except RefusedWithCode:
+                self._overflow()
+                return
         async for batch in session.in_batches(changes.statuses.items(), _AT_ONCE):
             for name, status in batch:
                 await self._tell_of_messages(name, status, before)
             await session.flush()
         for name, entries in changes.annotations.items():
             self._tell_of_annotations(name, entries)
+
+    def _overflow(self) -> None:
+        self._session.respond(b"* OK [NOTIFICATIONOVERFLOW] Too many mailboxes\r\n")
+        self._session.stop_notices()
 
     async def _tell_of_messages(self, name: str, status: MailboxStatus, before: int) -> None:
         session = self._session

@@ -45,6 +45,7 @@ class ForeignMailboxes:
         self._events = events
         self._hinted = hinted
         self._watched: dict[str, _Watched] = {}
+        self._refused: set[str] = set()  # what the client was told that it may not read
         self._stale: dict[str, None] = {}  # in their order
 
     @property
@@ -53,7 +54,7 @@ class ForeignMailboxes:
         return bool(self._stale)
 
     async def begin(self, entries: Iterable[MailboxEntry]) -> None:
-        """Begin to watch mailboxes.
+        """Begin to watch mailboxes, but for those that are watched already.
 
         :param entries: of mailboxes of others that the client sees.
         :raises RefusedWithCode: there are too many.
@@ -61,7 +62,7 @@ class ForeignMailboxes:
         account = self._session.signed_in
         for entry in entries:
             name = entry.name
-            if not self._events(name) & MESSAGE_EVENTS:
+            if name in self._watched or not self._events(name) & MESSAGE_EVENTS:
                 continue
             if len(self._watched) >= FOREIGN:
                 raise RefusedWithCode("NOTIFICATIONOVERFLOW", f"More than {FOREIGN} mailboxes of others")
@@ -72,8 +73,13 @@ class ForeignMailboxes:
             except NoSuchMailbox:
                 continue
             except NoPermission:
-                self._tell_of_name(name, "\\NoAccess")
+                if name not in self._refused:
+                    self._refused.add(name)
+                    self._tell_of_name(name, "\\NoAccess")
                 continue
+            if name in self._refused:  # it may be read again
+                self._refused.discard(name)
+                self._tell_of_name(name, "")
             self._watched[name] = watched
             await self._session.yield_turn()
 
@@ -119,8 +125,11 @@ class ForeignMailboxes:
             except (NoPermission, NoSuchMailbox) as error:
                 # RFC 5465 5.9: the client may not read it any more.
                 self._forget(name)
-                is_gone = isinstance(error, NoSuchMailbox)
-                self._tell_of_name(name, "\\NonExistent" if is_gone else "\\NoAccess")
+                if isinstance(error, NoSuchMailbox):
+                    self._tell_of_name(name, "\\NonExistent")
+                else:
+                    self._refused.add(name)
+                    self._tell_of_name(name, "\\NoAccess")
                 continue
             except MailError as error:
                 session.tell_failed("NOTIFY", error)

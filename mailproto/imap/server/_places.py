@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 
+from mailproto.connection._line import line_of
 from mailproto.interfaces import IAccount
 from mailproto.typing import ReactorTime
 
@@ -105,8 +107,9 @@ class Places:
         if waiting:
             self._waiting[account] = waiting  # after the other accounts
         self._give(account)
-        # Later, because many that end at once would end within each other.
-        self._clock.callLater(0, self._called, account, place)
+        # Later, because many that end at once would end within each other; and in the line, because what
+        # begins then may take milliseconds, and several may have a place at once.
+        line_of(self._clock).wait(partial(self._called, account, place), is_stranger=False)
 
     def _called(self, account: str, place: Deferred[None]) -> None:
         if place.called:  # it has gone since

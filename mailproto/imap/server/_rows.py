@@ -44,7 +44,7 @@ def _flags(batch: Batch) -> Sequence[Any]:
 
 
 def _internal_dates(batch: Batch) -> Sequence[Any]:
-    return [internal_date(info.internal_date or 0) for info in batch.infos]
+    return [internal_date(info.internal_date or 0, info.zone or 0) for info in batch.infos]
 
 
 def _sizes(batch: Batch) -> Sequence[Any]:

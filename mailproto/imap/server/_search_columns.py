@@ -113,7 +113,7 @@ def arrived(op: Literal["OLDER", "YOUNGER"], seconds: int) -> Column:
 
 
 def of_day(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Callable[[int], bool]:
-    """A test of a time, by its day in UTC; SINCE includes its day (RFC 9051 6.4.4)."""
+    """A test of a time, by its day; SINCE includes its day (RFC 9051 6.4.4)."""
     begins = (date.toordinal() - _EPOCH_ORDINAL) * _DAY
     tests: dict[str, Callable[[int], bool]] = {
         "BEFORE": begins.__gt__,
@@ -124,6 +124,6 @@ def of_day(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Callabl
 
 
 def dated(op: Literal["BEFORE", "ON", "SINCE"], date: datetime.date) -> Column:
-    """Messages by their internal date."""
+    """Messages by the day of their internal date, whatever its zone (RFC 9051 6.4.4)."""
     matches = of_day(op, date)
-    return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.dates)))
+    return Column(Cost.METADATA, lambda batch: bytes(map(matches, batch.local_dates)))

@@ -146,14 +146,20 @@ class _Finder:
     async def _read_metadata(self, batch: Batch, chosen: Mask) -> Mask:
         """Read sizes and dates; returns which of the ``chosen`` messages still exist."""
         metadata = await _metadata(self._view.mailbox, list(compress(batch.uids, batch.chosen(chosen))))
+        local: Sequence[int] = metadata.internal_dates
+        if any(metadata.zones):
+            local = [date + 60 * zone for date, zone in zip(local, metadata.zones, strict=True)]
         if len(metadata.uids) == batch.size:
-            batch.sizes, batch.dates = metadata.sizes, metadata.internal_dates
+            batch.sizes, batch.dates, batch.local_dates = metadata.sizes, metadata.internal_dates, local
             return batch.everything
-        sizes, dates, exist = [0] * batch.size, [0] * batch.size, bytearray(batch.size)
-        for uid, size, date in zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True):
+        sizes, dates, days = ([0] * batch.size for _ in range(3))
+        exist = bytearray(batch.size)
+        rows = zip(metadata.uids, metadata.sizes, metadata.internal_dates, local, strict=True)
+        for uid, *row in rows:
             at = bisect_left(batch.uids, uid)
-            sizes[at], dates[at], exist[at] = size, date, 1
-        batch.sizes, batch.dates = sizes, dates
+            sizes[at], dates[at], days[at] = row
+            exist[at] = 1
+        batch.sizes, batch.dates, batch.local_dates = sizes, dates, days
         return int.from_bytes(exist, "little")
 
     async def _read_parts(self, batch: Batch, chosen: Mask) -> Mask:
@@ -224,4 +230,5 @@ async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:
         [info.uid for info in infos],
         [info.size or 0 for info in infos],
         [info.internal_date or 0 for info in infos],
+        [info.zone or 0 for info in infos],
     )

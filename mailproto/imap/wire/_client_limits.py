@@ -27,7 +27,9 @@ class IMAPClientLimits:
     :ivar garbage: lines that are no responses, which are left out once the client has signed in.
     :ivar ahead: octets of FETCH that wait for the application; then the client reads no more, unless
         another command waits for its answer.
-    :ivar ahead_of_others: the same while another command waits: more than that ends the FETCH.
+    :ivar ahead_of_others: octets of FETCH in memory while another command waits for its answer, so that the
+        client must read on.  What is above ``ahead`` goes to a file then, without its texts.
+    :ivar spooled: the same with what is in files; more than these two end the FETCH.
     :ivar messages: messages of the selected mailbox whose UIDs are kept, 4 octets for each; events of others
         have no UID.
     :ivar events: events that wait for the application; the oldest are left out then.
@@ -46,6 +48,7 @@ class IMAPClientLimits:
     garbage: int = 100
     ahead: int = 4 << 20
     ahead_of_others: int = 64 << 20
+    spooled: int = 4 << 30
     messages: int = 4_000_000
     events: int = 10_000
 

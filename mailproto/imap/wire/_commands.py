@@ -179,11 +179,13 @@ class AppendMessage:
 
     :ivar internal_date: seconds since the epoch; None if the client gave none.
     :ivar data: where its octets are: a `Literal`, or what an extension reads.
+    :ivar zone: in which the client gave the date, in minutes east of UTC.
     """
 
     flags: frozenset[str]
     internal_date: int | None
     data: object
+    zone: int = 0
 
 
 @dataclass(frozen=True, slots=True)

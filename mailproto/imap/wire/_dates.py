@@ -8,7 +8,7 @@ import re
 from mailproto.imap.wire._arguments import ArgumentReader
 from mailproto.imap.wire._errors import IMAPWireError
 
-__all__ = ["date", "date_time"]
+__all__ = ["date", "date_time", "zoned_date_time"]
 
 _DATE = re.compile(rb'("?+)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _DATE_TIME = re.compile(
@@ -34,13 +34,20 @@ def date(arguments: ArgumentReader) -> datetime.date:
 
 def date_time(arguments: ArgumentReader) -> int:
     """``"17-Jul-1996 02:44:25 -0700"`` as seconds since the epoch."""
+    return zoned_date_time(arguments)[0]
+
+
+def zoned_date_time(arguments: ArgumentReader) -> tuple[int, int]:
+    """As `date_time`, and the zone in minutes east of UTC."""
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = arguments.expect(
         _DATE_TIME, "a date and time"
     ).groups()
-    zone = int(zone_hours) * 3600 + int(zone_minutes) * 60
+    zone = int(zone_hours) * 60 + int(zone_minutes)
+    if sign == b"-":
+        zone = -zone
     seconds = (_day(day, month, year).toordinal() - _EPOCH) * 86_400
     seconds += int(hour) * 3600 + int(minute) * 60 + int(second)
-    return seconds - zone if sign == b"+" else seconds + zone
+    return seconds - 60 * zone, zone
 
 
 def _day(day: bytes, month: bytes, year: bytes) -> datetime.date:

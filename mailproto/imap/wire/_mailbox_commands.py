@@ -17,7 +17,7 @@ from mailproto.imap.wire._commands import (
     Select,
     Status,
 )
-from mailproto.imap.wire._dates import date_time
+from mailproto.imap.wire._dates import zoned_date_time
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import flag_list
 
@@ -120,15 +120,15 @@ def append_message(arguments: ArgumentReader, mailbox: str) -> Steps[AppendMessa
     if arguments.follows(b" ("):
         arguments.space()
         flags = flag_list(arguments)
-    internal_date = None
+    internal_date, zone = None, 0
     if arguments.follows(b' "'):
         arguments.space()
-        internal_date = date_time(arguments)
+        internal_date, zone = zoned_date_time(arguments)
     arguments.space()
     word = arguments.match(_DATA)
     if word is None:
         size, _ = arguments.announced_here()
-        message = AppendMessage(flags, internal_date, Literal(size))
+        message = AppendMessage(flags, internal_date, Literal(size), zone)
         yield Upload(Append(mailbox, (message,)), size, False)
         return message
     read = arguments.syntax.append_data.get(word[0].decode("ascii").upper())
@@ -139,8 +139,8 @@ def append_message(arguments: ArgumentReader, mailbox: str) -> Steps[AppendMessa
         try:
             wanted = next(steps)
         except StopIteration as end:
-            return AppendMessage(flags, internal_date, end.value)
+            return AppendMessage(flags, internal_date, end.value, zone)
         if wanted is not None:
-            message = AppendMessage(flags, internal_date, wanted.arguments)
+            message = AppendMessage(flags, internal_date, wanted.arguments, zone)
             wanted = wanted._replace(arguments=Append(mailbox, (message,)))
         yield wanted

@@ -60,16 +60,22 @@ def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:
     return b"{%d}\r\n%b" % (len(data), data)
 
 
-def internal_date(seconds: int) -> bytes:
+def internal_date(seconds: int, zone: int = 0) -> bytes:
     """Seconds since the epoch as ``"17-Jul-1996 02:44:25 +0000"``, quotes included.
 
     A time outside the years 1 to 9999 becomes the nearest time inside.
+
+    :param zone: of the clock, in minutes east of UTC.
     """
-    day, second = divmod(seconds, _DAY)
+    day, second = divmod(seconds + 60 * zone, _DAY)
     if not _FIRST_DAY <= day <= _LAST_DAY:
         day, second = (_FIRST_DAY, 0) if day < 0 else (_LAST_DAY, _DAY - 1)
     minute, second = divmod(second, 60)
-    return b'"%b %02d:%02d:%02d +0000"' % (_day(day), minute // 60, minute % 60, second)
+    if not zone:
+        return b'"%b %02d:%02d:%02d +0000"' % (_day(day), minute // 60, minute % 60, second)
+    sign = b"+" if zone > 0 else b"-"
+    written = (_day(day), minute // 60, minute % 60, second, sign, *divmod(abs(zone), 60))
+    return b'"%b %02d:%02d:%02d %b%02d%02d"' % written
 
 
 @lru_cache(maxsize=1024)

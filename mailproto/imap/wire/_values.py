@@ -39,9 +39,10 @@ class ValueReader:
 
     :param lenient: whether quotes in strings need no backslash.
     :ivar position: of the next value.
+    :ivar taken: how many literals were read.
     """
 
-    __slots__ = ("_left", "_limits", "_literals", "_match", "_taken", "position", "text")
+    __slots__ = ("_left", "_limits", "_literals", "_match", "position", "taken", "text")
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class ValueReader:
         self.position = 0
         self._match = (_LENIENT if lenient else _STRICT).match
         self._literals = literals
-        self._taken = 0
+        self.taken = 0
         self._limits = limits
         self._left = limits.values
 
@@ -86,10 +87,10 @@ class ValueReader:
 
     def literal(self) -> bytes | Content | None:
         """The next literal, whose announcement was read."""
-        if self._taken >= len(self._literals):
+        if self.taken >= len(self._literals):
             raise BadValue("a literal is missing")
-        self._taken += 1
-        return self._literals[self._taken - 1]
+        self.taken += 1
+        return self._literals[self.taken - 1]
 
     def value(self) -> Value:
         """The next value."""

@@ -12,7 +12,7 @@ __all__ = ["POP3Timeouts", "checked_timeouts"]
 
 @dataclass(frozen=True, slots=True)
 class POP3Timeouts(ClientTimeouts):
-    """`ClientTimeouts`, and those of POP3's long work, in seconds.
+    """`ClientTimeouts` with shorter defaults, and those of POP3's long work, in seconds.
 
     :ivar block: for more octets of a message or of a list.
     :ivar commit: for the answer to QUIT, before which the server removes messages.

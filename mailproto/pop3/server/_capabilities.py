@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailproto.pop3.server._policy import policy_lines
-
 if TYPE_CHECKING:
     from mailproto.pop3.server._server import POP3Server
 
@@ -15,7 +13,7 @@ __all__ = ["capabilities"]
 def capabilities(connection: POP3Server) -> list[str]:
     """The lines of CAPA: different inside TLS, and after login if accounts have policies of their own."""
     lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8 USER", "LANG"]
-    lines += policy_lines(connection.policy, varies=connection.login is None and connection.factory.varies)
+    lines += connection.policy_lines()
     if connection.is_secure and connection.sasl.takes_passwords:
         lines.append("USER")
     if mechanisms := connection.sasl.mechanisms(connection.channel):

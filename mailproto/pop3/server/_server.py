@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
@@ -29,7 +29,7 @@ from mailproto.pop3.server._errors import BAD_COMMANDS, BadCommand, NoMaildrop
 from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop, Others
 from mailproto.pop3.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, is_allowed, own_command
-from mailproto.pop3.server._policy import LoginTimes, policy_of
+from mailproto.pop3.server._policy import LoginTimes, Policies, policy_lines
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -51,7 +51,7 @@ class POP3Server(ServerConnection[Command | Response]):
     :ivar retrieved: how many messages the client has retrieved.
     :ivar removed: how many messages QUIT has removed.
     :ivar is_utf8: whether the client has said UTF8: messages are sent as they are (RFC 6856 2.1).
-    :ivar policy: of the account, or that of the server before login.
+    :ivar policy: of the account; None before login.
     :ivar timestamp: for APOP, with its angle brackets; b"" if APOP is not offered.
     :ivar is_leaving: whether the client has said QUIT: the session ends, even if QUIT fails.
     """
@@ -73,7 +73,7 @@ class POP3Server(ServerConnection[Command | Response]):
         )
         self.is_leaving = False
         self.is_utf8 = False
-        self.policy = factory.policy
+        self.policy: POP3Policy | None = None
         self.timestamp = b""
         self.account: str | None = None
         self.login: Login | None = None
@@ -109,7 +109,7 @@ class POP3Server(ServerConnection[Command | Response]):
         factory = self.factory
         try:
             factory.admit_account(self, login.name)
-            policy = await policy_of(login.account, factory.policy)
+            policy = await factory.policies.of(login.account)
             factory.login_times.sign_in(login.name, policy.login_delay)
             maildrop = await self._maildrop(login)
         except BaseException:
@@ -139,6 +139,13 @@ class POP3Server(ServerConnection[Command | Response]):
             if error.pop3:
                 raise
             raise NoMaildrop(error.text, detail=error.detail) from error
+
+    def policy_lines(self) -> list[str]:
+        """The lines of CAPA about EXPIRE and LOGIN-DELAY."""
+        if self.policy is not None:
+            return policy_lines(self.policy)
+        factory = self.factory
+        return factory.policies.lines_before_login(any_policy=IPOP3Policy in factory.add_ons)
 
     def well_done(self) -> None:
         """A command was valid: `POP3Limits.bad_commands` counts those in a row."""
@@ -226,6 +233,7 @@ class POP3ServerFactory(ServerFactory):
     :param policy: for accounts that have none of their own (`mailproto.interfaces.add_ons.IPOP3Policy`): when
         the server removes messages by itself (EXPIRE), and how often clients may sign in (LOGIN-DELAY).  By
         default, nothing is removed, and there is no delay.
+    :param policies: those of single accounts, by their names in any spelling.
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
     :param capabilities: lines that CAPA's reply has in addition, such as ``["XHELLO"]``.
     :param protocol_class: a subclass of `POP3Server`, to be used instead.
@@ -250,6 +258,7 @@ class POP3ServerFactory(ServerFactory):
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
         policy: POP3Policy | None = None,
+        policies: Mapping[str, POP3Policy] | None = None,
         commands: Commands | None = None,
         capabilities: Iterable[str] = (),
         protocol_class: type[POP3Server] | None = None,
@@ -267,7 +276,9 @@ class POP3ServerFactory(ServerFactory):
         self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
         if policy is not None:
             check_type("policy", policy, POP3Policy, "a POP3Policy or None", "write POP3Policy(expire=0)")
-        self.policy = policy or POP3Policy()
+        for name, each in (policies or {}).items():
+            check_type(f"policies[{name!r}]", each, POP3Policy, "a POP3Policy")
+        self.policies = Policies(policy or POP3Policy(), policies or {})
         self.login_times = LoginTimes(self.clock)
         self.columns: Others = WeakValueDictionary()
         self.portal = checked_portal(portal, accounts="POP3")
@@ -277,11 +288,6 @@ class POP3ServerFactory(ServerFactory):
     def add_ons(self) -> frozenset[InterfaceClass]:
         """The add-ons of every account and mailbox here (`mailproto.interfaces.IAddOns`)."""
         return add_ons_of(self.portal)
-
-    @property
-    def varies(self) -> bool:
-        """Whether accounts may have a `POP3Policy` of their own."""
-        return IPOP3Policy in self.add_ons
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
         """Make the session of a new connection."""

@@ -364,16 +364,6 @@ class LongChangeTests(TestCase):
         self.assertEqual((await self.inbox.status()).recent, 0)
         self.assertEqual(await self.inbox.claim_recent(), range(COUNT + 1, COUNT + 1))
 
-    async def test_two_processes_never_claim_the_same(self):
-        other = await self.started(self.folder)
-        theirs = await (await other.account(ALICE)).open("INBOX")
-        for count, first in ((COUNT, 1), (1, COUNT + 1), (2, COUNT + 2)):
-            end = first + count
-            claims = [Deferred.fromCoroutine(inbox.claim_recent()) for inbox in (self.inbox, theirs)]
-            some, others = await gatherResults(claims)
-            self.assertEqual(sorted([*some, *others]), list(range(first, end)))
-            await self.inbox.append([NewMessage(SMALL)] * (count + 1 if count == 1 else 1))
-
     async def test_names_cost_the_same_however_many_there_are(self):
         steps, writer = [0], self.store._database.writer
 

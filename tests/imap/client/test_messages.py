@@ -7,10 +7,12 @@ import gc
 import io
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost, NotOffered, ProtocolViolation
 from mailproto.content import Content
+from mailproto.errors import StorageFull
+from mailproto.imap.client import _spooling
 from mailproto.imap.limits import IMAPClientLimits
 from mailproto.imap.values import FlagsChanged, Query, ThreadNode, UidSet
 from mailproto.model import NewMessage
@@ -158,6 +160,28 @@ class FetchTests(ClientTestCase):
         self.assertEqual([each.modseq for each in self.result(done)], [44])
         self.assertEqual(fetched.vanished, [1, 2, 3, 8])
 
+    def test_without_a_connection(self) -> None:
+        self.selected()
+        self.transport.drop()
+        self.error(self.begin(self.client.fetch("1:*", "FLAGS").all()), ConnectionLost)
+        self.error(self.client.search(), ConnectionLost)
+        self.error(self.client.select("x"), ConnectionLost)
+        self.error(self.client.append("x", b"a", b"b"), ConnectionLost)
+        self.result(self.client.quit())
+
+    def test_cancelled(self) -> None:
+        """The command goes on; what comes for it is dropped."""
+        self.selected()
+        search, first = self.client.search(), self.begin(self.client.fetch("1:*", "FLAGS").__anext__())
+        search.cancel()
+        first.cancel()
+        self.error(search, CancelledError)
+        self.error(first, CancelledError)
+        self.transport.send(b"* ESEARCH ALL 1\r\nA2 OK\r\n* 1 FETCH (UID 1 FLAGS ())\r\nA3 OK\r\n")
+        done = self.client.noop()
+        self.transport.send(b"A4 OK\r\n")
+        self.result(done)
+
     def test_arguments(self) -> None:
         self.selected()
         for uids in ("0", "1 2", "1\r\nA3 NOOP", "", "x", True, [0], [1 << 32], b"1", "4294967296", 1.5):
@@ -223,13 +247,43 @@ class SlowApplicationTests(ClientTestCase):
         self.assertEqual(len(seen), 100)
 
     def test_there_is_an_end_to_what_is_kept(self) -> None:
-        self.selected(limits=IMAPClientLimits(ahead=100_000, ahead_of_others=300_000))
+        for limits in (
+            IMAPClientLimits(ahead=100_000, spooled=300_000),
+            IMAPClientLimits(ahead=100_000, ahead_of_others=100_000),
+        ):
+            self.selected(limits=limits)
+            fetched = self.client.fetch("1:*", "BODY.PEEK[]")
+            waiting = self.client.noop()
+            self.fill(2_000_000)
+            self.error(self.begin(fetched.__anext__()), ClientError)
+            self.transport.send(b"A2 OK\r\nA3 OK\r\n")
+            self.result(waiting)
+
+    def test_what_is_kept_for_others_is_in_a_file(self) -> None:
+        self.selected(limits=IMAPClientLimits(ahead=100_000, ahead_of_others=250_000))
         fetched = self.client.fetch("1:*", "BODY.PEEK[]")
         waiting = self.client.noop()
-        self.fill(2_000_000)
-        self.error(self.begin(fetched.__anext__()), ClientError)
+        self.assertEqual(self.fill(2_000_000), 200)
         self.transport.send(b"A2 OK\r\nA3 OK\r\n")
         self.result(waiting)
+        messages = self.result(self.begin(fetched.all()))
+        self.assertEqual([bytes(each.content) for each in messages], [b"x" * 10_000] * 200)
+
+    def test_a_full_disk(self) -> None:
+        def full(folder: object) -> None:
+            raise StorageFull
+
+        self.patch(_spooling, "SpoolFile", full)
+        for octets, other in ((100_000, False), (10_000, True)):
+            self.selected(limits=IMAPClientLimits(ahead=100))
+            fetched = self.client.fetch("1:*", "BODY.PEEK[]")
+            waiting = self.client.noop() if other else None
+            for _ in range(2):
+                self.transport.send(b"* 1 FETCH (UID 5 BODY[] {%d}\r\n" % octets + b"x" * octets + b")\r\n")
+            self.error(self.begin(fetched.__anext__()), StorageFull)
+            self.transport.send(b"A2 OK\r\n" + b"A3 OK\r\n" * other)
+            self.assertTrue(self.client.is_usable)
+            del waiting
 
     def test_a_close_while_nothing_is_read(self) -> None:
         self.selected(limits=IMAPClientLimits(ahead=100_000))

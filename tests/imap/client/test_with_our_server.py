@@ -6,8 +6,11 @@ import io
 from typing import Any
 
 from mailproto.auth import Password
+from mailproto.client.errors import ProtocolViolation
+from mailproto.connection._compression import Deflater
 from mailproto.content import Content
 from mailproto.imap import IMAPClient
+from mailproto.imap.client._view import MailboxView
 from mailproto.imap.values import (
     Exists,
     Expunged,
@@ -18,6 +21,7 @@ from mailproto.imap.values import (
     StatusChanged,
     Vanished,
 )
+from mailproto.message import summarise
 from mailproto.model import NewMessage
 from mailproto.testing import connected
 from tests.imap.server.dialogue import DialogueTestCase
@@ -66,6 +70,10 @@ class OurServerTests(DialogueTestCase):
         self.assertEqual([str(each) for each in envelope.from_], ["Änne <aenne@x.example>"])
         self.assertEqual([each.address for each in envelope.to], ["bob@x.example", "c@x.example"])
         self.assertEqual(envelope.sent.isoformat(), "1994-02-07T21:52:25-08:00")
+
+        self.assertEqual(first.raw("ENVELOPE"), summarise(Content(MIXED)).envelope)
+        self.assertEqual(first.raw("BODYSTRUCTURE"), summarise(Content(MIXED)).body_structure)
+        self.assertIsNone(first.raw("PREVIEW"))
 
         sink = io.BytesIO()
         self.assertEqual(link.result(client.fetch_into(2, sink)), len(large))
@@ -194,6 +202,32 @@ class OurServerTests(DialogueTestCase):
         link.advance(1)
         self.assertIn("Sent", [each.name for each in told if isinstance(each, StatusChanged)])
         link.result(client.notify())
+
+    def test_octets_that_stand_for_many(self) -> None:
+        """They are restored in turns, so that the reactor does other work in between."""
+        link = self.sign_in()
+        client = link.client
+        link.result(client.compress())
+        told: list[object] = []
+        client._session.unasked.listeners.append(told.append)
+        deflater = Deflater()
+        client._session.view = MailboxView("x", 10)
+        link.client_transport.send(
+            deflater.compress(b"".join(b"* %07d EXISTS\r\n" % at for at in range(9, 100_000)))
+        )
+        first = len(told)
+        self.assertLess(first, 20_000)
+        link.pump()
+        self.assertEqual(len(told), 99_991)
+        link.client_transport.send(deflater.compress(b"* 1 EXISTS\r\n" * 100_000))
+        client.abort()
+
+    def test_damaged(self) -> None:
+        link = self.sign_in()
+        link.result(link.client.compress())
+        waiting = link.client.noop()
+        link.client_transport.send(b"* 1 EXISTS\r\n")
+        self.failureResultOf(waiting, ProtocolViolation)
 
     def test_compressed(self) -> None:
         link = self.sign_in()

@@ -93,6 +93,10 @@ class DialogueTestCase(SynchronousTestCase):
     def make_store(self) -> MemoryStore:
         return MemoryStore()
 
+    def patch_method(self, instance: Any, name: str, method: Any) -> Any:
+        """Replace a method in the class that has it: restored in another one, it would hide later patches."""
+        return self.patch(next(each for each in type(instance).__mro__ if name in vars(each)), name, method)
+
     def slow_clock(self, seconds: float) -> list[float]:
         """From now on it is later whenever somebody looks.
 

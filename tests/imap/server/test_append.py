@@ -39,7 +39,7 @@ class AppendTests(DialogueTestCase):
             S: * 1 RECENT
             S: a OK [APPENDUID {self.inbox.uid_validity} 1] APPEND completed
             C: b FETCH 1 (INTERNALDATE FLAGS)
-            S: * 1 FETCH (INTERNALDATE " 8-Feb-1994 05:52:25 +0000" FLAGS (\\Seen $Label \\Recent))
+            S: * 1 FETCH (INTERNALDATE " 7-Feb-1994 21:52:25 -0800" FLAGS (\\Seen $Label \\Recent))
             S: b OK FETCH completed
             """
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailproto.backends._simple import SimpleMailbox
 from mailproto.errors import Unavailable
 from mailproto.imap.server._view import MailboxView
 from mailproto.model import FlagChange, FlagOperation
@@ -295,15 +294,15 @@ class StoreTests(Case):
         """Others set another flag each time between the look and the change: at last it is refused."""
         before = self.modseq()
         self.see(2)
-        store, flags = SimpleMailbox.store, iter(("$1", "$2", "$3", "$4"))
+        store, flags = type(self.inbox).store, iter(("$1", "$2", "$3", "$4"))
         tried: list[int] = []
 
-        async def store_after_another(mailbox: SimpleMailbox, uids: Any, change: Any, unchanged: Any) -> Any:
+        async def store_after_another(mailbox: Any, uids: Any, change: Any, unchanged: Any) -> Any:
             tried.append(unchanged)
             await store(mailbox, [2], add(next(flags)))
             return await store(mailbox, uids, change, unchanged)
 
-        self.patch(SimpleMailbox, "store", store_after_another)
+        self.patch_method(self.inbox, "store", store_after_another)
         self.talk(
             f"""
             C: a STORE 2 (UNCHANGEDSINCE {before}) +FLAGS (\\Flagged)
@@ -319,14 +318,14 @@ class StoreTests(Case):
         """What was stored before is told all the same."""
         before = self.modseq()
         changed = self.see(2)
-        store = SimpleMailbox.store
+        store = type(self.inbox).store
 
-        async def store_once(mailbox: SimpleMailbox, uids: Any, change: Any, unchanged: Any) -> Any:
+        async def store_once(mailbox: Any, uids: Any, change: Any, unchanged: Any) -> Any:
             if unchanged != before:
                 raise Unavailable
             return await store(mailbox, uids, change, unchanged)
 
-        self.patch(SimpleMailbox, "store", store_once)
+        self.patch_method(self.inbox, "store", store_once)
         self.talk(
             f"""
             C: a STORE 1:2 (UNCHANGEDSINCE {before}) +FLAGS (\\Flagged)

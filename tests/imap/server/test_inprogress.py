@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailproto.backends._simple import SimpleMailbox
 from mailproto.imap.server import _progress
 from mailproto.imap.server._progress import EVERY
 from tests.imap.server.dialogue import DialogueTestCase, run
@@ -65,7 +64,7 @@ class InProgressTests(DialogueTestCase):
                 await gate
                 return await work(*arguments, **more)
 
-            patched = self.patch(type(self.inbox), method, slow)
+            patched = self.patch_method(self.inbox, method, slow)
             client.send(f"w {command}\r\n".encode())
             self.clock.advance(EVERY - 1)
             self.assertEqual(client.received(), b"", command)
@@ -92,7 +91,7 @@ class InProgressTests(DialogueTestCase):
         async def slow(*arguments: Any) -> Any:
             await gate
 
-        self.patch(SimpleMailbox, "copy", slow)
+        self.patch_method(self.inbox, "copy", slow)
         client.send(b"w COPY 1:* Trash\r\n")
         self.assertLessEqual(len(self.clock.getDelayedCalls()), before)
         gate.callback(None)

@@ -6,8 +6,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailproto.backends._memory_account import MemoryAccount
-from mailproto.backends._simple import SimpleMailbox
 from mailproto.imap.server import _account_known, _notifying_foreign
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import Client, DialogueTestCase, message, run
@@ -124,13 +122,13 @@ class SelectedTests(NotifyTestCase):
         self.assertEqual(self.heard(client), b"")
         said = self.say(client, b"a UID COPY 1:2 INBOX\r\nb NOOP")
         self.assertNotIn(b"FETCH", said)
-        append = SimpleMailbox.append
+        append = type(self.inbox).append
 
-        async def append_after_another(mailbox: SimpleMailbox, new: Any) -> Any:
+        async def append_after_another(mailbox: Any, new: Any) -> Any:
             self.fill(1)
             return await append(mailbox, new)
 
-        self.patch(SimpleMailbox, "append", append_after_another)
+        self.patch_method(self.inbox, "append", append_after_another)
         said = self.say(client, b"a APPEND INBOX {1+}\r\nx")
         self.assertIn(b"* 7 EXISTS\r\n", said)
         self.assertTrue(said.endswith(b"APPEND completed\r\n* 6 FETCH (UID 6)\r\n"), said)
@@ -278,13 +276,13 @@ class OtherTests(NotifyTestCase):
         for client in clients:
             client.send(wanted)
             self.assertIn(b"n OK", self.heard(client))
-        lists, list_ = [0], MemoryAccount.list
+        lists, list_ = [0], type(self.account).list
 
-        def counted(account: MemoryAccount) -> Any:
+        def counted(account: Any) -> Any:
             lists[0] += 1
             return list_(account)
 
-        self.patch(MemoryAccount, "list", counted)
+        self.patch_method(self.account, "list", counted)
         run(self.account.create("Work"))
         self.assertEqual(
             [self.heard(client) for client in clients], [b'* LIST (\\HasNoChildren) "/" Work\r\n'] * 20
@@ -302,14 +300,14 @@ class OtherTests(NotifyTestCase):
     def test_a_session_ends_while_others_wait_for_its_look(self) -> None:
         clients = [self.sign_in(str(number)) for number in range(3)]
         gate: Deferred[None] = Deferred()
-        changes = MemoryAccount.mailbox_changes
+        changes = type(self.account).mailbox_changes
 
-        async def slow(account: MemoryAccount, modseq: int) -> Any:
+        async def slow(account: Any, modseq: int) -> Any:
             if not gate.called:
                 await gate
             return await changes(account, modseq)
 
-        self.patch(MemoryAccount, "mailbox_changes", slow)
+        self.patch_method(self.account, "mailbox_changes", slow)
         for client in clients:
             client.send(b"n NOTIFY SET (personal (MessageNew MessageExpunge))\r\n")
         clients[0].transport.drop()
@@ -429,6 +427,32 @@ class ForeignTests(NotifyTestCase):
         self.assertEqual(self.heard(client), b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n')
         self.box.add(message(), (), 0)
         self.assertEqual(self.heard(client), b"")
+
+    def test_a_right_is_given_back(self) -> None:
+        """5.9: it is told, and messages are again."""
+        run(self.bob.set_acl("Sent", "alice", "l"))
+        client = self.notify(
+            b"SET (mailboxes user/bob/Sent %b)" % NEW, answer=b'* LIST (\\NoAccess) "/" user/bob/Sent\r\n'
+        )
+        run(self.bob.set_acl("Drafts", "alice", "l"))
+        self.assertEqual(self.heard(client), b"")
+        run(self.bob.set_acl("Sent", "alice", "lr"))
+        self.assertEqual(self.heard(client), b'* LIST () "/" user/bob/Sent\r\n')
+        self.box.add(message(), (), 0)
+        self.assertEqual(self.heard(client), self.told("MESSAGES 1 UIDNEXT 2"))
+
+    def test_what_can_be_seen_is_created(self) -> None:
+        """5.4: to get the right to see a mailbox is its creation, and to lose it its deletion."""
+        client = self.notify(b"SET (subtree user/bob (MailboxName MessageNew MessageExpunge))")
+        run(self.bob.set_acl("Drafts", "alice", "lr"))
+        self.assertIn(b'* LIST (\\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        drafts: Any = run(self.bob.open("Drafts"))
+        drafts.add(message(), (), 0)
+        self.assertIn(b"* STATUS user/bob/Drafts (MESSAGES 1 ", self.heard(client))
+        run(self.bob.set_acl("Drafts", "alice", ""))
+        self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        drafts.add(message(), (), 0)
+        self.assertNotIn(b"STATUS", self.heard(client))
 
     def test_the_mailbox_goes(self) -> None:
         client = self.notify(b"SET (mailboxes user/bob/Sent %b)" % NEW)

@@ -85,6 +85,51 @@ class KeyTests(DialogueTestCase):
         }.items():
             self.assertEqual(self.search(keys), found, keys)
 
+    def test_days_are_those_of_the_zone_that_a_date_was_given_in(self) -> None:
+        """RFC 9051 6.4.4: "disregarding time and timezone"."""
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a UID STORE 1:* +FLAGS.SILENT (\\Deleted)
+            S: a OK UID STORE completed
+            C: b CLOSE
+            S: b OK CLOSE completed
+            C: c APPEND INBOX "24-Mar-2007 23:59:59 +0200" {1+}
+            C: x "25-Mar-2007 00:00:00 +0200" {1+}
+            C: x "25-Mar-2007 23:00:00 -0800" {1+}
+            C: x
+            S: c OK [APPENDUID ...] APPEND completed
+            C: d SELECT INBOX
+            S*: ...
+            S: d OK [READ-WRITE] SELECT completed
+            C: e FETCH 1:3 INTERNALDATE
+            S: * 1 FETCH (INTERNALDATE "24-Mar-2007 23:59:59 +0200")
+            S: * 2 FETCH (INTERNALDATE "25-Mar-2007 00:00:00 +0200")
+            S: * 3 FETCH (INTERNALDATE "25-Mar-2007 23:00:00 -0800")
+            S: e OK FETCH completed
+            C: f SEARCH BEFORE 25-Mar-2007
+            S: * SEARCH 1
+            S: f OK SEARCH completed
+            C: g SEARCH ON 25-Mar-2007
+            S: * SEARCH 2 3
+            S: g OK SEARCH completed
+            C: h SEARCH 1,3 SINCE 25-Mar-2007
+            S: * SEARCH 3
+            S: h OK SEARCH completed
+            C: i SORT (REVERSE ARRIVAL) US-ASCII ALL
+            S: * SORT 3 2 1
+            S: i OK SORT completed
+            C: j COPY 3 Sent
+            S: j OK [COPYUID ...] COPY completed
+            C: k SELECT Sent
+            S*: ...
+            S: k OK [READ-WRITE] SELECT completed
+            C: l FETCH 1 INTERNALDATE
+            S: * 1 FETCH (INTERNALDATE "25-Mar-2007 23:00:00 -0800")
+            S: l OK FETCH completed
+            """
+        )
+
     def test_sizes(self) -> None:
         size = len(message("one", "apple pie\r\n"))
         self.assertEqual(self.search(f"LARGER {size}"), [3, 4])

@@ -241,9 +241,9 @@ def drain_all(data: bytes) -> list:
     return drain(wire)
 
 
-def one(mailbox: str, flags: frozenset[str], internal_date: int | None, size: int) -> Append:
+def one(mailbox: str, flags: frozenset[str], internal_date: int | None, size: int, zone: int = 0) -> Append:
     """The arguments of an APPEND of one message."""
-    return Append(mailbox, (AppendMessage(flags, internal_date, Literal(size)),))
+    return Append(mailbox, (AppendMessage(flags, internal_date, Literal(size), zone),))
 
 
 def streamed(append: Append, synchronizing: bool = False) -> StreamedLiteral:
@@ -254,7 +254,7 @@ def streamed(append: Append, synchronizing: bool = False) -> StreamedLiteral:
 
 
 class AppendTests(WireTestCase):
-    ARGUMENTS = one("a b", frozenset({"\\Seen", "x"}), 837_596_665, 5)
+    ARGUMENTS = one("a b", frozenset({"\\Seen", "x"}), 837_596_665, 5, -420)
     LINE = b'a APPEND "a b" (\\Seen x) "17-Jul-1996 02:44:25 -0700" {5'
 
     def test_announced_then_chunks_then_the_command(self) -> None:
@@ -283,7 +283,7 @@ class AppendTests(WireTestCase):
             b"inbox {0+}": one("INBOX", frozenset(), None, 0),
             b"x () {0+}": one("x", frozenset(), None, 0),
             b'x " 7-jul-1996 00:00:00 +0000" {0+}': one("x", frozenset(), 836_697_600, 0),
-            b'x "01-Jan-1970 01:30:00 +0130" {0+}': one("x", frozenset(), 0, 0),
+            b'x "01-Jan-1970 01:30:00 +0130" {0+}': one("x", frozenset(), 0, 0, 90),
             b'x "31-Dec-1969 23:59:60 +0000" {0+}': one("x", frozenset(), 0, 0),
         }.items():
             self.assert_events(

@@ -19,7 +19,7 @@ from mailproto.imap.wire import (
     internal_date,
     quoted_or_literal,
 )
-from mailproto.imap.wire._dates import date_time
+from mailproto.imap.wire._dates import date_time, zoned_date_time
 from mailproto.model import canonical_mailbox_name
 from tests.imap.wire.feed import SYNTAX
 
@@ -95,14 +95,26 @@ class DateTests(SynchronousTestCase):
         }.items():
             self.assertEqual(internal_date(seconds), octets)
 
-    @given(st.datetimes(timezones=st.just(datetime.UTC)))
+    def test_zones(self) -> None:
+        for zone, octets in {
+            120: b'" 1-Jan-1970 02:00:00 +0200"',
+            -420: b'"31-Dec-1969 17:00:00 -0700"',
+            345: b'" 1-Jan-1970 05:45:00 +0545"',
+            -30: b'"31-Dec-1969 23:30:00 -0030"',
+        }.items():
+            self.assertEqual(internal_date(0, zone), octets)
+
+    @given(
+        st.datetimes(datetime.datetime(2, 1, 1), datetime.datetime(9998, 1, 1)),
+        st.integers(min_value=-5999, max_value=5999),
+    )
     @settings(max_examples=150, deadline=None)
-    def test_what_is_rendered_reads_as_the_same(self, moment: datetime.datetime) -> None:
-        seconds = int(moment.replace(microsecond=0).timestamp())
-        arguments = ArgumentReader(
-            internal_date(seconds), (), 0, limits=IMAPWireLimits(), utf8=False, syntax=SYNTAX
-        )
-        self.assertEqual(date_time(arguments), seconds)
+    def test_what_is_rendered_reads_as_the_same(self, moment: datetime.datetime, zone: int) -> None:
+        seconds = int(moment.replace(microsecond=0, tzinfo=datetime.UTC).timestamp())
+        for read, same in ((date_time, seconds), (zoned_date_time, (seconds, zone))):
+            written = internal_date(seconds, zone)
+            arguments = ArgumentReader(written, (), 0, limits=IMAPWireLimits(), utf8=False, syntax=SYNTAX)
+            self.assertEqual(read(arguments), same)
 
 
 class FlagTests(SynchronousTestCase):

@@ -3,7 +3,7 @@
 Postfix and Dovecot come as Debian packages.  exim4 and opensmtpd are not to be installed
 beside Postfix: they run from the folder into which their packages were unpacked, which
 ``MAILPROTO_TEST_MTAS`` names (``.ci/run`` makes it; by hand: ``apt-get download
-exim4-daemon-light opensmtpd``, then ``dpkg -x`` of each).  Both have their paths and users
+exim4-daemon-light opensmtpd ...``, then ``dpkg -x`` of each).  Both have their paths and users
 compiled in, so they get a mount namespace in which these are ours.
 
 All of them relay what they get to the port of `tests.interop.sink`, as the domain says:

@@ -176,9 +176,28 @@ class AccountTests(PolicyTestCase):
         self.assertIn("pop3_policy of 'alice' returned a int: return a POP3Policy", str(failure.value))
 
 
+class NamedTests(PolicyTestCase):
+    def test_the_policy_that_was_set_for_a_name(self) -> None:
+        """Before login, CAPA says the least of all, which is known here."""
+        for policies, before, after in (
+            ({"ALICE": POP3Policy(expire=0)}, ["EXPIRE 0 USER"], ["EXPIRE 0"]),
+            ({"bob": POP3Policy(expire=3)}, ["EXPIRE 3 USER"], ["EXPIRE NEVER"]),
+            ({"bob": POP3Policy()}, ["EXPIRE NEVER"], ["EXPIRE NEVER"]),
+            (
+                {"alice": POP3Policy(login_delay=5), "bob": POP3Policy(expire=7, login_delay=9)},
+                ["EXPIRE 7 USER", "LOGIN-DELAY 9 USER"],
+                ["EXPIRE NEVER", "LOGIN-DELAY 5"],
+            ),
+        ):
+            self.factory = self.make_factory(policies=policies)
+            self.assertEqual(self.announced(self.play("")), before)
+            self.assertEqual(self.announced(self.sign_in()), after)
+
+
 class ArgumentTests(SessionTestCase):
     def test_values(self) -> None:
         for wrong in ({"expire": -1}, {"login_delay": -1}, {"login_delay": MAX_LOGIN_DELAY + 1}):
             self.assertRaises(ValueError, POP3Policy, **wrong)
         self.assertRaises(TypeError, POP3Policy, expire="never")
         self.assertRaises(TypeError, self.make_factory, policy=0)
+        self.assertRaises(TypeError, self.make_factory, policies={"alice": 0})

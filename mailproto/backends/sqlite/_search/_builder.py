@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._failures import is_full
+from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT
 from mailproto.backends.sqlite._search._making import (
     SAMPLES,
     BodyContent,
     Packer,
+    finished,
     insert_texts,
-    pause,
+    read_bodies,
     remove_bodies,
 )
 from mailproto.backends.sqlite._search._schema import (
@@ -36,11 +38,9 @@ from mailproto.backends.sqlite._search._schema import (
     remove_index,
     transaction,
 )
-from mailproto.message import SearchTexts, Steps
+from mailproto.message import SearchTexts
 
 __all__ = ["Builder"]
-
-_T = TypeVar("_T")
 
 AT_ONCE = 200
 """Bodies that are put into the index with one commit."""
@@ -59,6 +59,9 @@ IDLE_SHARE = 0.85
 
 BUSY_FOR = 0.25
 """Seconds after a use for which the store counts as in use."""
+
+WANTED_FOR = 1.0
+"""Seconds after somebody waited for texts, in which the store does not count as in use."""
 
 BEGIN_AFTER = 0.5
 """Seconds after the start until the builder begins."""
@@ -97,6 +100,7 @@ class Builder:
         self._more = threading.Event()
         self._is_stopped = False
         self._used = 0.0
+        self._wanted = -WANTED_FOR
         self._lock: int | None = None
         self._thread: threading.Thread | None = None
         self._main: sqlite3.Connection | None = None
@@ -127,6 +131,16 @@ class Builder:
         """Something was committed in this process."""
         self._used = time.monotonic()
         self._more.set()
+
+    def wanted(self) -> None:
+        """Somebody waits for texts that are not there yet."""
+        self._wanted = time.monotonic()
+        self._more.set()
+
+    @property
+    def is_building(self) -> bool:
+        """Whether it is the one that builds texts."""
+        return self._lock is not None and bool(self._texts)
 
     def hurry(self) -> None:
         """Somebody waits for the index."""
@@ -240,7 +254,9 @@ class Builder:
             self._give_way(time.monotonic() - began)
 
     def _is_busy(self) -> bool:
-        return time.monotonic() - self._used < BUSY_FOR and not self._in_hurry
+        now = time.monotonic()
+        is_wanted = self._in_hurry or now - self._wanted <= WANTED_FOR
+        return now - self._used < BUSY_FOR and not is_wanted
 
     def _give_way(self, worked: float) -> None:
         """Rest in proportion to the work."""
@@ -261,28 +277,30 @@ class Builder:
         """Add some bodies; returns False if there are none."""
         epoch, upto = index.execute(f"SELECT epoch, {what} FROM state").fetchone()  # noqa: S608
         # A body that only the queue has is on its way through, and is never searched.
-        cursor = main.execute(
-            "SELECT bodies.id, file, octets, envelope, offsets, rendered, refs > EXISTS"
-            " (SELECT 1 FROM queued WHERE queued.id = bodies.id)"
+        [text] = main.execute(
+            "SELECT json_group_array(json_array(id, size, is_kept)) FROM (SELECT bodies.id AS id,"
+            " coalesce(length(octets), 0) + length(envelope) + length(offsets) AS size, refs > EXISTS"
+            " (SELECT 1 FROM queued WHERE queued.id = bodies.id) AS is_kept"
             " FROM bodies LEFT JOIN contents ON contents.body = bodies.id"
-            " WHERE bodies.id > ? ORDER BY bodies.id LIMIT ?",
+            " WHERE bodies.id > ? ORDER BY bodies.id LIMIT ?)",
             (upto, WHILE_BUSY if self._is_busy() else AT_ONCE),
-        )
-        rows, size = [], 0
-        for row in cursor:
-            rows.append(row)
-            size += sum(len(octets) for octets in row[2:5] if octets is not None)
+        ).fetchone()
+        chosen: list[int] = []
+        looked_at = size = 0
+        for looked_at, its_size, is_kept in json.loads(text):
+            size += its_size
+            if is_kept:
+                chosen.append(looked_at)
             if size > OCTETS_AT_ONCE:
                 break
-        cursor.close()
-        if not rows:
+        if not looked_at:
             return False
-        last = add(index, [BodyContent._make(row[:-1]) for row in rows if row[-1]])
+        last = add(index, read_bodies(main, chosen))
         if self._is_stopped:
             if index.in_transaction:
                 index.execute("ROLLBACK")
             return False
-        last = last or rows[-1][0]
+        last = last or looked_at
         if not index.in_transaction:
             index.execute("BEGIN IMMEDIATE")
         index.execute(f"UPDATE state SET {what} = ? WHERE epoch = ?", (last, epoch))  # noqa: S608
@@ -292,10 +310,11 @@ class Builder:
         return True
 
     def _add_headers(self, index: sqlite3.Connection, bodies: list[BodyContent]) -> int:
-        rows = [body.row(self._in_steps(body.values(self._bodies))) for body in bodies]
+        rows = [body.row(finished(body.values(self._bodies))) for body in bodies]
         index.execute("BEGIN IMMEDIATE")
-        index.executemany(
-            f"INSERT OR REPLACE INTO headers VALUES (?, ?{', ?' * len(COLUMNS)})",  # noqa: S608
+        insert(
+            index.execute,
+            f"INSERT OR REPLACE INTO headers (body, mark, {', '.join(COLUMNS)})",
             rows,
         )
         return 0
@@ -305,7 +324,7 @@ class Builder:
         left_out: list[tuple[int]] = []
         last = size = 0
         for body in bodies:
-            texts = self._in_steps(body.texts(self._bodies))
+            texts: SearchTexts | None = finished(body.texts(self._bodies))
             if self._is_stopped:
                 return 0
             if texts is None:
@@ -323,15 +342,6 @@ class Builder:
         insert_texts(index, [packer.pack(*each) for each in made])
         index.executemany("INSERT OR REPLACE INTO left_out VALUES (?)", left_out)
         return last
-
-    def _in_steps(self, steps: Steps[_T]) -> _T:
-        try:
-            while True:
-                next(steps)
-                pause()
-        except StopIteration as done:
-            result: _T = done.value
-            return result
 
     def _sweep(self, main: sqlite3.Connection, index: sqlite3.Connection) -> bool:
         """Remove some of what the store does not have any more; returns False if there is nothing to do."""

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._inserting import insert
-from mailproto.backends.sqlite._search._making import BodyContent, finished, pause, storable
+from mailproto.backends.sqlite._search._making import finished, pause, read_bodies, storable
 from mailproto.backends.sqlite._search._schema import COLUMNS
 from mailproto.message import RENDER_VERSION, HeaderValues, plain_header_values
 
@@ -99,13 +99,7 @@ def _values(
         else:
             yield [id_, *[storable(value) if isinstance(value, str) else value for value in plain]]
     for start in range(0, len(others), _FULLY):
-        rows = connection.execute(
-            "SELECT bodies.id, file, octets, envelope, offsets, rendered FROM json_each(?)"
-            " CROSS JOIN bodies ON bodies.id = json_each.value"
-            " LEFT JOIN contents ON contents.body = bodies.id",
-            (json.dumps(others[start : start + _FULLY]),),
-        ).fetchall()
-        for content in map(BodyContent._make, rows):
+        for content in read_bodies(connection, others[start : start + _FULLY]):
             values = finished(content.values(bodies))._asdict()
             made = [values[name] for name in names]
             yield [content.id, *[storable(value) if isinstance(value, str) else value for value in made]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._search._schema import gram_rows, mark
 from mailproto.content import Octets
 from mailproto.message import (
@@ -34,6 +36,7 @@ __all__ = [
     "finished",
     "insert_texts",
     "pause",
+    "read_bodies",
     "remove_bodies",
     "storable",
 ]
@@ -161,6 +164,29 @@ class BodyContent(NamedTuple):
         return texts and SearchTexts(*map(storable, texts))
 
 
+def read_bodies(connection: sqlite3.Connection, ids: Sequence[int]) -> list[BodyContent]:
+    """Those of the bodies that are there, as one row, because each row gives up the interpreter lock."""
+    [text, joined] = connection.execute(
+        "SELECT json_group_array(json_array(id, file, length(octets), hex(envelope), hex(offsets), rendered))"
+        ", CAST(group_concat(CAST(octets AS TEXT), '') AS BLOB) FROM"
+        " (SELECT bodies.id AS id, file, octets, envelope, offsets, rendered FROM json_each(?)"
+        " CROSS JOIN bodies ON bodies.id = json_each.value"
+        " LEFT JOIN contents ON contents.body = bodies.id)",
+        (json.dumps(ids),),
+    ).fetchone()
+    found: list[BodyContent] = []
+    at = 0
+    for id_, file, size, envelope, offsets, rendered in json.loads(text):
+        octets = None
+        if size is not None:
+            octets = joined[at : at + size]
+            at += size
+        found.append(
+            BodyContent(id_, file, octets, bytes.fromhex(envelope), bytes.fromhex(offsets), rendered)
+        )
+    return found
+
+
 class PackedText(NamedTuple):
     """The texts of a body, and its row of ``texts``."""
 
@@ -182,9 +208,14 @@ def storable(text: str) -> str:
 
 def insert_texts(connection: sqlite3.Connection, made: Sequence[PackedText]) -> None:
     """Add texts, within a transaction."""
-    connection.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", [each.row for each in made])
-    connection.executemany(
-        "INSERT INTO grams (rowid, text) VALUES (?, ?)",
+    insert(
+        connection.execute,
+        "INSERT OR REPLACE INTO texts (body, header_size, size, dictionary, packed)",
+        [each.row for each in made],
+    )
+    insert(
+        connection.execute,
+        "INSERT INTO grams (rowid, text)",
         [pair for each in made for pair in zip(gram_rows(each.body), each.texts, strict=True)],
     )
 
@@ -214,11 +245,18 @@ def pause() -> None:
     time.sleep(0)
 
 
+AT_A_STRETCH = 0.002
+"""Seconds of work between two pauses: after each, a busy reactor may keep the interpreter lock for 5 ms."""
+
+
 def finished(steps: Steps[Any]) -> Any:
-    """The result of steps, between which others may have the interpreter lock."""
+    """The result of steps, between which others may have the interpreter lock now and then."""
+    end = time.monotonic() + AT_A_STRETCH
     try:
         while True:
             next(steps)
-            pause()
+            if time.monotonic() > end:
+                pause()
+                end = time.monotonic() + AT_A_STRETCH
     except StopIteration as done:
         return done.value

@@ -62,7 +62,8 @@ async def replace(session: Session, command: Command[Replace]) -> None:
         if not uids:
             raise NoSuchMessage
         target = await open_target(session, arguments.mailbox)
-        new = NewMessage(content, arguments.message.flags, arguments.message.internal_date)
+        message = arguments.message
+        new = NewMessage(content, message.flags, message.internal_date, message.zone)
         appended = await settle(cast("IReplacing", view.mailbox).replace(uids[0], new, target))
     finally:
         for upload in uploads:

@@ -171,9 +171,7 @@ class MemoryQueue:
         self._destinations.forget(now)
         chosen = self._destinations[destination].choose(now, messages, recipients)
         self._end_leases(each for found in chosen.values() for each in found)
-        leases = []
-        for id_, found in chosen.items():
-            leases.append(self._lease(self._messages[id_], found, now, until))
+        leases = [self._lease(self._messages[id_], found, now, until) for id_, found in chosen.items()]
         self._destinations[destination].leased(now)
         self._finish()
         return leases
@@ -188,9 +186,8 @@ class MemoryQueue:
         over = sorted((each.deadline, each.id) for each in self._messages.values() if each.deadline <= now)
         leases = []
         for _, id_ in over[:messages]:
-            message = self._messages[id_]
+            message, chosen = self._messages[id_], dict[str, list[QueuedFor]]()
             message.deadline = later_deadline(now, until, message.new.arrived, message.new.expires)
-            chosen: dict[str, list[QueuedFor]] = {}
             for each in message.recipients:
                 destination = self._destinations[each.destination]
                 if destination.paused_until > now and destination.is_unleased(each, now):
@@ -200,8 +197,7 @@ class MemoryQueue:
         self._finish()
         return leases
 
-    def _end_leases(self, taken_over: Iterable[QueuedFor]) -> None:
-        """End the leases of these recipients, which have run out, for other recipients, too."""
+    def _end_leases(self, taken_over: Iterable[QueuedFor]) -> None:  # also for their other recipients
         for old in {each.token for each in taken_over if each.token is not None}:
             for each in self._leases.pop(old).recipients:
                 each.token = None

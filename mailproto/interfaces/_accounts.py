@@ -8,9 +8,17 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from mailproto._contracts import Contract, ContractClass, contract
 from mailproto.awaiting import Result
 from mailproto.interfaces._mailboxes import IMailbox
-from mailproto.model import MailboxEntry, MailboxStatus
+from mailproto.model import MailboxEntry, MailboxStatus, POP3Policy
 
-__all__ = ["IAccount", "IAccountChanges", "IDirectory", "IFixedMailboxes", "IIdentity", "IRevocable"]
+__all__ = [
+    "IAccount",
+    "IAccountChanges",
+    "IDirectory",
+    "IFixedMailboxes",
+    "IIdentity",
+    "IPOP3Policy",
+    "IRevocable",
+]
 
 
 @contract
@@ -213,3 +221,11 @@ class IRevocable(Contract, metaclass=ContractClass):
 
         A realm calls it between login and logout, in the reactor's thread.
         """
+
+
+@contract
+class IPOP3Policy(Contract, metaclass=ContractClass):
+    """An IAccount with a `POP3Policy` of its own, in the place of the server's."""
+
+    def pop3_policy(self) -> Result[POP3Policy]:
+        """The policy; it is asked for at each login, and holds until the session ends."""

@@ -160,16 +160,13 @@ class IPermittedCommands(Contract, metaclass=ContractClass):
     """An `IVerifier`, `IExpander` or `IQueueRunner` that serves some clients only.
 
     The server announces VRFY, EXPN and ETRN to those clients that may use them (RFC 5321 3.5.2), and calls
-    the delivery for nobody else.  Without this contract, all clients may use what the delivery has.
+    the delivery for nobody else.  Without this contract, all may.
     """
 
     def permits(self, session: Session, verb: str) -> bool:
         """Whether this client may use a command, as far as is known of it now; asked at each greeting.
 
-        A client that may not use VRFY or EXPN gets 252, whatever it asks for (RFC 5321 7.3); for ETRN it gets
-        459 4.7.1 (RFC 1985 5).
-
-        :param verb: ``VRFY``, ``EXPN`` or ``ETRN``.
+        Others get 252 for VRFY and EXPN, whatever they ask for (RFC 5321 7.3), and 459 for ETRN (RFC 1985 5).
         """
 
 

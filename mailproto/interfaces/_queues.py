@@ -88,7 +88,7 @@ class IQueue(Contract, metaclass=ContractClass):
         looked at has a new deadline, so that it is not found over and over: the end of these leases, or later
         by a quarter of its age, but at the latest when it expires.
 
-        :param messages: the most messages to be looked at.  There may be no leases although there are more.
+        :param messages: the most to be looked at.  There may be no leases although there are more.
         """
 
     def renew(self, leases: Sequence[Lease], until: float) -> Result[Sequence[Lease]]:

@@ -7,10 +7,10 @@ CAPABILITY says is true before anybody signs in.  Where a method takes a mailbox
 
 from mailproto.interfaces._access_control import IAccessControl
 from mailproto.interfaces._access_keys import IAccessKeys
+from mailproto.interfaces._accounts import IPOP3Policy
 from mailproto.interfaces._annotations import IAnnotations
 from mailproto.interfaces._finding import IFinding, IIndexed
 from mailproto.interfaces._mailbox_changes import IMailboxChanges
-from mailproto.interfaces._pop3_policy import IPOP3Policy
 from mailproto.interfaces._quotas import IQuota, IQuotas
 from mailproto.interfaces._replacing import IReplacing
 from mailproto.interfaces._save_dates import ISaveDates

@@ -16,8 +16,13 @@ from mailproto.smtp.wire import Capabilities
 
 __all__ = ["MOST_OCTETS", "ascii_header", "with_ascii_header"]
 
-_NAMES: Final = ("from", "sender", "reply-to", "to", "cc", "bcc")
-_WITH_ADDRESSES: Final = frozenset([*_NAMES, *(f"resent-{name}" for name in _NAMES)])
+_ANSWERED: Final = frozenset(
+    {"from", "sender", "reply-to", "resent-from", "resent-sender", "resent-reply-to"}
+)
+"""Fields whose addresses are answered, or judged by other servers: they must stay addresses."""
+
+_RECIPIENTS: Final = frozenset({"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"})
+"""Fields whose addresses people only read: who gets the message is in the envelope."""
 
 MOST_OCTETS: Final = 1 << 16
 """Octets of the longest header that is changed, in a few milliseconds."""
@@ -48,9 +53,10 @@ def ascii_header(header: bytes) -> bytes:
     """The fields of a message, or of a part, with encoded words for other octets.
 
     A field in which no encoded words are allowed, such as References, is replaced by one whose name begins
-    with Downgraded- (RFC 6857 3.1.10), so that it keeps no message here.
+    with Downgraded- (RFC 6857 3.1.10), so that it keeps no message here.  Addresses of recipients become
+    groups without members (RFC 6857 3.1.7).
 
-    :raises ValueError: there is no such form, as for an address.
+    :raises ValueError: there is no such form, as for the address of an author.
     """
     pieces, at = [], 0
     for field in header_fields(header):
@@ -58,9 +64,9 @@ def ascii_header(header: bytes) -> bytes:
             name = field.name.decode()
             value = field.value.replace(b"\r\n", b"").strip().decode("utf-8", "surrogateescape")
             try:
-                lines = write_fields(name, value, utf8=False)
+                lines = write_fields(name, value, utf8=False, as_groups=name.lower() in _RECIPIENTS)
             except NeedsUTF8:
-                if name.lower() in _WITH_ADDRESSES:
+                if name.lower() in _ANSWERED:
                     raise ValueError(f"{name} has an address that cannot be encoded") from None
                 lines = write_fields(f"Downgraded-{name}", value, utf8=False)
             pieces += [header[at : field.start], *lines]

@@ -27,6 +27,9 @@ REMEMBERED: Final = 1000
 LOOKED_AT: Final = 50
 """The most overdue messages that are looked at in one transaction."""
 
+FULL: Final = 1.0
+"""Seconds until they are looked at if no more messages can be leased."""
+
 _UNKNOWN: Final = Result(Outcome(451, "4.4.1", "No server of the domain could be reached"), is_attempt=False)
 """Why a destination is paused, if another process has paused it."""
 
@@ -107,7 +110,9 @@ class Pausing:
         """
         deadline = await settle(self._queue.next_deadline())
         room = min(LOOKED_AT, self._leases.free // 2)
-        if deadline is None or deadline > self._now() or not room:
+        if deadline is None or deadline > self._now():
             return deadline
+        if not room:
+            return self._now() + FULL
         await self._tell(await self._leases.lease_overdue(destination_of, room))
         return await settle(self._queue.next_deadline())

@@ -95,10 +95,12 @@ def all_lines(message: QueuedMessage, paused: Paused) -> list[str]:
         ]
         if recipient.outcome is not None:
             outcome = recipient.outcome
-            lines.append(
-                f"        at {when(recipient.attempted)} {recipient.host or 'this server'} said: "
-                f"{outcome.code} {outcome.enhanced} {outcome.text}"
-            )
+            said = f"{outcome.code} {outcome.enhanced} {outcome.text}"
+            if recipient.attempted is None:  # nothing was said to any server about it
+                lines.append(f"        not tried, because: {said}")
+            else:
+                host = recipient.host or "this server"
+                lines.append(f"        at {when(recipient.attempted)} {host} said: {said}")
             if outcome.detail:
                 lines.append(f"        {outcome.detail}")
         if recipient.state is QueueState.WAITING:

@@ -17,7 +17,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.awaiting import settle
 from mailproto.backends import MemoryStore
 from mailproto.interfaces import IQueue
-from mailproto.model import Address, Envelope, NewQueued, Recipient, Session
+from mailproto.model import (
+    Address,
+    Envelope,
+    NewQueued,
+    Outcome,
+    QueueState,
+    Recipient,
+    RecipientResult,
+    Session,
+)
 from mailproto.service._command_error import CommandError
 from mailproto.service._queue_command import add_queue_actions
 
@@ -135,6 +144,17 @@ class QueueCommandTests(SynchronousTestCase):
         _, error = self.failing("show")
         self.assertEqual(error, "name messages to show by their numbers or a filter, or say --all")
         self.assertIn("to <x@c.example>: waiting\n", self.command("show", "--all"))
+
+    def test_what_was_not_tried(self) -> None:
+        """Its destination could not be reached, so nobody has said anything about it."""
+        now = time.time()
+        [lease] = self.wait(self.queue.lease("b.example", now=now, until=now + 60, messages=1, recipients=9))
+        outcome = Outcome(451, "4.4.1", "No route to host")
+        number = lease.message.recipients[0].number
+        result = RecipientResult(number, QueueState.WAITING, outcome, "mx", now + 60, is_attempt=False)
+        self.wait(self.queue.settle(lease, [result]))
+        shown = self.command("show", str(lease.message.id))
+        self.assertIn("        not tried, because: 451 4.4.1 No route to host\n", shown)
 
     def test_what_is_due_after_the_pause(self) -> None:
         new = replace(self.new("y@b.example", "b.example"), due=time.time() + 4000)

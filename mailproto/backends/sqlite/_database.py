@@ -116,10 +116,10 @@ class Database:
         try:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
-            self._close_files()
+            self._close_all()
             raise unusable(self.path, error) from error
         except BaseException:
-            self._close_files()
+            self._close_all()
             raise
         self.writer.start()
         self.search.start()
@@ -148,6 +148,12 @@ class Database:
     def _close_files(self) -> None:
         self.bodies.stop()
         self._release_lock()
+
+    def _close_all(self) -> None:
+        """What a start has opened that failed: nobody stops such a store."""
+        self._close_files()
+        self._peers.close()
+        self.room.close()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
         """Make `stop` wait for ``result``."""

@@ -8,19 +8,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from mailproto.content import Content
+from mailproto.imap.client._fetch_items import items_of, raw_item
 from mailproto.imap.client._structures import BodyStructure, MessageEnvelope
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
-from mailproto.imap.wire._values import BadValue, Value, ValueReader, number_of, octets_of, text_of
+from mailproto.imap.wire._values import Value, number_of, text_of
 
-__all__ = ["FetchedMessage", "internal_date", "items_of", "uid_in"]
+__all__ = ["FetchedMessage", "flags_of", "internal_date", "uid_in"]
 
 _UID = re.compile(rb"\((?:[A-Za-z.]++ [0-9]++ )*UID ([0-9]{1,10}+)(?=[ )])")
-_ITEM = re.compile(
-    rb"[ \t\r\n]*+([A-Za-z0-9.\-/_]++)"
-    rb"(\[(?:[^\]\"{]++|\"[^\"]*+\"|\{[0-9]+\}\r?\n)*\])?(<[0-9]++>)?"
-)
-_IN_SECTION = re.compile(rb"\{[0-9]+\+?\}\r?\n")
 _DATE = re.compile(
     r" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{2,4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
     r"(?: ?([+-])([0-9]{2}):?([0-9]{2}))?"
@@ -207,68 +203,3 @@ def uid_in(data: Data, limits: IMAPClientLimits) -> int | None:
     if match is not None:
         return int(match[1])
     return None if b"UID" not in data.text.upper() else number_of(items_of(data, limits).get("UID"))
-
-
-def items_of(data: Data, limits: IMAPClientLimits) -> dict[str, Value]:
-    """The items of a FETCH response, by name; those after the first that cannot be read are left out."""
-    items: dict[str, Value] = {}
-    if _read(ValueReader(data.text, data.literals, limits), items):
-        return items
-    again: dict[str, Value] = {}
-    whole = _read(ValueReader(data.text, data.literals, limits, lenient=True), again)
-    return again if whole or len(again) >= len(items) else items
-
-
-def raw_item(data: Data, limits: IMAPClientLimits, item: str) -> bytes | None:
-    """The octets of an item's value, with those of its literals; None if it is not there."""
-    for lenient in (False, True):
-        places: dict[str, tuple[int, int, int]] = {}
-        _read(ValueReader(data.text, data.literals, limits, lenient=lenient), {}, places)
-        if item in places:
-            start, stop, first = places[item]
-            return _with_literals(data.text[start:stop], data.literals[first:]).strip()
-    return None
-
-
-def _with_literals(text: bytes, literals: list[bytes | Content | None]) -> bytes:
-    left = iter(literals)
-    return _IN_SECTION.sub(lambda mark: mark[0] + bytes(next(left) or b""), text)
-
-
-def _read(
-    reader: ValueReader, items: dict[str, Value], places: dict[str, tuple[int, int, int]] | None = None
-) -> bool:
-    """Read all items; False if something is none.
-
-    :param places: takes where the value of each begins and ends, and the number of its first literal.
-    """
-    text = reader.text
-    reader.position = len(text) - len(text.lstrip(b" \t\r\n"))
-    if not text.startswith(b"(", reader.position):
-        return False
-    reader.position += 1
-    while True:
-        match = _ITEM.match(text, reader.position)
-        if match is None:
-            rest = text[reader.position :].strip()
-            return rest in (b")", b"")
-        reader.position = match.end()
-        name = match[1].decode("ascii").upper()
-        try:
-            if match[2] is not None:
-                name += _section(match[2], reader)
-            start, literal = reader.position, reader.taken
-            items[name] = reader.value()
-            if places is not None:
-                places[name] = (start, reader.position, literal)
-        except BadValue:
-            return False
-
-
-def _section(octets: bytes, reader: ValueReader) -> str:
-    """A section with its brackets; a field's name may be a literal in it."""
-
-    def whole(_: re.Match[bytes]) -> bytes:
-        return octets_of(reader.literal()) or b""
-
-    return _IN_SECTION.sub(whole, octets).decode("latin-1").replace('"', "").upper()

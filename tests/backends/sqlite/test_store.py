@@ -1,5 +1,6 @@
 """What only the embedded store has: a folder, files, other processes, versions."""
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -378,6 +379,19 @@ class SchemaTests(TestCase):
         self.assertRaises(StoreUnusable, _schema.prepare, self.path)
         self.execute("PRAGMA application_id = 5")
         self.assertRaises(StoreUnusable, _schema.prepare, self.path)
+
+    async def test_a_start_that_fails_leaves_nothing_open(self):
+        os.mkdir(self.path)
+        folder, self.path = self.path, os.path.join(self.path, DATABASE)
+        self.execute("CREATE TABLE t (x)")
+        await self.assertFailure(
+            Deferred.fromCoroutine(SQLiteStore(folder, reactor=reactor).start()), StoreUnusable
+        )
+        left = []
+        for descriptor in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                left.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        self.assertEqual([each for each in left if each.startswith(os.path.abspath(folder))], [])
 
     async def test_the_store_says_so_at_its_start(self):
         os.mkdir(self.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gc
 import io
+import tracemalloc
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
@@ -332,6 +333,19 @@ class HostileServerTests(ClientTestCase):
         )
         [message] = self.result(fetched)
         self.assertEqual((message.flags, message.structure), ({"a"}, None))
+
+    def test_millions_of_values_are_not_made(self) -> None:
+        self.selected()
+        fetched = self.begin(self.client.fetch(5, "FLAGS", "BODYSTRUCTURE").all())
+        self.transport.send(
+            b"* 1 FETCH (UID 5 FLAGS (a) BODYSTRUCTURE (" + b"()" * 2_000_000 + b"))\r\nA2 OK\r\n"
+        )
+        [message] = self.result(fetched)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.assertIsNone(message.structure)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 30_000_000)
+        self.assertEqual(message.flags, {"a"})
 
     def test_ranges_that_are_too_large_stay_ranges(self) -> None:
         self.selected()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
+from mailproto.imap.client._fetch_items import _unusual_items, usual_items
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.wire._answers import (
     Answer,
@@ -136,6 +137,28 @@ class WireTests(SynchronousTestCase):
         for event in whole:
             if isinstance(event, Data):
                 look_at(event)
+
+    @given(
+        st.lists(
+            st.one_of(
+                st.sampled_from(
+                    [b"(", b")", b" ", b"NIL", b'""', b'"a b"', b"{1}\r\n", b"\\Seen", b"UID 5 ", b"FLAGS "]
+                ),
+                st.sampled_from(
+                    [b"BODY[] ", b"BODY[1.2]<0> ", b"BODY[H (A B)] ", b"a[b c]", b'BODY["x"] ', b"]", b"["]
+                ),
+                st.sampled_from(
+                    [b'"', b"\\", b"{", b"<5>", b"\t", b"\r\n", b"\0", b"nil", b"\xff", b"(A 1)", b"x"]
+                ),
+            ),
+            max_size=14,
+        )
+    )
+    def test_the_fast_way_is_the_slow_way(self, pieces: list[bytes]) -> None:
+        data = Data(1, "FETCH", b"(" + b"".join(pieces) + b")", [b"literal"] * pieces.count(b"{1}\r\n"))
+        usual = usual_items(data, SMALL)
+        if usual is not None:
+            self.assertEqual(usual, _unusual_items(data, SMALL))
 
 
 def look_at(data: Data) -> None:

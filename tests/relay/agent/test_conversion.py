@@ -124,9 +124,36 @@ class ConversionTests(World):
         self.assertIn(b"Content-Disposition: attachment; filename*=utf-8''Gr%C3%B6%C3%9Fe.pdf\r\n", taken)
         self.assertIn(b"Subject: =?utf-8?q?Pr=C3=BCfung?=\r\n", taken)
 
-    def test_an_address_has_no_other_form(self) -> None:
-        self.send("bob@there.example", content="To: \u00e9@a.example\r\n\r\nHi.\r\n".encode())
-        self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
+    def test_addresses_of_others_who_got_it_become_text(self) -> None:
+        """In groups without addresses (RFC 6857 3.1.7); answers to the others still work."""
+        for charset, word in (
+            ("utf-8", b"=?utf-8?q?=C3=A9=40a=2Eexample?="),
+            ("latin-1", b"=?unknown-8bit?"),
+        ):
+            self.network.taken.clear()
+            self.queue.done.clear()
+            header = "To: \u00e9@a.example, carol@b.example\r\nCc: Al \u00dc. <\u00fc@a.example>\r\n"
+            self.send("bob@there.example", content=f"{header}\r\nHi.\r\n".encode(charset))
+            self.assertEqual(self.outcome(), (SENT, "2.0.0"))
+            [(_, content)] = self.network.taken
+            self.assertTrue(content.isascii())
+            self.assertIn(b"To: " + word, content)
+            self.assertIn(b" :;, carol@b.example\r\nCc: ", content)
+            self.assertEqual(content.count(b":;"), 2)
+
+    def test_addresses_that_are_answered_have_no_other_form(self) -> None:
+        for name in ("From", "Reply-To", "Sender"):
+            self.queue.done.clear()
+            self.send("bob@there.example", content=f"{name}: \u00e9@a.example\r\n\r\nHi.\r\n".encode())
+            self.assertEqual(self.outcome(), (FAILED, "5.6.7"))
+
+    def test_any_other_field_keeps_no_message_here(self) -> None:
+        for name in ("DKIM-Signature", "List-Post", "ARC-Seal", "Received", "Message-ID"):
+            self.network.taken.clear()
+            self.queue.done.clear()
+            self.send("bob@there.example", content=f"{name}: i=<\u00e9@a.example>;\r\n\r\nHi.\r\n".encode())
+            self.assertEqual(self.outcome(), (SENT, "2.0.0"), name)
+            self.assertTrue(self.network.taken[0][1].isascii())
 
     def test_international_messages_need_smtputf8(self) -> None:
         self.offers("8BITMIME")

@@ -9,6 +9,7 @@ from mailproto.message._words import (
     WORD_MAX,
     NeedsUTF8,
     Token,
+    Unencodable,
     decoded_words,
     encoded_words,
     must_be_encoded,
@@ -50,39 +51,57 @@ def _text(octets: bytes) -> str:
         raise ValueError(f"an address that is not in UTF-8: {octets[:100]!r}") from None
 
 
-def address_list(value: bytes, *, utf8: bool) -> Iterator[Token]:
+def address_list(value: bytes, *, utf8: bool, as_groups: bool = False) -> Iterator[Token]:
     """The value with A-labels, and with encoded words in names and comments; the rest is unchanged.
 
     :param value: on one line; it may be something else than addresses.
+    :param as_groups: whether addresses that have no such form become the names of groups without members, so
+        that people can read them (RFC 6857 3.1.7).
     :raises NeedsUTF8: an address in it can be written in UTF-8 only.
     :raises Unencodable: something in it is not even UTF-8.
     """
     is_after_encoded = False
-    for space, text in _elements(value, utf8):
+    for space, text in _elements(value, utf8, as_groups):
         is_encoded = text[:2] == b"=?" and text[-2:] == b"?="
         # Encoded words have white space around them (RFC 2047 5 (3)).
         yield space or (b" " if is_encoded or is_after_encoded else b""), text
         is_after_encoded = is_encoded
 
 
-def _elements(value: bytes, utf8: bool) -> Iterator[Token]:
+def _elements(value: bytes, utf8: bool, as_groups: bool) -> Iterator[Token]:
     element: list[Lexeme] = []
     in_angle = False
+    may_be_group = as_groups  # but not within another one
     for lexeme in lexemes(value):
         if lexeme.kind == SPECIAL:
             in_angle = lexeme.text == b"<" or (in_angle and lexeme.text != b">")
             if lexeme.text in b",;:" and not in_angle:
-                yield from _element(element, utf8)
+                yield from _element(element, utf8, may_be_group)
                 yield lexeme.space, lexeme.text
                 element = []
+                if lexeme.text in b";:":
+                    may_be_group = as_groups and lexeme.text == b";"
                 continue
         if not element:
             lexeme = lexeme._replace(space=lexeme.space or b" ")
         element.append(lexeme)
-    yield from _element(element, utf8)
+    yield from _element(element, utf8, may_be_group)
 
 
-def _element(element: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
+def _element(element: Sequence[Lexeme], utf8: bool, may_be_group: bool) -> Iterator[Token]:
+    if not may_be_group:
+        yield from _written(element, utf8)
+        return
+    try:
+        tokens = list(_written(element, utf8))
+    except (NeedsUTF8, Unencodable):
+        text = b"".join([lexeme.space + lexeme.text for lexeme in element]).strip()
+        tokens = [(b" ", word) for word in encoded_words(*decoded_words(text))]
+        tokens += [(b" ", b":"), (b"", b";")]
+    yield from tokens
+
+
+def _written(element: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
     """An element between commas: a name, an address, or both."""
     specials = [lexeme.text if lexeme.kind == SPECIAL else b"" for lexeme in element]
     if b"<" in specials:

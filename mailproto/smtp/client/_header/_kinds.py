@@ -77,6 +77,8 @@ def is_address_field(name: str) -> bool:
 def kind_of(name: str) -> Kind:
     """The syntax of a field, by its name in any case; unknown fields are unstructured (RFC 5322 3.6.8)."""
     name = name.lower()
+    if name.startswith("downgraded-"):  # the text of another field (RFC 6857 3.2)
+        return Kind.UNSTRUCTURED
     if name in _KINDS:
         return _KINDS[name]
     # Fields that other programs have made up for the same purposes.

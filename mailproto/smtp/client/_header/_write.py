@@ -21,7 +21,7 @@ _NAME = re.compile(r"[!-9;-~]+")
 _SENDABLE_ID = re.compile(rb"<[!-;=?-~]{1,990}>").findall
 
 
-def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
+def write_fields(name: str, value: Any, *, utf8: bool, as_groups: bool = False) -> list[bytes]:
     """Write one field, CRLF included; under another name if it cannot be sent under its own.
 
     A field that was read, or set in its final form, keeps its octets if it can be sent as it is: it is
@@ -29,6 +29,7 @@ def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
     syntax; text that is not ASCII becomes encoded words where they are allowed.
 
     :param utf8: whether the header is in UTF-8 (RFC 6532).
+    :param as_groups: whether addresses that can be written in UTF-8 only may become text.
     :raises NeedsUTF8: without ``utf8``: the field can be written in UTF-8 only.
     :raises ValueError: the name is not valid, the value has a line that begins another field, or the
         field cannot be folded.
@@ -45,7 +46,7 @@ def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
         return [whole + b"\r\n"]
     text = b"".join(lines)
     try:
-        return [fold(octets, _tokens(name, text, utf8=utf8, is_text=is_parsed(value)))]
+        return [fold(octets, _tokens(name, text, utf8=utf8, is_text=is_parsed(value), as_groups=as_groups))]
     except Unencodable:
         # As in RFC 6857 3.1.10: under another name, the value is text.
         downgraded = b"Downgraded-" + octets
@@ -64,12 +65,12 @@ def _can_stay(field: bytes, utf8: bool) -> bool:
     )
 
 
-def _tokens(name: str, value: bytes, *, utf8: bool, is_text: bool) -> Iterable[Token]:
+def _tokens(name: str, value: bytes, *, utf8: bool, is_text: bool, as_groups: bool) -> Iterable[Token]:
     kind = kind_of(name)
     if kind is Kind.UNSTRUCTURED:
         return unstructured(value, utf8=utf8, is_text=is_text, first=_room(name.encode()))
     if kind is Kind.ADDRESSES:
-        return address_list(value, utf8=utf8)
+        return address_list(value, utf8=utf8, as_groups=as_groups)
     if kind is Kind.MIME:
         return mime(value, utf8=utf8)
     return structured(value, kind, utf8=utf8)

@@ -146,6 +146,9 @@ PUBLIC_NAMES = {
         sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
         supported_charset top top_steps unquote utf8_form
     """,
+    "mailproto.mirroring": """
+        MirrorError MirrorFailure MirrorProgress MirrorReport RemoteMailbox mirror
+    """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER
         DRAFT DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation Found INBOX

@@ -147,7 +147,8 @@ PUBLIC_NAMES = {
         supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.mirroring": """
-        MirrorError MirrorFailure MirrorProgress MirrorReport RemoteMailbox mirror
+        MailboxComparison MirrorError MirrorFailure MirrorProgress MirrorReport RemoteMailbox compare_accounts
+        mirror mirror_account
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER

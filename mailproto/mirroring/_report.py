@@ -33,6 +33,8 @@ class MirrorReport:
 
     :ivar mailboxes: how many were looked at.
     :ivar created: names of mailboxes that were made.
+    :ivar left_out: names of mailboxes that were left alone: they are gone from one side, or show the messages
+        of other mailboxes again (``\\All`` and the like).
     :ivar copied: messages copied to the target.
     :ivar copied_back: messages copied to the source.
     :ivar octets: of the messages copied, in both directions.
@@ -44,6 +46,7 @@ class MirrorReport:
 
     mailboxes: int = 0
     created: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     copied: int = 0
     copied_back: int = 0
     octets: int = 0
@@ -66,12 +69,16 @@ class MirrorProgress:
     :ivar done: messages of this mailbox that were copied, in both directions.
     :ivar total: how many are to be copied.
     :ivar octets: copied in this mailbox.
+    :ivar mailboxes_done: how many mailboxes were mirrored before it.
+    :ivar mailboxes: how many there are.
     """
 
     mailbox: str
     done: int
     total: int
     octets: int
+    mailboxes_done: int = 0
+    mailboxes: int = 1
 
 
 Progress: TypeAlias = Callable[[MirrorProgress], object]

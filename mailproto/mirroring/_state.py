@@ -33,6 +33,7 @@ CREATE TABLE mailbox (
     modseq0 INTEGER NOT NULL DEFAULT 0,
     modseq1 INTEGER NOT NULL DEFAULT 0,
     next1 INTEGER NOT NULL DEFAULT 1,
+    subscribed INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source, target)
 );
 CREATE TABLE pair (
@@ -107,6 +108,12 @@ class MirrorState:
         """Close the file."""
         self._database.close()
 
+    def knows(self, source: str, target: str) -> bool:
+        """Whether both mailboxes were there before."""
+        names = (source, target)
+        row = self._database.execute("SELECT 1 FROM mailbox WHERE source = ? AND target = ?", names)
+        return row.fetchone() is not None
+
     def mailbox(self, source: str, target: str) -> MailboxState:
         """The state of a pair of mailboxes."""
         names = (source, target)
@@ -121,10 +128,13 @@ class MailboxState:
     def __init__(self, database: sqlite3.Connection, id_: int) -> None:
         self._database = database
         self._id = id_
-        row = self._row("SELECT validity0, validity1, modseq0, modseq1, next1 FROM mailbox WHERE id = ?", id_)
+        row = self._row(
+            "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed FROM mailbox WHERE id = ?", id_
+        )
         self.validity: tuple[int, int] = (row[0], row[1])
         self.modseqs: tuple[int, int] = (row[2], row[3])
         self.next_target: int = row[4]
+        self.is_subscribed = bool(row[5])
         database.execute("DELETE FROM seen")
 
     def _row(self, statement: str, *values: Any) -> Any:
@@ -158,6 +168,11 @@ class MailboxState:
             "UPDATE mailbox SET modseq0 = ?, modseq1 = ? WHERE id = ?", (*modseqs, self._id)
         )
         self.modseqs = modseqs
+
+    def note_subscribed(self, is_subscribed: bool) -> None:
+        """Both sides agree on the subscription."""
+        self._database.execute("UPDATE mailbox SET subscribed = ? WHERE id = ?", (is_subscribed, self._id))
+        self.is_subscribed = is_subscribed
 
     def add(self, pairs: Iterable[Pair]) -> None:
         """These messages are on both sides."""

@@ -247,7 +247,7 @@ class Session(ServerConnection[Event]):
         if self._responses:
             self._has_answered = True
             responses, self._responses = self._responses, []
-            self.write_pieces(responses)
+            self._write_pieces(responses)
 
     def complete(self, tag: bytes, response: bytes) -> None:
         """Collect the tagged response to a command, and send everything.

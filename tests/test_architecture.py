@@ -46,7 +46,7 @@ PUBLIC_NAMES = {
         SimpleMailbox SingleStore check_keywords check_name check_names check_rename check_special_use
         kept_flags open_store store_schemes
     """,
-    "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
+    "mailproto.client": "Client ClientPool ClientTimeouts Credentials MailboxURL ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus
         Turn aborting choose_mechanisms host_and_port sign_in
@@ -89,6 +89,7 @@ PUBLIC_NAMES = {
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
+    "mailproto.fetching": "FetchProgress FetchResult Maildir Mbox fetch_new",
     "mailproto.imap": "IMAPClient IMAPServerFactory",
     "mailproto.imap.values": """
         Alert AppendedTo BodyStructure Copied Events Exists Expunged Fetched FetchedMessage FetchedPart

@@ -147,6 +147,10 @@ PUBLIC_NAMES = {
         sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
         supported_charset top top_steps unquote utf8_form
     """,
+    "mailproto.mirroring": """
+        MailboxComparison MirrorError MirrorFailure MirrorProgress MirrorReport RemoteMailbox compare_accounts
+        mirror mirror_account
+    """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER
         DRAFT DestinationState Envelope FLAGGED FlagChange FlagColumns FlagOperation Found INBOX

@@ -42,7 +42,8 @@ class RenderingTests(TestCase):
 
     def age(self) -> None:
         self.execute(
-            "UPDATE bodies SET envelope = x'6f6c64', body_structure = x'6f6c64', offsets = x'6f6c64', rendered = 0"
+            "UPDATE bodies SET envelope = x'6f6c64', body_structure = x'6f6c64', offsets = x'6f6c64',"
+            " rendered = 0"
         )
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:

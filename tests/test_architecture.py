@@ -46,6 +46,9 @@ PUBLIC_NAMES = {
         SimpleMailbox SingleStore check_keywords check_name check_names check_rename check_special_use
         kept_flags open_store store_schemes
     """,
+    "mailproto.backends.remote": """
+        FilteredAccount JoinedAccount RemoteAccount RemoteMailbox RemoteRealm remote_portal
+    """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials MailboxURL ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus
@@ -146,6 +149,10 @@ PUBLIC_NAMES = {
         received references relations scan scan_steps search_key search_texts_steps section
         sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
         supported_charset top top_steps unquote utf8_form
+    """,
+    "mailproto.mirroring": """
+        MailboxComparison MirrorError MirrorFailure MirrorProgress MirrorReport RemoteMailbox compare_accounts
+        mirror mirror_account
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailproto._arguments import check_bool, check_call, check_type
+from mailproto._arguments import check_bool, check_call, check_type, wrong_type
 from mailproto._reactor import installed
 from mailproto.client.errors import ConnectionLost
 from mailproto.errors import MailError
@@ -40,6 +40,7 @@ async def mirror_account(
     *,
     both: bool = False,
     dry_run: bool = False,
+    mailboxes: Collection[str] | None = None,
     between: str = "",
     progress: Callable[[MirrorProgress], object] | None = None,
     clock: IReactorTime | None = None,
@@ -53,6 +54,7 @@ async def mirror_account(
     :param source: a client that has signed in, and is used by nobody else meanwhile; or an account of a
         store.
     :param target: likewise.
+    :param mailboxes: only these, by their names at the source.
     :param between: what is mirrored, in any words, such as both URLs: it is kept in ``state``, which is
         refused for anything else.
     :raises MirrorError: the state is not usable.
@@ -65,6 +67,8 @@ async def mirror_account(
     check_bool("both", both)
     check_bool("dry_run", dry_run)
     check_type("between", between, str, "a str")
+    if isinstance(mailboxes, str):
+        raise wrong_type("mailboxes", mailboxes, "names, or None", f"write [{mailboxes!r}]")
     if progress is not None:
         check_call("progress", progress, "a function that takes a MirrorProgress, or None", 1)
     accounts = account_side("source", source), account_side("target", target)
@@ -72,7 +76,7 @@ async def mirror_account(
     states = MirrorState(state, between, dry_run=dry_run)
     try:
         run = _AccountRun(accounts, states, both=both, dry_run=dry_run, breather=breather, progress=progress)
-        await run.run()
+        await run.run(mailboxes)
     finally:
         states.close()
     return run.report
@@ -130,9 +134,13 @@ class _AccountRun:
         self._progress = progress
         self.report = MirrorReport()
 
-    async def run(self) -> None:
-        """Mirror all mailboxes."""
+    async def run(self, only: Collection[str] | None) -> None:
+        """Mirror all mailboxes, or only some."""
         pairs = await mailbox_pairs(self._accounts, both=self._both, report=self.report)
+        if only is not None:
+            pairs = [pair for pair in pairs if pair.names[0] in only]
+            for name in sorted({*only} - {pair.names[0] for pair in pairs}):
+                self.report.failures.append(MirrorFailure(name, None, "there is no such mailbox"))
         for number, pair in enumerate(pairs):
             try:
                 await self._pair(pair, number, len(pairs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
@@ -83,16 +83,20 @@ async def mirror_account(
 
 
 async def mailbox_pairs(
-    accounts: tuple[AccountSide, AccountSide], *, both: bool, report: MirrorReport
+    accounts: tuple[AccountSide, AccountSide], known: Mapping[str, str], *, both: bool, report: MirrorReport
 ) -> Sequence[MailboxPair]:
-    """The mailboxes of two accounts that belong together."""
+    """The mailboxes of two accounts that belong together.
+
+    :param known: names of the target by those of the source, from earlier runs: a name that had to be changed
+        for one side would be another one on the way back.
+    """
     source, target = accounts
     ours = [each for each in await source.mailboxes() if not _left_out(each, report)]
     theirs = {each.name: each for each in await target.mailboxes()}
     pairs: list[MailboxPair] = []
     taken: set[str] = set()
     for listed in ours:
-        name = target.name_of(listed.levels)
+        name = known.get(listed.name) or target.name_of(listed.levels)
         if name in taken:
             reason = f"another mailbox has the name {name} there"
             report.failures.append(MirrorFailure(listed.name, None, reason))
@@ -100,8 +104,9 @@ async def mailbox_pairs(
         taken.add(name)
         pairs.append(MailboxPair((listed.name, name), listed, theirs.get(name)))
     names = {each.name for each in ours}
+    back = {target_name: source_name for source_name, target_name in known.items()}
     for listed in theirs.values() if both else ():
-        name = source.name_of(listed.levels)
+        name = back.get(listed.name) or source.name_of(listed.levels)
         if listed.name not in taken and name not in names and not _left_out(listed, report):
             pairs.append(MailboxPair((name, listed.name), None, listed))
     return pairs
@@ -136,7 +141,7 @@ class _AccountRun:
 
     async def run(self, only: Collection[str] | None) -> None:
         """Mirror all mailboxes, or only some."""
-        pairs = await mailbox_pairs(self._accounts, both=self._both, report=self.report)
+        pairs = await mailbox_pairs(self._accounts, self._states.names(), both=self._both, report=self.report)
         if only is not None:
             pairs = [pair for pair in pairs if pair.names[0] in only]
             for name in sorted({*only} - {pair.names[0] for pair in pairs}):

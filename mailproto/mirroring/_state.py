@@ -114,6 +114,10 @@ class MirrorState:
         row = self._database.execute("SELECT 1 FROM mailbox WHERE source = ? AND target = ?", names)
         return row.fetchone() is not None
 
+    def names(self) -> dict[str, str]:
+        """The target's names of the mailboxes that were mirrored before, by the source's."""
+        return dict(self._database.execute("SELECT source, target FROM mailbox"))
+
     def mailbox(self, source: str, target: str) -> MailboxState:
         """The state of a pair of mailboxes."""
         names = (source, target)

@@ -163,7 +163,7 @@ async def _migrate_one(reactor: Any, store: IStore | None, each: Migration, opti
                 ours, theirs, state, dry_run=options.dry_run, between=between, clock=reactor
             )
             if not options.dry_run and not options.no_compare:
-                outcome.compared = await compare_accounts(ours, theirs, clock=reactor)
+                outcome.compared = await compare_accounts(ours, theirs, state, clock=reactor)
     except OSError as error:
         outcome.problem = file_error(error, Path(state))
     except (CommandError, MailError, MirrorError) as error:

@@ -89,7 +89,7 @@ PUBLIC_NAMES = {
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
-    "mailproto.fetching": "FetchProgress FetchResult Maildir Mbox fetch_new",
+    "mailproto.fetching": "FetchProgress FetchResult Maildir Mbox Watch fetch_new watch",
     "mailproto.imap": "IMAPClient IMAPServerFactory",
     "mailproto.imap.values": """
         Alert AppendedTo BodyStructure Copied Events Exists Expunged Fetched FetchedMessage FetchedPart

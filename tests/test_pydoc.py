@@ -27,7 +27,7 @@ FIRST = {
     "mailproto.backends": "open_store SimpleMailbox",
     "mailproto.client": "ServerAddress Client ClientPool mailproto.client.errors",
     "mailproto.delivery": "FunctionDelivery Delivery MailboxDelivery",
-    "mailproto.fetching": "fetch_new Maildir Mbox FetchProgress FetchResult",
+    "mailproto.fetching": "fetch_new watch Maildir Mbox FetchProgress FetchResult",
     "mailproto.imap": "IMAPServerFactory IMAPClient mailproto.imap.values mailproto.imap.limits",
     "mailproto.listening": "Listener ListenError",
     "mailproto.message": "Message Attachment encode_header decode_header",

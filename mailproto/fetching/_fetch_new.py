@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
+
+from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_call, wrong_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import Credentials, MailboxURL
 from mailproto.client._mailbox_url import MailboxScheme
 from mailproto.fetching._fetch_state import FetchState, Known, Note
-from mailproto.fetching._sources import IMAPSource, POP3Source, Source
+from mailproto.fetching._sources import Got, IMAPSource, POP3Source, Source
 from mailproto.fetching._targets import MailboxTarget, Target
 from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import FetchProgress, FetchResult, Incoming, Listed, digest_of
@@ -148,10 +151,11 @@ class Fetching:
         total = sum(max(each.size, 0) for each in new)
         done = fetched = 0
         self._tell(FetchProgress(0, len(new), 0, total))
-        for batch in _batches(new):
-            fetched += await self._batch(batch)
-            done += len(batch)
-            self._tell(FetchProgress(done, len(new), fetched, total))
+        async with aclosing(self._each(new)) as batches:
+            async for batch, got in batches:
+                fetched += await self._batch(batch, got)
+                done += len(batch)
+                self._tell(FetchProgress(done, len(new), fetched, total))
         removed = await self._remove() if delete else 0
         return FetchResult(len(listed), len(new), self._kept, self._octets, removed, tuple(self._refused))
 
@@ -183,9 +187,24 @@ class Fetching:
 
     # -- a batch
 
-    async def _batch(self, batch: Sequence[Listed]) -> int:
-        """Fetch and keep some messages.  :returns: their octets."""
-        got = await self._source.get(batch)
+    async def _each(
+        self, messages: Sequence[Listed]
+    ) -> AsyncGenerator[tuple[list[Listed], Sequence[Got | str | None]], None]:
+        """The batches; while one is kept, the next one is on its way."""
+        coming: tuple[list[Listed], Deferred[Sequence[Got | str | None]]] | None = None
+        try:
+            for batch in _batches(messages):
+                last, coming = coming, (batch, Deferred.fromCoroutine(self._source.get(batch)))
+                if last is not None:
+                    yield last[0], await last[1]
+            if coming is not None:
+                yield coming[0], await coming[1]
+        finally:
+            if coming is not None:
+                coming[1].addErrback(lambda _: None)
+
+    async def _batch(self, batch: Sequence[Listed], got: Sequence[Got | str | None]) -> int:
+        """Keep some messages.  :returns: their octets."""
         octets = 0
         new: list[Incoming] = []
         notes: list[Note] = []

@@ -62,13 +62,17 @@ class Maildir(Target):
         return f"{int(time.time())}.M{time.time_ns() // 1000 % 1_000_000}R{secrets.token_hex(8)}.{host}"
 
     def _keep(self, messages: Sequence[Incoming], names: Sequence[str]) -> None:
-        for message, name in zip(messages, names, strict=True):
-            with open(self.path / "tmp" / name, "xb", opener=_private) as file:
+        with contextlib.ExitStack() as stack:
+            files = []
+            for message, name in zip(messages, names, strict=True):
+                file = stack.enter_context(open(self.path / "tmp" / name, "xb", opener=_private))
                 for piece in unix_lines(message.content):
                     file.write(piece)
                 file.flush()
                 if message.date is not None:
                     os.utime(file.fileno(), (message.date, message.date))
+                files.append(file)
+            for file in files:  # after all were written: the first takes most of the others along
                 os.fsync(file.fileno())
         for message, name in zip(messages, names, strict=True):
             letters = "".join(sorted(_LETTERS[flag] for flag in message.flags if flag in _LETTERS))

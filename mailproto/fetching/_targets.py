@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 from mailproto.awaiting import settle
-from mailproto.errors import MailError
+from mailproto.errors import OverQuota
 from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import Incoming, digest_of
 from mailproto.interfaces import IMailbox
@@ -84,7 +84,7 @@ class MailboxTarget(Target):
         new = [NewMessage(each.content, each.flags, each.date, each.zone) for each in messages]
         try:
             await settle(mailbox.append(new))
-        except MailError:
+        except OverQuota:
             if len(new) == 1:
                 raise
             for each in new:

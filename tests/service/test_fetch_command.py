@@ -103,7 +103,7 @@ class ProblemTests(SynchronousTestCase):
             (
                 AuthenticationRefused(reply=no),
                 os.EX_NOPERM,
-                "imap://bob@mail.example: 535 no: check the user",
+                "bob@mail.example: -ERR no: check the user",
             ),
             (AuthenticationUnavailable(), os.EX_NOPERM, "--token"),
             (TLSUnavailable(), os.EX_UNAVAILABLE, "try imaps://, or --plain"),

@@ -264,6 +264,14 @@ class MailboxState:
             self._rows(f"SELECT uid, flags FROM seen WHERE side = {side} AND uid IN ({marks})", *uids)
         )
 
+    def without_size(self, side: int, uids: Sequence[int]) -> list[int]:
+        """Those of ``uids`` whose size is not known yet."""
+        if not uids:
+            return []
+        marks = ",".join("?" * len(uids))
+        text = f"SELECT uid FROM seen WHERE side = {side} AND uid IN ({marks}) AND size IS NULL ORDER BY uid"
+        return [uid for [uid] in self._rows(text, *uids)]
+
     def note_sizes(self, side: int, sizes: Iterable[tuple[int, int]]) -> None:
         """The octets of messages."""
         self._many(

@@ -46,6 +46,9 @@ PUBLIC_NAMES = {
         SimpleMailbox SingleStore check_keywords check_name check_names check_rename check_special_use
         kept_flags open_store store_schemes
     """,
+    "mailproto.backends.remote": """
+        FilteredAccount JoinedAccount RemoteAccount RemoteMailbox RemoteRealm remote_portal
+    """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials MailboxURL ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus

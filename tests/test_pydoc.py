@@ -25,6 +25,7 @@ FIRST = {
         password_portal store_portal hash_password TokenChecker Password Token mailproto.auth.sasl
     """,
     "mailproto.backends": "open_store SimpleMailbox",
+    "mailproto.backends.remote": "remote_portal RemoteAccount JoinedAccount FilteredAccount",
     "mailproto.client": "ServerAddress Client ClientPool mailproto.client.errors",
     "mailproto.delivery": "FunctionDelivery Delivery MailboxDelivery",
     "mailproto.fetching": "fetch_new watch Maildir Mbox FetchProgress FetchResult",
@@ -48,6 +49,7 @@ BEGINNING = 60
 LONGEST = {
     "mailproto.auth": 600,
     "mailproto.backends": 600,
+    "mailproto.backends.remote": 500,
     "mailproto.client": 650,
     "mailproto.connection": 1100,
     "mailproto.delivery": 500,

@@ -299,6 +299,7 @@ class PublicNameTests(SynchronousTestCase):
                 "*/*.py",
                 "*/wire/__init__.py",
                 "*/server/__init__.py",
+                "*/remote/__init__.py",
             )
             for path in top.glob(pattern)
             if not path.stem.startswith("_") or path.stem == "__init__"

@@ -127,16 +127,19 @@ class Connections:
         """Call ``work`` with a connection that nobody else uses meanwhile.
 
         :param mailbox: is selected; None if that does not matter.
-        :param again: whether the work may be done twice: then it is, if the connection ends meanwhile.
+        :param again: whether the work may be done again, if the connection ends meanwhile.
         :raises MailError: what the work or the other server raises, translated.
         """
-        try:
-            return await self._run(work, mailbox)
-        except ConnectionLost as error:
-            if not again or self._is_closed:
-                raise Unavailable(detail=str(error)) from error
+        # All open connections may have ended, and be noticed only now.
+        tries = self._most + 1 if again else 1
         with translated():
-            return await self._run(work, mailbox)
+            while True:
+                tries -= 1
+                try:
+                    return await self._run(work, mailbox)
+                except ConnectionLost:
+                    if not tries or self._is_closed:
+                        raise
 
     async def _run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None) -> T:
         link = await self._take(mailbox)

@@ -115,7 +115,9 @@ async def metadata_of(client: IMAPClient, uids: Sequence[int]) -> Metadata:
         date = message.internal_date
         rows[message.uid] = message.size or 0, seconds(date) or 0, _zone(date) or 0
     order = sorted(rows)
-    sizes, dates, zones = (array("q", (rows[uid][column] for uid in order)) for column in range(3))
+    sizes, dates, zones = (
+        array(kind, (rows[uid][column] for uid in order)) for column, kind in enumerate("Qqh")
+    )
     return Metadata(array("I", order), sizes, dates, zones if any(zones) else ())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.awaiting import settle
@@ -90,14 +90,16 @@ class Connections:
         else:
             self._release(link)
 
-    def close(self) -> None:
-        """End all connections; whoever waits for one gets an error."""
+    def close(self) -> Deferred[None]:
+        """End all connections; whoever waits for one gets an error.  It fires when they are closed."""
         self._is_closed = True
+        ends: list[Deferred[None]] = []
         for waiter in list(self._waiting):
             self._refuse(waiter, "the account was closed")
         for link in list(self._links):
             self._drop(link)
-            link.client.quit()
+            ends.append(link.client.quit())
+        return DeferredList(ends).addCallback(lambda _: None)
 
     def holds(self, mailbox: str) -> bool:
         """Whether a connection has this mailbox selected, and hears of its changes."""

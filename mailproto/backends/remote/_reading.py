@@ -53,41 +53,56 @@ async def read_infos(
     while at < len(uids) and (octets is None or held < octets):
         some = uids[at : at + size]
         at += len(some)
-        got: list[MessageInfo] = []
+        got: dict[int, MessageInfo] = {}
         async for message in client.fetch(UidSet(some), *items):
-            got.append(await _info(message, parts))
-            held += _in_memory(got[-1])
-        found += sorted({info.uid: info for info in got}.values(), key=lambda info: info.uid)
+            got[message.uid] = await _info(message, parts)
+        # What the server says of a message may be nothing that our clients could read.
+        if broken := [uid for uid, info in got.items() if _is_broken(info, parts)]:
+            async for message in client.fetch(UidSet(broken), *dict.fromkeys([*items, "BODY.PEEK[]"])):
+                got[message.uid] = await _info(message, parts, by_ourselves=True)
+        found += [got[uid] for uid in sorted(got)]
+        held += sum(map(_in_memory, got.values()))
         size = min(MOST, size * 2)
     return found
 
 
-async def _info(message: FetchedMessage, parts: Part) -> MessageInfo:
-    content = message.content if parts & (Part.CONTENT | Part.OFFSETS) else None
+def _is_broken(info: MessageInfo, parts: Part) -> bool:
+    return any(
+        part in parts and not (octets or b"").startswith(b"(")
+        for part, octets in ((Part.ENVELOPE, info.envelope), (Part.BODY_STRUCTURE, info.body_structure))
+    )
+
+
+async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = False) -> MessageInfo:
+    """What is known of a message.
+
+    :param by_ourselves: read the message, instead of believing what the server says of it.
+    """
+    content = message.content
     envelope = message.raw("ENVELOPE") if Part.ENVELOPE in parts else None
     structure = message.raw("BODYSTRUCTURE") if Part.BODY_STRUCTURE in parts else None
     offsets = None
-    if Part.OFFSETS in parts and content is not None:
+    if (Part.OFFSETS in parts or by_ourselves) and content is not None:
         # Our own reading of the message tells where its parts are; what it says of them has to fit.
         work = Working(summarise_steps(content))
         for _ in work:
             await turn()
         summary = work.result
         structure = summary.body_structure if Part.BODY_STRUCTURE in parts else None
-        offsets = summary.index
+        envelope = summary.envelope if by_ourselves and Part.ENVELOPE in parts else envelope
+        offsets = summary.index if Part.OFFSETS in parts else None
     date = message.internal_date if Part.INTERNAL_DATE in parts else None
-    saved = message.save_date
     return MessageInfo(
         message.uid,
-        seconds(date),
-        message.size if Part.SIZE in parts else None,
+        seconds(date) or 0 if Part.INTERNAL_DATE in parts else None,
+        message.size or 0 if Part.SIZE in parts else None,
         envelope,
         structure,
         offsets,
         content if Part.CONTENT in parts else None,
         message.email_id or None,
         message.thread_id or None,
-        seconds(saved),
+        seconds(message.save_date),
         _zone(date),
     )
 

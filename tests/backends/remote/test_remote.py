@@ -35,9 +35,11 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
     Unavailable,
 )
+from mailproto.imap.values import FetchedMessage
 from mailproto.imap.wire._answers import StatusResponse
 from mailproto.interfaces import IAccount
 from mailproto.interfaces.add_ons import IAnnotations, IQuota
+from mailproto.message import summarise
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 from tests.backends.remote.upstream import Upstream, reactor
 
@@ -95,11 +97,7 @@ class RemoteTests(TestCase):
         self.addCleanup(self.clean)
 
     async def clean(self) -> None:
-        ends = []
-        for account in self.accounts:
-            ends += [link.client.closed() for link in account.connections._links]
-            account.close()
-        await DeferredList(ends)
+        await DeferredList([account.close() for account in self.accounts])
         await self.upstream.stop()
 
     def account(self, name: str = "alice", **options: Any) -> RemoteAccount:
@@ -199,6 +197,15 @@ class RemoteTests(TestCase):
         self.assertEqual(bytes(first.content or b""), large)
         self.assertNotIn("bytes", type(getattr(first.content, "_octets", None)).__name__)
         self.assertTrue(first.offsets and second.offsets and second.body_structure)
+
+    async def test_what_the_server_says_wrongly_is_read_from_the_message(self) -> None:
+        await (await self.there()).append([NewMessage(TEXT)])
+        inbox = await self.account().open("INBOX")
+        for wrong in (None, b"NIL"):
+            self.patch(FetchedMessage, "raw", lambda _self, _item, wrong=wrong: wrong)
+            [info] = await inbox.read([1], Part.ENVELOPE | Part.BODY_STRUCTURE)
+            self.assertEqual((info.envelope, info.body_structure), summarise(TEXT)[:2])
+            self.assertIsNone(info.content)
 
     async def test_reading_ends_when_there_is_enough(self) -> None:
         await (await self.there()).append([NewMessage(TEXT + b"x" * 10_000)] * 60)

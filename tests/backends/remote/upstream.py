@@ -103,11 +103,7 @@ class RemoteStore:
         self.upstream.without = self.without
 
     async def stop(self) -> None:
-        ends = []
-        for account in self.accounts:
-            ends += [link.client.closed() for link in account.connections._links]
-            account.close()
-        await DeferredList(ends)
+        await DeferredList([account.close() for account in self.accounts])
         await self.upstream.stop()
         await self.inner.stop()  # type: ignore[misc]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import AsyncIterable, Sequence
 from datetime import datetime
 
 from mailproto.awaiting import turn
 from mailproto.imap import IMAPClient
+from mailproto.imap.client._fetched import internal_date
 from mailproto.imap.values import FetchedMessage, UidSet
 from mailproto.message import Working, summarise_steps
 from mailproto.model import FlagColumns, MessageInfo, Metadata, Part
@@ -91,10 +93,10 @@ async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = Fa
         structure = summary.body_structure if Part.BODY_STRUCTURE in parts else None
         envelope = summary.envelope if by_ourselves and Part.ENVELOPE in parts else envelope
         offsets = summary.index if Part.OFFSETS in parts else None
-    date = message.internal_date if Part.INTERNAL_DATE in parts else None
+    date, zone = _when(message) if Part.INTERNAL_DATE in parts else (None, None)
     return MessageInfo(
         message.uid,
-        seconds(date) or 0 if Part.INTERNAL_DATE in parts else None,
+        date,
         message.size or 0 if Part.SIZE in parts else None,
         envelope,
         structure,
@@ -103,7 +105,7 @@ async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = Fa
         message.email_id or None,
         message.thread_id or None,
         seconds(message.save_date),
-        _zone(date),
+        zone,
     )
 
 
@@ -118,17 +120,29 @@ def seconds(date: datetime | None) -> int | None:
     return None if date is None else int(date.timestamp())
 
 
-def _zone(date: datetime | None) -> int | None:
-    offset = None if date is None else date.utcoffset()
-    return None if offset is None else int(offset.total_seconds()) // 60
+_FAR_ZONE = re.compile(rb'"(.{20}) ([+-])([0-9]{2})([0-9]{2})"')
+
+
+def _when(message: FetchedMessage) -> tuple[int, int]:
+    """The internal date in seconds since the epoch, and its zone in minutes; zeros if there is none."""
+    date = message.internal_date
+    if date is not None:
+        offset = date.utcoffset()
+        return int(date.timestamp()), 0 if offset is None else int(offset.total_seconds()) // 60
+    # Python knows no zone of a day or more, but IMAP can write some.
+    match = _FAR_ZONE.fullmatch(message.raw("INTERNALDATE") or b"")
+    local = None if match is None else internal_date(match[1].decode("ascii", "replace"))
+    if match is None or local is None:
+        return 0, 0
+    zone = (int(match[3]) * 60 + int(match[4])) * (-1 if match[2] == b"-" else 1)
+    return int(local.timestamp()) - 60 * zone, zone
 
 
 async def metadata_of(client: IMAPClient, uids: Sequence[int]) -> Metadata:
     """The sizes and dates of messages, without an object for each."""
     rows: dict[int, tuple[int, int, int]] = {}
     async for message in client.fetch(UidSet(uids), "RFC822.SIZE", "INTERNALDATE"):
-        date = message.internal_date
-        rows[message.uid] = message.size or 0, seconds(date) or 0, _zone(date) or 0
+        rows[message.uid] = message.size or 0, *_when(message)
     order = sorted(rows)
     sizes, dates, zones = (
         array(kind, (rows[uid][column] for uid in order)) for column, kind in enumerate("Qqh")

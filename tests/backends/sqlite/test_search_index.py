@@ -185,6 +185,17 @@ class BuildingTests(IndexTestCase):
         self.assertGreater(state.index_octets, 10_000)
         self.assertTrue(state.has_texts)
 
+    async def test_the_octets_of_the_index_are_those_on_the_disk(self) -> None:
+        store = await self.opened()
+        await self.add(*(mail(f"number {number} " * 100) for number in range(100)))
+        for is_anew in (False, True):
+            if is_anew:
+                await store.rebuild_index(lambda _: None)
+            told = (await all_indexed(store)).index_octets
+            files = [name for name in os.listdir(self.path) if name.startswith("mail.sqlite3-search")]
+            sizes = [os.path.getsize(os.path.join(self.path, name)) for name in files]
+            self.assertEqual(told, sum(sizes))
+
     async def test_texts_that_are_left_out_are_read_for_each_search(self) -> None:
         store = await self.opened()
         self.patch(_search_texts, "INDEXED_LIMIT", 100)

@@ -20,6 +20,7 @@ from mailproto.backends.sqlite._search._finding import Numbers, find
 from mailproto.backends.sqlite._search._ordering import Answers, sorted_uids, threads
 from mailproto.backends.sqlite._search._scanning import TextScan
 from mailproto.backends.sqlite._search._schema import (
+    FILES,
     SUFFIX,
     clear,
     connect_index,
@@ -228,7 +229,7 @@ class SearchIndex:
             [octets] = connection.execute("SELECT coalesce(sum(size), 0) FROM search.texts").fetchone()
             [left_out] = connection.execute("SELECT count(*) FROM search.left_out").fetchone()
         size = 0
-        for end in ("", "-wal"):
+        for end in FILES:
             try:
                 size += os.path.getsize(self._index_path + end)
             except OSError:

@@ -99,7 +99,7 @@ class Connection(Protocol):
         if not self._pumping:
             self._flush()
 
-    def write_pieces(self, pieces: Sequence[bytes]) -> None:
+    def _write_pieces(self, pieces: Sequence[bytes]) -> None:
         """As `write`, of pieces one after the other, which are not joined if they are much."""
         if self._ending:
             return

@@ -72,6 +72,7 @@ class QueueDelivery(Enquiries):
     - Copies for mailboxes here and copies for other servers are stored in one transaction.
     - Mail for other domains is taken from clients that have signed in, and from those in ``relay_from``;
       anybody else is refused (550 5.7.1).
+    - An address of another server is not looked up again for a second: a new account for it waits that long.
     - Who has no room for a message is refused alone, if others get it.
     - If SMTP's one reply hides that a mailbox here got no copy, the sender gets a report (RFC 3464).  He also
       gets one of success if he asks for it (NOTIFY=SUCCESS).

@@ -73,7 +73,7 @@ class Actions:
             uids = [known.uid for known in messages if known.uid is not None]
             return messages, ranges(uids).encode(), True
         if chance.random() < 0.1:
-            return list(mirror.messages), b"1:*", False
+            return list(mirror.messages), b"1:%d" % count, False
         return messages, ranges([number + 1 for number in numbers]).encode(), False
 
     def fetch(self) -> Command:
@@ -127,9 +127,11 @@ class Actions:
         silent = chance.random() < 0.4
         unchanged = self.modseqs and chance.random() < 0.2
         condition = b"(UNCHANGEDSINCE %d) " % self.mirror.modseq if unchanged else b""
-        if own:
-            for known in messages:
+        for known in messages:
+            if own:
                 known.owned = None
+            if silent:
+                known.flags = None
         octets = b"%bSTORE %b %b%bFLAGS%b (%b)" % (
             b"UID " * uid, numbers, condition, sign, b".SILENT" * silent, b" ".join(flags),
         )  # fmt: skip
@@ -137,7 +139,7 @@ class Actions:
         def check(answer: Answer) -> None:
             if silent:
                 for known in messages:
-                    known.flags = None
+                    known.flags = None  # a STORE before this one may have told them meanwhile
             if unchanged:
                 return
             if not silent:
@@ -251,11 +253,10 @@ class Actions:
 
     def any(self) -> Command:
         """Any of these."""
-        makers: tuple[Callable[[], Command], ...] = (
-            self.fetch, self.fetch, self.fetch, self.store, self.store, self.delete, self.expunge, self.copy,
-            self.search, self.sort,
-        )  # fmt: skip
-        return self.chance.choice(makers)()
+        weights = self.world.mixture.weights
+        [name] = self.chance.choices(list(weights), weights=list(weights.values()))
+        make: Callable[[], Command] = getattr(self, name)
+        return make()
 
 
 def _flat(values: list[Value]) -> list[int]:

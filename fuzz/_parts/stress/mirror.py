@@ -198,6 +198,8 @@ class Mirror:
         modseq = int(named[b"MODSEQ"][0]) if b"MODSEQ" in named else 0
         if b"FLAGS" in named:
             self._flags(number, known, frozenset(named[b"FLAGS"]), modseq)
+        elif modseq > known.modseq:
+            known.flags = None  # they may have changed
         if modseq:
             self._modseq(number, known, modseq)
         if known.uid is not None:

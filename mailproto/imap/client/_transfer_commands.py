@@ -174,7 +174,7 @@ def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
     if message.flags:
         before += flags_text(message.flags).encode("ascii") + b" "
     if message.internal_date is not None:
-        before += internal_date(message.internal_date) + b" "
+        before += internal_date(message.internal_date, message.zone) + b" "
     return before, message.content
 
 

@@ -39,6 +39,7 @@ class MessageColumns:
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
     :ivar modseqs: of the same messages, as last seen; None if they are not kept.
+    :ivar applied: the greatest modseq that `apply` has taken in; 0 if modseqs are not kept.
     :ivar saved: the messages that ``$`` stands for.
     :ivar touched: the indexes of messages whose flags were set, or that were removed, since it was cleared;
         None if nobody wants to know.  What it has must be used before `expunge`.
@@ -52,6 +53,7 @@ class MessageColumns:
         "_shared",
         "_sharing",
         "_uids_of",
+        "applied",
         "flags",
         "modseqs",
         "saved",
@@ -73,6 +75,7 @@ class MessageColumns:
         self._uids_of: SharedUIDs | None = None  # if other views may have the same object
         self.flags: list[frozenset[str]] = []
         self.modseqs = array("Q") if modseqs else None
+        self.applied = 0
         self.saved = SavedResult()
         self.touched: Marks | None = None
         self._sets = FlagSets()
@@ -106,6 +109,39 @@ class MessageColumns:
             await self._pause()
         await self._add_modseqs(changed.modseqs[known:], modseq)
         self._resize()
+
+    def take_new(self, new: FlagColumns, modseq: int) -> bool:
+        """`take`, and `share`, at once, if all of a few messages are new.
+
+        :returns: False if some are not, or if the columns were not shared; then nothing was done.
+        """
+        size = len(self.uids) + len(new)
+        sharing = None if size < SHARED_FROM else self._sharing
+        shared = self._shared
+        if not self.uids or new.uids[0] <= self.uids[-1] or (sharing is not None and shared is None):
+            return False
+        flags = self._sets.shared(new.flags)
+        if sharing is None or shared is None:
+            self._add(new.uids, flags)
+        elif (longer := sharing.longer(shared, new.uids, flags)) is not None:
+            shared.leave()
+            self._join(longer)
+        else:
+            self._add(new.uids, flags)
+            if self._uids_of is None:
+                self._hold(SharedUIDs(self.uids))
+            if self._uids_of is not None:
+                self._shared = sharing.offer_longer(shared, new.uids, flags, self._uids_of, self.flags)
+        if self.modseqs is not None:
+            self.modseqs.extend(self._capped(new.modseqs, modseq))
+        self._resize()
+        return True
+
+    def _add(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> None:
+        self._own()
+        self._own_uids()
+        self.uids.extend(uids)
+        self.flags += flags
 
     @asynccontextmanager
     async def turn(self, changed: int) -> AsyncIterator[None]:
@@ -386,6 +422,8 @@ class MessageColumns:
         expected: dict[frozenset[str], frozenset[str]] = {}
         for start in range(0, len(stored), _AT_ONCE):
             some = stored[start : start + _AT_ONCE]
+            if self.modseqs is not None:
+                self.applied = max(self.applied, *some.modseqs)
             for indexes, before, now in self._replace(some.uids, some.flags, some.modseqs):
                 if not silent:
                     answered.extend(indexes)

@@ -42,7 +42,8 @@ class RenderingTests(TestCase):
 
     def age(self) -> None:
         self.execute(
-            "UPDATE bodies SET envelope = 'old', body_structure = 'old', offsets = 'old', rendered = 0"
+            "UPDATE bodies SET envelope = x'6f6c64', body_structure = x'6f6c64', offsets = x'6f6c64',"
+            " rendered = 0"
         )
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
@@ -143,7 +144,7 @@ class RenderingTests(TestCase):
         self.execute("DELETE FROM contents WHERE body = (SELECT body FROM messages WHERE uid = 1)")
         for uid in (1, 131):
             [info] = await self.inbox.read([uid], Part.ENVELOPE)
-            self.assertEqual(info.envelope, "old")
+            self.assertEqual(info.envelope, b"old")
 
     async def test_messages_that_go_meanwhile_are_left_out(self) -> None:
         await self.inbox.store([1, 60, 139], FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"})))
@@ -158,4 +159,4 @@ class RenderingTests(TestCase):
     async def test_a_newer_version_is_taken_as_it_is(self) -> None:
         self.execute(f"UPDATE bodies SET rendered = {RENDER_VERSION + 1}")
         [info] = await self.inbox.read([1], Part.ENVELOPE)
-        self.assertEqual(info.envelope, "old")
+        self.assertEqual(info.envelope, b"old")

@@ -51,8 +51,8 @@ class MultiAppendTests(DialogueTestCase):
             S: a OK [APPENDUID {self.inbox.uid_validity} 1:3] APPEND completed
             C: b FETCH 1:3 (INTERNALDATE FLAGS)
             S: * 1 FETCH (INTERNALDATE ... FLAGS (\\Seen \\Recent))
-            S: * 2 FETCH (INTERNALDATE " 8-Feb-1994 05:52:25 +0000" FLAGS (\\Recent))
-            S: * 3 FETCH (INTERNALDATE "17-Jul-1996 09:44:25 +0000" FLAGS (x \\Recent))
+            S: * 2 FETCH (INTERNALDATE " 7-Feb-1994 21:52:25 -0800" FLAGS (\\Recent))
+            S: * 3 FETCH (INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (x \\Recent))
             S: b OK FETCH completed
             """
         )

@@ -24,7 +24,9 @@ from tests.interop.daemons import PASSWORD, bearer_token, dovecot, dovecot_pop3
 from tests.interop.test_message_dovecot import NOBODY, PROGRAM
 
 
-class DovecotTests(TestCase):
+class DovecotCase(TestCase):
+    """Has Dovecot's IMAP program with a folder of mail."""
+
     timeout = 60
 
     def setUp(self) -> None:
@@ -53,6 +55,8 @@ class DovecotTests(TestCase):
         self.assertEqual(client.authenticated_by, "PREAUTH")
         return client
 
+
+class DovecotTests(DovecotCase):
     def test_dialogue(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._dialogue())
 

@@ -16,7 +16,9 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 from twisted.internet.defer import Deferred, fail
 
 __all__ = [
+    "Pending",
     "Result",
+    "at_once",
     "deferred_of",
     "does_nothing",
     "drive",
@@ -51,6 +53,39 @@ def settle(result: Any) -> Awaitable[Any]:
     if hasattr(kind, "__await__"):
         return settle(_awaited(result))
     return _Value(result)
+
+
+class Pending(Exception):
+    """There is no result yet (`at_once`)."""
+
+
+@overload
+def at_once(result: Awaitable[T]) -> T: ...
+@overload
+def at_once(result: Result[T]) -> T: ...
+def at_once(result: Any) -> Any:
+    """The result of a contract's method that need not wait for anything; without the cost of `settle`.
+
+    :raises Pending: it has to wait, so it was given up: a coroutine was closed, and any other result will be
+        ignored.  Call the method again, and await that.
+    """
+    if type(result) is not CoroutineType:
+        if isinstance(result, Deferred):
+            result.addErrback(_does_not_matter)
+        if hasattr(result, "__await__"):
+            raise Pending
+        return result
+    if _get_running_loop() is None:
+        try:
+            result.send(None)
+        except StopIteration as end:
+            return end.value
+    result.close()
+    raise Pending
+
+
+def _does_not_matter(error: object) -> None:
+    """An errback for a result that nobody waits for any more."""
 
 
 def deferred_of(future: asyncio.Future[T]) -> Deferred[T]:

@@ -94,8 +94,11 @@ class Dispatcher:
         write and one read less.
         """
         for lane in destination.lanes.values():
-            while lane.waiting and lane.quick:
-                lane.quick.popitem()[0].go_on()
+            for carrier in reversed(list(lane.quick)):  # one that takes no more may stand there again
+                if not lane.waiting:
+                    break
+                if carrier in lane.quick:
+                    carrier.go_on()
         while self._start_one(destination):
             pass
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail,
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.awaiting import turn
+from mailproto.awaiting import Pending, at_once, turn
 from mailproto.connection import ServerConnection
 from mailproto.errors import MailError, OverQuota, Unavailable
 from mailproto.testing import MemoryTransport
@@ -336,3 +336,47 @@ class FutureTests(AwaitingCase):
         for each in (transport, second):
             self.assertEqual(each.read(), b"do\nno: " + Unavailable().text.encode() + b"\none\n")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)
+
+
+class AtOnceTests(SynchronousTestCase):
+    """The result of a contract's method, if it is there."""
+
+    def test_what_is_there(self) -> None:
+        async def coroutine() -> int:
+            return 3
+
+        self.assertEqual([at_once(3), at_once(coroutine())], [3, 3])
+
+    def test_an_error(self) -> None:
+        async def failing() -> None:
+            raise OverQuota
+
+        self.assertRaises(OverQuota, lambda: at_once(failing()))
+
+    def test_what_has_to_wait_is_given_up(self) -> None:
+        waiting: Deferred[int] = Deferred()
+        ended: list[BaseException] = []
+
+        async def coroutine() -> int:
+            try:
+                return await turn() or 1
+            except BaseException as error:
+                ended.append(error)
+                raise
+
+        for result in (waiting, coroutine(), Awaitable(turn())):
+            self.assertRaises(Pending, at_once, result)
+        waiting.errback(OverQuota())  # which is not logged
+        self.assertEqual(list(map(type, ended)), [GeneratorExit])
+
+    def test_nothing_runs_on_asyncio_without_a_task(self) -> None:
+        began: list[int] = []
+
+        async def method() -> None:
+            began.append(1)
+
+        async def caller() -> None:
+            self.assertRaises(Pending, at_once, method())
+
+        asyncio.run(caller())
+        self.assertEqual(began, [])

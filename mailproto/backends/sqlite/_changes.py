@@ -13,13 +13,14 @@ import sqlite3
 from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from mailproto.backends._uid_runs import UidRuns
 from mailproto.backends.sqlite._flagbits import flags_column, flags_of
+from mailproto.backends.sqlite._known import Known
 from mailproto.backends.sqlite._reading import NEXT, Read, check_exists, snapshot
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import Changes, FlagColumns
@@ -33,27 +34,33 @@ PIECE = 5000
 """Messages that are read in one turn of the reactor: some 2 ms."""
 
 
-_CHEAP = 20
-"""Answers with so many changes are not remembered."""
+_SMALL = 20
+"""Answers with at most so many changes are remembered for themselves, because others cost more to be read."""
 
 _REMEMBERED = 16
 """Answers that are remembered, for others who ask the same."""
+
+
+_Key: TypeAlias = tuple[int, int, int]
 
 
 class ChangesReader:
     """Answers `IMailbox.changes_since`.
 
     :param read: `Database.read`.
+    :param known: `Database.known`.
     :param pause: `Database.pause`.
     """
 
-    def __init__(self, read: Read, pause: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, read: Read, known: Known, pause: Callable[[], Awaitable[None]]) -> None:
         self._read = read
+        self._known = known
         self._pause = pause
         # Who waits, by what is read: the mailbox, the modseq that was asked about, and the mailbox's own
         # at the beginning.  If that is still the same, nothing has changed since.
-        self._waiting: dict[tuple[int, int, int], list[Deferred[Changes]]] = {}
-        self._latest: dict[tuple[int, int, int], Changes] = {}  # answers that were read in one step
+        self._waiting: dict[_Key, list[Deferred[Changes]]] = {}
+        # Answers that were read in one step: small ones, and others.
+        self._latest: tuple[dict[_Key, Changes], dict[_Key, Changes]] = ({}, {})
 
     async def changes_since(self, mailbox: int, modseq: int) -> Changes:
         """See `IMailbox.changes_since`.
@@ -61,19 +68,23 @@ class ChangesReader:
         The result has the modseq from the beginning; a change that is made while the pieces are read may be
         in it, and is in the next call's result in any case.
         """
-        key = mailbox, modseq, self._read(_modseq, mailbox)
-        if (latest := self._latest.get(key)) is not None:
+        key = mailbox, modseq, self._known.modseq(mailbox)
+        small, others = self._latest
+        latest = small.get(key) or others.get(key)
+        if latest is not None:
             return latest
-        begun = self._read(_begin, mailbox, modseq)
-        key = mailbox, modseq, begun.modseq
-        if begun.changed is not None:
-            changes = Changes(begun.changed, begun.vanished, begun.modseq)
-            if len(changes.changed) + len(changes.vanished) > _CHEAP:
-                while len(self._latest) >= _REMEMBERED:
-                    del self._latest[next(iter(self._latest))]
-                self._latest[key] = changes
-            return changes
         waiting = self._waiting.get(key)
+        if waiting is None:
+            begun = self._read(_begin, mailbox, modseq)
+            key = mailbox, modseq, begun.modseq
+            if begun.changed is not None:
+                changes = Changes(begun.changed, begun.vanished, begun.modseq)
+                of_its_size = small if len(changes.changed) + len(changes.vanished) <= _SMALL else others
+                while len(of_its_size) >= _REMEMBERED:
+                    del of_its_size[next(iter(of_its_size))]
+                of_its_size[key] = changes
+                return changes
+            waiting = self._waiting.get(key)
         if waiting is None:
             waiting = self._waiting[key] = []
             # It is nobody's own work: the others still wait when the first has gone.
@@ -142,12 +153,6 @@ class _Piece(NamedTuple):
     modseqs: array[int]
     last: int
     there: list[int]
-
-
-def _modseq(connection: sqlite3.Connection, mailbox: int) -> int:
-    """The mailbox's modseq, or 0 if it does not exist."""
-    row = connection.execute("SELECT modseq FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _begin(connection: sqlite3.Connection, mailbox: int, modseq: int) -> _Begun:

@@ -21,6 +21,7 @@ from mailproto.backends.sqlite._bodies import Bodies, Body, Digesting
 from mailproto.backends.sqlite._changes import ChangesReader
 from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
+from mailproto.backends.sqlite._known import Known
 from mailproto.backends.sqlite._long_changes import LongChanges, any_long_change
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._queue_leasing import any_lease, release_some_of_gone
@@ -63,6 +64,7 @@ class Database:
     :ivar bodies: the messages' octets.
     :ivar writer: makes all changes.
     :ivar long_changes: makes changes of many messages, in slices.
+    :ivar known: what is known of mailboxes until something changes.
     :ivar changes: tells what has changed in mailboxes.
     :ivar hints: the listeners for changes.
     :ivar search: the search index.
@@ -79,10 +81,17 @@ class Database:
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self._peers = Peers(self.path + "-peers", self._finish_work_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
-        self.changes = ChangesReader(self.read, self.pause)
-        self.hints = Hints(self.read, self.pause, reactor, self._peers)
+        self.known = Known(self.read, lambda: self.is_only_process)
+        self.changes = ChangesReader(self.read, self.known, self.pause)
+        self.hints = Hints(self.read, self.pause, reactor, self._peers, self.known.forget)
         self.writer = Writer(
-            reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn
+            reactor,
+            self.path,
+            self._committed,
+            self.bodies.remove,
+            self.room,
+            self._turns.turn,
+            self.known.forget,
         )
         self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor), self._peers)
         self.search = SearchIndex(reactor, self.path, self.bodies)

@@ -43,6 +43,7 @@ class Hints:
 
     :param read: `Database.read`.
     :param pause: `Database.pause`.
+    :param changed: called before listeners are told of other processes' changes.
     """
 
     _log = PackageLogger()
@@ -53,11 +54,13 @@ class Hints:
         pause: Callable[[], Awaitable[None]],
         reactor: IReactorFromThreads,
         peers: Peers,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._read = read
         self._pause = pause
         self._reactor = reactor
         self._peers = peers
+        self._changed = changed
         self._mailboxes: Watchers[int] = Watchers()
         self._accounts: Watchers[int] = Watchers()
         self._directory: Watchers[None] = Watchers()
@@ -152,6 +155,7 @@ class Hints:
         try:
             while not self._stopped.is_set() and (version := self._read(_data_version)) != self._data_version:
                 self._data_version = version
+                self._changed()
                 self._look_at_directory()
                 self._look_at_queue()
                 await self._look_at(self._mailboxes, _modseqs)

@@ -24,7 +24,7 @@ from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.backends.sqlite._replacing import replace
 from mailproto.backends.sqlite._requests import REQUEST
-from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
+from mailproto.errors import InvalidMailboxName, Unavailable
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.interfaces.add_ons import IFinding, IReplacing, ISaveDates
 from mailproto.model import (
@@ -78,11 +78,7 @@ class SQLiteMailbox:
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
-        found = self._database.read(_reading.statuses, " WHERE id = ?", (self._id,))
-        if not found:
-            raise NoSuchMailbox
-        [status] = found.values()
-        return status
+        return self._database.known.status(self._id)
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""

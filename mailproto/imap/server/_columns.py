@@ -110,6 +110,39 @@ class MessageColumns:
         await self._add_modseqs(changed.modseqs[known:], modseq)
         self._resize()
 
+    def take_new(self, new: FlagColumns, modseq: int) -> bool:
+        """`take`, and `share`, at once, if all of a few messages are new.
+
+        :returns: False if some are not, or if the columns were not shared; then nothing was done.
+        """
+        size = len(self.uids) + len(new)
+        sharing = None if size < SHARED_FROM else self._sharing
+        shared = self._shared
+        if not self.uids or new.uids[0] <= self.uids[-1] or (sharing is not None and shared is None):
+            return False
+        flags = self._sets.shared(new.flags)
+        if sharing is None or shared is None:
+            self._add(new.uids, flags)
+        elif (longer := sharing.longer(shared, new.uids, flags)) is not None:
+            shared.leave()
+            self._join(longer)
+        else:
+            self._add(new.uids, flags)
+            if self._uids_of is None:
+                self._hold(SharedUIDs(self.uids))
+            if self._uids_of is not None:
+                self._shared = sharing.offer_longer(shared, new.uids, flags, self._uids_of, self.flags)
+        if self.modseqs is not None:
+            self.modseqs.extend(self._capped(new.modseqs, modseq))
+        self._resize()
+        return True
+
+    def _add(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> None:
+        self._own()
+        self._own_uids()
+        self.uids.extend(uids)
+        self.flags += flags
+
     @asynccontextmanager
     async def turn(self, changed: int) -> AsyncIterator[None]:
         """For the time in which our columns may be others than those that we share.

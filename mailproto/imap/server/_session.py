@@ -275,6 +275,24 @@ class Session(ServerConnection[Event]):
         if self.writer is not None and self.writer.has_updates(expunges=expunges):
             await self._tell(self.writer.updates(expunges=expunges, flags=flags))
 
+    def tell_new(self) -> bool:
+        """Tell the client at once if all that has changed are some new messages.
+
+        A thousand sessions of a mailbox may be told of a message at the same time.
+
+        :returns: False if nothing was done: then `catch_up` is needed.
+        """
+        writer = self.writer
+        if writer is None or self.congested or self.is_compressed or self._responses:
+            return False
+        if self.feeds and any(feed.is_stale for feed in self.feeds):
+            return False
+        responses = writer.new_at_once()
+        if responses:
+            self._has_answered = True
+            self.write(responses)
+        return responses is not None
+
     async def follow_up(self) -> None:
         """Tell the client what follows from its own changes.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 from weakref import ReferenceType, WeakValueDictionary, ref
 
 from twisted.internet.defer import Deferred
@@ -97,18 +97,32 @@ class SharedColumns:
         return True
 
 
+_Longer: TypeAlias = tuple[
+    Callable[[], SharedColumns | None],
+    Callable[[], SharedColumns | None],
+    Sequence[int],
+    Sequence[frozenset[str]],
+]
+"""Columns, the same with some messages more, and the UIDs and flags of these."""
+
+
+def _nothing() -> None:
+    """A reference to nothing."""
+
+
 class Sharing:
     """The latest columns of one mailbox; one view at a time changes its own.
 
     While views wait for their turn, they have none of their own, or those that they share.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_uids", "_waiting")
+    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_longer", "_uids", "_waiting")
 
     def __init__(self, clock: ReactorTime) -> None:
         self._clock = clock
         self._latest: ReferenceType[SharedColumns] | None = None
         self._uids: ReferenceType[SharedUIDs] | None = None  # that some view had lately
+        self._longer: _Longer = (_nothing, _nothing, [], [])
         self._is_busy = False
         self._waiting: deque[Deferred[None]] = deque()
 
@@ -130,6 +144,34 @@ class Sharing:
         columns = SharedColumns(uids, flags)
         self._latest = ref(columns)
         return columns
+
+    def offer_longer(
+        self,
+        shorter: SharedColumns,
+        new_uids: Sequence[int],
+        new_flags: Sequence[frozenset[str]],
+        uids: SharedUIDs,
+        flags: list[frozenset[str]],
+    ) -> SharedColumns:
+        """`offer` for columns that are others with some messages more."""
+        longer = self.offer(uids, flags)
+        self._longer = ref(shorter), ref(longer), list(new_uids), list(new_flags)
+        return longer
+
+    def longer(
+        self, shorter: SharedColumns, new_uids: Sequence[int], new_flags: Sequence[frozenset[str]]
+    ) -> SharedColumns | None:
+        """Columns that are these with some messages more, if some view has them; one view more has them then.
+
+        That costs nothing, however many messages there are.
+        """
+        before, after, uids, flags = self._longer
+        if before() is not shorter or uids != list(new_uids) or flags != list(new_flags):
+            return None
+        found = after()
+        if found is not None:
+            found.views += 1
+        return found
 
     async def begin(self) -> None:
         """Wait for one's turn; `end` must follow."""

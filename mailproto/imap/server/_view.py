@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-from mailproto.awaiting import settle
+from mailproto.awaiting import Pending, at_once, settle
 from mailproto.errors import MailError
 from mailproto.imap.server._columns import MessageColumns
 from mailproto.imap.server._errors import FLAG_NOT_KEPT
@@ -28,6 +28,9 @@ from mailproto.model import MailboxStatus
 __all__ = ["MailboxView"]
 
 _GREATEST_UID = (1 << 32) - 1
+
+_FEW = 100
+"""New messages that are taken in at once, without a pause."""
 
 _CLAIMS = 10
 """How often messages are claimed as recent while more keep coming."""
@@ -50,6 +53,7 @@ class MailboxView(MessageColumns):
         "_decided",
         "_failed",
         "_held_at",
+        "_is_slow",
         "_modseq",
         "_on_hint",
         "_recent",
@@ -81,6 +85,7 @@ class MailboxView(MessageColumns):
         self._decided = 0  # of how many messages it is known whether they are recent
         self._modseq = 0
         self._stale = False
+        self._is_slow = False  # whether the mailbox had to wait for a few changes
         self._on_hint: Callable[[], None] | None = None
         self._unwatch: Callable[[], None] = _nothing
 
@@ -154,8 +159,38 @@ class MailboxView(MessageColumns):
             self._stale = True
             raise
 
+    def look_at_once(self) -> bool:
+        """`look`, if the mailbox need not wait, and if all that has changed are a few new messages of which
+        none is recent for us.
+
+        :returns: False if nothing was done.
+        """
+        if self._is_slow or self._decided != len(self.uids):
+            return False
+        self._stale = False
+        try:
+            changes = at_once(self.mailbox.changes_since(self._modseq))
+            changed = changes.changed
+            if len(changes.vanished) or not 0 < len(changed) <= _FEW:
+                self._stale = True
+            elif self._shows_recent and IRecent.providedBy(self.mailbox):
+                # Usually, the first one who was told has claimed them.
+                self._stale = bool(at_once(self.mailbox.status()).recent)
+        except Pending:
+            self._is_slow = self._stale = True
+        except MailError:
+            self._stale = True
+        if self._stale or not self.take_new(changed, changes.modseq):
+            self._stale = True
+            return False
+        self._modseq = changes.modseq
+        self._decided = len(self.uids)
+        return True
+
     async def _look(self) -> None:
         changes = await settle(self.mailbox.changes_since(self._modseq))
+        if len(changes.changed) + len(changes.vanished) > _FEW:
+            self._is_slow = False  # that is why it had to wait
         async with self.turn(len(changes.changed)):
             await self.take(changes.changed, changes.modseq)
             await self.vanish(changes.vanished)

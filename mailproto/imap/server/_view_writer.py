@@ -98,6 +98,19 @@ class ViewWriter:
             async for piece in self._expunges():
                 yield piece
 
+    def new_at_once(self) -> bytes | None:
+        """The responses of `updates` if all that has changed are some new messages, and no waiting is needed.
+
+        :returns: None if there is more: then `updates` gives all.
+        """
+        view = self.view
+        if self.follower is not None or view.any_gone or not view.look_at_once():
+            return None
+        if len(view.uids) == self._messages:
+            return b""
+        keywords = self.keywords()
+        return keywords + self.exists() if keywords else self.exists()
+
     async def own_expunges(self) -> AsyncIterator[bytes]:
         """Give the responses about messages that are known to be gone, before the mailbox is read again."""
         if len(self.view.uids) > self._messages:

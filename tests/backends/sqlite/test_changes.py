@@ -65,7 +65,7 @@ class SharingTests(ChangesTestCase):
 
     async def test_a_few_changes_are_remembered(self):
         self.patch(_changes, "FEW", 100)
-        self.patch(_changes, "_CHEAP", 3)
+        self.patch(_changes, "_SMALL", 3)
         self.patch(_changes, "_REMEMBERED", 2)
         since = [(await self.inbox.status()).modseq]
         for flag in ("a", "b", "c"):

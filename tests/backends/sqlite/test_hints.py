@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _hints
+from mailproto.backends.sqlite import _hints, _known, _reading
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.errors import NoSuchMailbox, OverQuota
 from mailproto.model import NewMessage, Placement, QuotaLimits
@@ -61,6 +61,36 @@ class HintTests(TestCase):
         count = len(updates)
         await other.deliver(SMALL, [TO_ALICE])
         self.assertEqual(len(updates), count)
+
+    async def test_what_another_process_has_changed_is_seen_at_once(self):
+        """What is remembered of a mailbox counts only while no other process has the store open."""
+        inbox = await self.inbox()
+        before = await inbox.status()
+        for _ in range(2):
+            other = SQLiteStore(self.folder, reactor=reactor)
+            await other.start()
+            for _ in range(2):
+                await other.deliver(SMALL, [TO_ALICE])
+                after = await inbox.status()
+                self.assertEqual(after.messages, before.messages + 1)
+                self.assertEqual(len((await inbox.changes_since(before.modseq)).changed), 1)
+                before = after
+            await other.stop()
+
+    async def test_what_is_remembered_of_a_mailbox(self):
+        inbox = await self.inbox()
+        reads = []
+        read = _reading.statuses
+        self.patch(_known, "statuses", lambda *given: reads.append(given) or read(*given))
+        for _ in range(3):
+            await self.store.deliver(SMALL, [TO_ALICE])
+            self.assertEqual((await inbox.status()).recent, 1)
+            await inbox.claim_recent()
+            self.assertEqual((await inbox.status()).recent, 0)
+            reads.clear()
+            for _ in range(5):
+                await inbox.status()
+            self.assertLess(len(reads), 3)
 
     async def test_the_directory_is_hinted_at_as_well(self):
         self.patch(_hints, "LOOK_INTERVAL", 60)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar, copy_context
 from typing import Any
 
+from mailproto.imap.server import _columns
+from mailproto.imap.server._extensions import idle
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import DialogueTestCase, run
 
@@ -66,6 +68,46 @@ class IdleTests(DialogueTestCase):
             self.clock.advance(0)
         for client in clients:
             self.assertIn(b"* 2 FETCH", told[client] + client.received())
+
+    def test_a_new_message_is_told_without_waiting(self) -> None:
+        """A coroutine for each of a thousand sessions would take a tenth of a second."""
+        self.patch(_columns, "SHARED_FROM", 2)
+        self.fill(3)
+        clients = [self.sign_in(str(number), select="INBOX") for number in range(10)]
+        for client in clients:
+            client.send(b"a IDLE\r\n")
+            client.received()
+        pushes: list[object] = []
+        push = idle._Pusher._push
+
+        def counted(pusher: idle._Pusher) -> Any:
+            pushes.append(pusher)
+            return push(pusher)
+
+        self.patch(idle._Pusher, "_push", counted)
+        self.fill(1)
+        for recent, client in zip([4, *[0] * 9], clients, strict=True):  # the first one has all from before
+            self.assertEqual(client.received(), b"* 4 EXISTS\r\n* %d RECENT\r\n" % recent)
+        self.assertEqual(len(pushes), 1, "the one who claims it")
+        self.assertEqual(len({id(client.session.view.uids) for client in clients[1:]}), 1)
+        run(self.inbox.store([2], FlagChange(FlagOperation.ADD, frozenset({"\\Seen"}))))
+        self.fill(1)
+        for client in clients:
+            self.clock.advance(0)
+            self.assertRegex(client.received(), rb"(?s)\* 2 FETCH .*\* 5 EXISTS")
+
+    def test_a_new_message_with_a_new_keyword(self) -> None:
+        clients = [self.sign_in(name, select="INBOX") for name in "ab"]
+        for client in clients:
+            client.send(b"a IDLE\r\n")
+            client.received()
+        self.fill(1, flags=["$Work"])
+        for recent, client in zip((1, 0), clients, strict=True):
+            self.assertEqual(
+                client.received(),
+                b"* FLAGS (\\Answered \\Deleted \\Draft \\Flagged \\Seen $Work)\r\n"
+                b"* 1 EXISTS\r\n* %d RECENT\r\n" % recent,
+            )
 
     def test_what_happened_before_comes_first(self) -> None:
         self.fill(2)

@@ -15,6 +15,7 @@ from mailproto.imap.server import _columns, _shared_columns
 from mailproto.imap.server._columns import MessageColumns
 from mailproto.imap.server._shared_columns import Shared, Sharing
 from mailproto.imap.server._view import MailboxView
+from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.model import FlagColumns
 from tests.imap.server.dialogue import DialogueTestCase, run
 from tests.imap.server.test_view import STEPS, Believing
@@ -63,6 +64,39 @@ class ColumnsTests(SynchronousTestCase):
         self.take(first, [1, 6], SEEN)
         self.assertEqual((list(first.uids), first.flags[0]), ([1, 2, 3, 4, 5, 6], SEEN))
         self.assertEqual((list(second.uids), second.flags[0]), ([1, 2, 3, 4, 5], frozenset()))
+
+    def test_new_messages_are_taken_by_all_at_once(self) -> None:
+        views = [self.view() for _ in range(3)]
+        for view in views:
+            self.assertTrue(view.take_new(columns([6, 8], SEEN), 8))
+        self.assert_shared(*views)
+        self.assertEqual(list(views[0].uids), [1, 2, 3, 4, 5, 6, 8])
+        self.assertEqual((views[0].flags[5], views[0].flags[6]), (SEEN, frozenset()))
+        shared = views[0]._shared
+        assert shared is not None
+        self.assertEqual((shared.views, shared.uids_of.holders), (3, 3 + 1), "as if each had compared them")
+        self.assert_shared(*views, self.view([1, 2, 3, 4, 5, 6, 8], *[frozenset[str]()] * 5, SEEN))
+
+    def test_but_not_by_one_who_takes_others(self) -> None:
+        for uids, flags in (([7], ()), ([6, 7], ()), ([6], (FLAGGED,))):
+            first, second, third = self.view(), self.view(), self.view()
+            self.assertTrue(first.take_new(columns([6], SEEN), 6))
+            self.assertTrue(second.take_new(columns(uids, *flags), 7))
+            self.assertEqual((list(first.uids), first.flags[5]), ([1, 2, 3, 4, 5, 6], SEEN))
+            self.assertEqual(list(second.uids), [1, 2, 3, 4, 5, *uids])
+            self.assertEqual(second.flags[5], flags[0] if flags else frozenset())
+            self.assertEqual(list(third.uids), [1, 2, 3, 4, 5])
+
+    def test_nor_if_some_are_known(self) -> None:
+        view = self.view()
+        self.assertFalse(view.take_new(columns([5, 6]), 6))
+        self.assertEqual(list(view.uids), [1, 2, 3, 4, 5])
+
+    def test_modseqs_are_kept_for_new_messages_too(self) -> None:
+        view = MessageColumns(modseqs=True)
+        self.take(view, [1, 2])
+        self.assertTrue(view.take_new(FlagColumns(array("I", [3, 4]), [SEEN, SEEN], [7, 9]), 8))
+        self.assertEqual(view.modseqs, array("Q", [0, 0, 7, 8]))
 
     def test_those_that_know_the_same_messages_share_the_uids(self) -> None:
         """Which take a third of the memory, whatever the flags are, and whoever has changed them."""
@@ -174,6 +208,43 @@ class ConsistencyTests(Believing):
     @settings(max_examples=100, deadline=None)
     @given(STEPS)
     def test_a_client_that_believes_what_it_is_told(self, steps: list) -> None:
+        self.believe(steps)
+
+
+class AtOnceTests(Believing):
+    """The same, where a client is told of new messages at once if that is all that has changed."""
+
+    def setUp(self) -> None:
+        self.patch(_columns, "SHARED_FROM", 1)
+        self.at_once = 0
+
+    def viewed(self, mailbox: SimpleMailbox) -> MailboxView:
+        sharing = Sharing(Clock())
+        view, self.other = (MailboxView(mailbox, sharing=sharing, recent=False) for _ in range(2))
+        run(view.load())
+        run(self.other.load())
+        return view
+
+    async def told(self, view: MailboxView, *, expunges: bool) -> bytes:
+        await self.told_at_once(self.other, expunges=True)
+        return await self.told_at_once(view, expunges=expunges)
+
+    async def told_at_once(self, view: MailboxView, *, expunges: bool) -> bytes:
+        writer = ViewWriter(view)
+        writer._messages = view._decided
+        responses = writer.new_at_once()
+        self.at_once += responses is not None
+        if responses is None:
+            return b"".join([piece async for piece in writer.updates(expunges=expunges)])
+        return responses
+
+    def test_a_message_is_taken_in_at_once(self) -> None:
+        self.believe([("append", 1), ("update", True)] * 3)
+        self.assertGreater(self.at_once, 5)
+
+    @settings(max_examples=100, deadline=None)
+    @given(STEPS)
+    def test_a_client_believes_what_it_is_told_at_once(self, steps: list) -> None:
         self.believe(steps)
 
 

@@ -116,6 +116,16 @@ class ConnectionTests(World):
         self.assertEqual(len(self.arrived), 7)
         return len(self.network.connections)
 
+    def test_a_quick_connection_that_has_had_its_messages_takes_no_more(self) -> None:
+        self.patch(_carrier, "QUICK", 1.0)
+        self.limits = replace(self.limits, destination_connections=1, connection_messages=3)
+        self.make_agent().start()
+        for number in range(12):
+            self.send(f"user{number}@there.example")
+            self.run_for(0.03)
+        self.run_for(2)
+        self.assertEqual((len(self.arrived), len(self.network.connections)), (12, 4))
+
     def test_a_server_that_becomes_slow_is_quick_no_more(self) -> None:
         self.patch(_carrier, "QUICK", 0.2)
         self.servers["10.0.0.1"] = serving(final=["250 Yes", "250 Yes", "1.25|250 Yes"])

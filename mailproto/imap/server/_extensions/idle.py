@@ -5,10 +5,11 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from mailproto.connection import ConnectionOver
+from mailproto.connection._crowd import Crowd
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._session import Notices, Session
+from mailproto.imap.server._session import Notices, PerServer, Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, NoArguments, grammars
 
@@ -45,11 +46,17 @@ async def _notify(server: Session, notices: Notices, command: Command[NoArgument
     notices.hinted()
 
 
+_CROWD = PerServer(lambda resources: Crowd(resources.clock))
+"""All who idle."""
+
+
 class _Pusher:
     """Sends changes while IDLE lasts, one update at a time."""
 
     def __init__(self, server: Session) -> None:
         self._server = server
+        self._crowd = _CROWD.of(server)
+        self._is_waiting = False  # for its turn in the crowd
         self._running: Deferred[None] | None = None
         self._stopped = False
 
@@ -67,9 +74,18 @@ class _Pusher:
             await self._running
 
     def _hinted(self) -> None:
-        if self._running is None:
-            self._running = self._server.beside(self._push())
-            self._running.addCallback(self._pushed)
+        if self._running is None and not self._is_waiting:
+            self._is_waiting = True
+            self._crowd.add(self._tell)
+
+    def _tell(self) -> None:
+        """It is our turn: all who idle in a mailbox are told at the same time."""
+        self._is_waiting = False
+        server = self._server
+        if self._stopped or not server.is_open or server.in_context(server.tell_new):
+            return
+        self._running = server.beside(self._push())
+        self._running.addCallback(self._pushed)
 
     def _pushed(self, _: None) -> None:
         self._running = None

@@ -1,0 +1,74 @@
+"""What is known of mailboxes as long as nobody has changed anything: many sessions may ask the same."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+from mailproto.backends.sqlite._reading import Read, statuses
+from mailproto.errors import NoSuchMailbox
+from mailproto.model import MailboxStatus
+
+__all__ = ["Known"]
+
+_T = TypeVar("_T")
+
+_MOST = 1000
+"""Mailboxes of which something is known; then all is forgotten."""
+
+
+class Known:
+    """The modseq and the status of mailboxes, as the database has them now.
+
+    Only this process changes the database while no other has it open, and each commit makes all forgotten
+    before somebody has its result.  So nothing has to be read to know that nothing has changed.
+
+    :param read: `Database.read`.
+    :param is_only_process: `Database.is_only_process`.
+    """
+
+    def __init__(self, read: Read, is_only_process: Callable[[], bool]) -> None:
+        self._read = read
+        self._is_only_process = is_only_process
+        self._modseqs: dict[int, int] = {}
+        self._statuses: dict[int, MailboxStatus] = {}
+
+    def forget(self) -> None:
+        """Something may have changed."""
+        self._modseqs.clear()
+        self._statuses.clear()
+
+    def modseq(self, mailbox: int) -> int:
+        """The mailbox's modseq, or 0 if it does not exist."""
+        is_certain = self._is_only_process()
+        if is_certain and (known := self._modseqs.get(mailbox)) is not None:
+            return known
+        modseq: int = self._read(_modseq, mailbox)
+        if is_certain:
+            self._keep(self._modseqs, mailbox, modseq)
+        return modseq
+
+    def status(self, mailbox: int) -> MailboxStatus:
+        """See `IMailbox.status`."""
+        is_certain = self._is_only_process()
+        if is_certain and (known := self._statuses.get(mailbox)) is not None:
+            return known
+        found = self._read(statuses, " WHERE id = ?", (mailbox,))
+        if not found:
+            raise NoSuchMailbox
+        status: MailboxStatus
+        [status] = found.values()
+        if is_certain and not status.recent:  # recent messages are claimed without a commit
+            self._keep(self._statuses, mailbox, status)
+        return status
+
+    def _keep(self, known: dict[int, _T], mailbox: int, value: _T) -> None:
+        if len(known) >= _MOST:
+            known.clear()
+        known[mailbox] = value
+
+
+def _modseq(connection: sqlite3.Connection, mailbox: int) -> int:
+    row = connection.execute("SELECT modseq FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
+    return 0 if row is None else int(row[0])

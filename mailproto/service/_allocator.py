@@ -58,11 +58,11 @@ def keep_large_blocks_apart() -> None:
 def give_memory_back(reactor: IReactorTime) -> None:
     """Give memory back to the system from now on.
 
-    That of large blocks is given back at once (`keep_large_blocks_apart`).  The heap itself keeps what is free
-    between blocks that are in use.  After an attack, or a busy hour, that can be most of the process's memory.
-    To give it back holds the reactor for a third of a millisecond for each megabyte, also if another thread
-    does it, because glibc locks the heap meanwhile.  So this is done when there is little to do (`QUIET`), at
-    the `LATEST` after ten minutes, and only if it is `WORTHWHILE`.
+    That of large blocks is given back at once (`keep_large_blocks_apart`). The heap itself keeps what is
+    free between blocks that are in use. After an attack, or a busy hour, that can be most of the process's
+    memory. To give it back holds the reactor for a third of a millisecond for each megabyte, also if
+    another thread does it, because glibc locks the heap meanwhile. So this is done when there is little to
+    do (`QUIET`), at the `LATEST` after ten minutes, and only if it is `WORTHWHILE`.
 
     Only a server with a process of its own calls this.  If ``MALLOC_MMAP_THRESHOLD_`` or
     ``MALLOC_TRIM_THRESHOLD_`` is in the environment, nothing is done: then the operator has decided.  Nor is

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+from _parts.stress.mixtures import MIXTURES
 from _parts.stress.player import Player
 from _parts.stress.world import World
 
@@ -103,12 +104,17 @@ async def stress(
     addresses: Sequence[tuple[str, int]],
     login: tuple[str, str],
     talk: int = 0,
+    mixture: str = "even",
+    mailboxes: int = len(MAILBOXES),
 ) -> World:
     """Let clients play for a time.
 
     :param addresses: of servers on the same store.
+    :param mixture: of `MIXTURES`.
+    :param mailboxes: how many they use.
     """
-    world = World(Random(seed), MAILBOXES, talk)
+    names = [*MAILBOXES, *(f"Lists/{number}" for number in range(mailboxes))][:mailboxes]
+    world = World(Random(seed), names, talk, MIXTURES[mixture])
     first = Player(world, 0, addresses[0], login)
     await first.prepare()
     players = [
@@ -180,17 +186,25 @@ def main() -> None:
     parser.add_argument("--host", default=HOST, help=f"of that server (default: {HOST})")
     parser.add_argument("--user", default=LOGIN[0], help=f"its account (default: {LOGIN[0]})")
     parser.add_argument("--password", default=LOGIN[1], help=f"(default: {LOGIN[1]})")
+    parser.add_argument(
+        "--mixture", choices=sorted(MIXTURES), default="even", help="what they do often (default: even)"
+    )
+    parser.add_argument(
+        "--mailboxes",
+        type=int,
+        default=len(MAILBOXES),
+        help=f"how many they use (default: {len(MAILBOXES)})",
+    )
     parser.add_argument("--talk", type=int, default=0, help="print as much of what was said with each error")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     well = True
+    how = given.talk, given.mixture, given.mailboxes
     if given.port:
         login = given.user, given.password
         well = report(
             asyncio.run(
-                stress(
-                    given.seed, given.seconds, given.clients, [(given.host, given.port)], login, given.talk
-                )
+                stress(given.seed, given.seconds, given.clients, [(given.host, given.port)], login, *how)
             ),
             "server",
         )
@@ -202,9 +216,7 @@ def main() -> None:
             ) as ports:
                 addresses = [(HOST, port) for port in ports]
                 world = asyncio.run(
-                    stress(
-                        given.seed, given.seconds / len(stores), given.clients, addresses, LOGIN, given.talk
-                    )
+                    stress(given.seed, given.seconds / len(stores), given.clients, addresses, LOGIN, *how)
                 )
             well = report(world, store) and well
     if not well:

@@ -46,7 +46,10 @@ PUBLIC_NAMES = {
         SimpleMailbox SingleStore check_keywords check_name check_names check_rename check_special_use
         kept_flags open_store store_schemes
     """,
-    "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
+    "mailproto.backends.remote": """
+        FilteredAccount JoinedAccount RemoteAccount RemoteMailbox RemoteRealm remote_portal
+    """,
+    "mailproto.client": "Client ClientPool ClientTimeouts Credentials MailboxURL ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus
         Turn aborting choose_mechanisms host_and_port sign_in
@@ -89,6 +92,7 @@ PUBLIC_NAMES = {
         UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
+    "mailproto.fetching": "FetchProgress FetchResult Maildir Mbox Watch fetch_new watch",
     "mailproto.imap": "IMAPClient IMAPServerFactory",
     "mailproto.imap.values": """
         Alert AppendedTo BodyStructure Copied Events Exists Expunged Fetched FetchedMessage FetchedPart
@@ -145,6 +149,10 @@ PUBLIC_NAMES = {
         received references relations scan scan_steps search_key search_texts_steps section
         sent_date seven_bit_form_steps sort_mailbox structure_steps summarise summarise_steps
         supported_charset top top_steps unquote utf8_form
+    """,
+    "mailproto.mirroring": """
+        MailboxComparison MirrorError MirrorFailure MirrorProgress MirrorReport RemoteMailbox compare_accounts
+        mirror mirror_account
     """,
     "mailproto.model": """
         ANSWERED AccountChanges Address AppendedMessage Changes CheckResult ContentTest DELETED DELIMITER

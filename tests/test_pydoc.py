@@ -25,8 +25,10 @@ FIRST = {
         password_portal store_portal hash_password TokenChecker Password Token mailproto.auth.sasl
     """,
     "mailproto.backends": "open_store SimpleMailbox",
+    "mailproto.backends.remote": "remote_portal RemoteAccount JoinedAccount FilteredAccount",
     "mailproto.client": "ServerAddress Client ClientPool mailproto.client.errors",
     "mailproto.delivery": "FunctionDelivery Delivery MailboxDelivery",
+    "mailproto.fetching": "fetch_new watch Maildir Mbox FetchProgress FetchResult",
     "mailproto.imap": "IMAPServerFactory IMAPClient mailproto.imap.values mailproto.imap.limits",
     "mailproto.listening": "Listener ListenError",
     "mailproto.message": "Message Attachment encode_header decode_header",
@@ -47,9 +49,11 @@ BEGINNING = 60
 LONGEST = {
     "mailproto.auth": 600,
     "mailproto.backends": 600,
-    "mailproto.client": 600,
+    "mailproto.backends.remote": 500,
+    "mailproto.client": 650,
     "mailproto.connection": 1100,
     "mailproto.delivery": 500,
+    "mailproto.fetching": 450,
     "mailproto.imap": 900,
     "mailproto.interfaces": 700,
     "mailproto.pop3": 600,

@@ -32,7 +32,7 @@ from mailproto.typing import ClientEndpoint, ClientTLSContext, Reactor
 if TYPE_CHECKING:
     from mailproto.client._client import Client
 
-__all__ = ["aborting", "connect_client", "open_client"]
+__all__ = ["aborting", "connect_client", "given_credentials", "open_client"]
 
 MOST_REASONS = 10
 """The most addresses whose errors are in an error's text."""
@@ -178,7 +178,7 @@ class _Opening(Generic[ClientT]):
                         if server.tls == "required":
                             raise
                 if server.credentials is not None:
-                    await client.authenticate(await _given(server.credentials))
+                    await client.authenticate(await given_credentials(server.credentials))
             except Exception as error:
                 if not isinstance(error, CancelledError):
                     await client.quit()
@@ -257,7 +257,8 @@ def _tls(server: ServerAddress) -> Any:
         raise TLSFailed(f"No certificate can be for {server.host!r}") from None
 
 
-async def _given(credentials: Credentials) -> ClientCredentials:
+async def given_credentials(credentials: Credentials) -> ClientCredentials:
+    """The credentials, or what the function gives."""
     if not callable(credentials):
         return credentials
     given = credentials()

@@ -25,6 +25,7 @@ from mailproto.service._accounts import remembered_domain
 from mailproto.service._command_error import CommandError
 from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
+from mailproto.service._fetch_command import add_fetch_options
 from mailproto.service._mailbox_command import add_mailbox_actions
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
+        if options.first is not None:
+            options.first(options)
         _check(options)
         if options.act is not None:
             options.act(options)
@@ -87,8 +90,9 @@ async def _run_alone(reactor: Any, options: Namespace) -> None:
 
 def _parser() -> ArgumentParser:
     """Each action sets ``run``, a coroutine function of the store and the options, whose result is the exit
-    status, None for 0.  One that needs no store sets ``act``, a function of the options, or ``alone``, a
-    coroutine function of the reactor and the options.  ``prepare`` is called before the reactor runs."""
+    status, None for 0; it finds the reactor in the options.  One that needs no store sets ``act``, a function
+    of the options, or ``alone``, a coroutine function of the reactor and the options.  ``prepare`` is called
+    before the reactor runs, and ``first`` before the process changes to the owner of the store."""
     parser = ArgumentParser(
         prog="mailproto",
         description="Manage the accounts, mailboxes, queue and store of a mailproto server.",
@@ -109,6 +113,7 @@ def _parser() -> ArgumentParser:
         command = commands.add_parser(name, help=text)
         actions = command.add_subparsers(required=True, metavar="ACTION")
         add_actions(partial(_add_action, actions))
+    add_fetch_options(_add_action(commands, "fetch", "fetch the new messages of a mailbox on another server"))
     add_send_options(_add_action(commands, "send", "send a message from standard input, as sendmail does"))
     return parser
 
@@ -127,7 +132,7 @@ def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
     options.add_argument(
         "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
     )
-    options.set_defaults(act=None, alone=None, prepare=None, creates=False, needs_password=False)
+    options.set_defaults(act=None, alone=None, first=None, prepare=None, creates=False, needs_password=False)
     return options
 
 
@@ -136,7 +141,7 @@ def _check(options: Namespace) -> None:
         if _is_there(options.data):
             _become_owner(options.data)
         return
-    if getattr(options, "server", None) is not None:
+    if getattr(options, "server", None) is not None or options.alone is not None:
         return
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
@@ -191,6 +196,7 @@ def _check_access(options: Namespace) -> None:
 
 async def _run(reactor: Any, options: Namespace) -> None:
     globalLogPublisher.addObserver(_print_warning)
+    options.reactor = reactor
     try:
         if options.store == DEFAULT_STORE:
             make_data_folder(options.data)

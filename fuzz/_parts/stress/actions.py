@@ -253,11 +253,10 @@ class Actions:
 
     def any(self) -> Command:
         """Any of these."""
-        makers: tuple[Callable[[], Command], ...] = (
-            self.fetch, self.fetch, self.fetch, self.store, self.store, self.delete, self.expunge, self.copy,
-            self.search, self.sort,
-        )  # fmt: skip
-        return self.chance.choice(makers)()
+        weights = self.world.mixture.weights
+        [name] = self.chance.choices(list(weights), weights=list(weights.values()))
+        make: Callable[[], Command] = getattr(self, name)
+        return make()
 
 
 def _flat(values: list[Value]) -> list[int]:

@@ -66,6 +66,8 @@ class Connection:
     """A connection to a server.
 
     :ivar mirror: of the selected mailbox; None if none is selected.
+    :ivar opening: of the mailbox that is to be selected in place of another, of which the server may tell
+        until it is closed.
     :ivar leaving: whether LOGOUT was sent.
     """
 
@@ -73,6 +75,7 @@ class Connection:
         self.world = world
         self.name = name
         self.mirror: Mirror | None = None
+        self.opening: Mirror | None = None
         self.leaving = False
         self.talk: deque[bytes] = deque(maxlen=world.talk)
         self._tags = 0
@@ -180,6 +183,8 @@ class Connection:
             return
         if values[0] == b"BAD" or (values[0] == b"BYE" and not self.leaving):
             self.wrong(f"untagged {values}")
+        if values[0] == b"OK":
+            self._closed(values[1])
         if self.mirror is not None and values[0] == b"OK":
             self._code(self.mirror, values[1])
         self._untagged.append(values)
@@ -189,11 +194,21 @@ class Connection:
         if found is not None and found[1] == b"HIGHESTMODSEQ":
             mirror.highest(int(found[2]))
 
+    def _closed(self, text: bytes) -> None:
+        """The mailbox that was selected is closed (RFC 9051 7.1); what follows is about the next one."""
+        if text.startswith(b"[CLOSED]"):
+            if self.opening is None:
+                self.wrong("CLOSED, but no mailbox was selected")
+            self.mirror, self.opening = self.opening, None
+
     def _complete(self, command: Command, values: list[Value]) -> Answer:
         told = list(self.mirror.told) if self.mirror is not None else []
         answer = Answer(values[0], values[1], told, self._untagged)
         self._untagged = []
         self.world.commands[command.name] += 1
+        if self.opening is not None:
+            self.wrong("another mailbox was selected without CLOSED")
+            self._closed(b"[CLOSED]")
         if self.mirror is not None:
             self.mirror.completed()
             self._code(self.mirror, answer.text)

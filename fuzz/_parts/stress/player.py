@@ -17,6 +17,9 @@ __all__ = ["Player"]
 MOST = 60
 """Messages of a mailbox after which clients rather delete."""
 
+NOTIFY = b"NOTIFY SET (SELECTED-DELAYED (MessageNew MessageExpunge FlagChange))"
+"""With it, changes are told between commands, too."""
+
 _sessions = itertools.count(1)
 
 
@@ -72,9 +75,15 @@ class Player:
         self.connection = connection
         user, password = (part.encode() for part in self.login)
         await connection.do(Command("LOGIN", (b'LOGIN "%b" "%b"' % (user, password),)))
-        self._enabled = set(self.chance.choice(((), (), ("CONDSTORE",), ("QRESYNC",), ("IMAP4rev2",))))
+        self._enabled = set(
+            self.chance.choice(
+                ((), (), ("CONDSTORE",), ("QRESYNC",), ("IMAP4rev2",), ("IMAP4rev2", "QRESYNC"))
+            )
+        )
         for name in sorted(self._enabled):
             await connection.do(Command("ENABLE", (b"ENABLE " + name.encode(),)))
+        if self.chance.random() < 0.2:
+            await connection.do(Command("NOTIFY", (NOTIFY,)))
 
     def _leave(self) -> None:
         if self.connection is not None:
@@ -120,7 +129,9 @@ class Player:
             await self._close(connection)
         elif chosen < 0.26:
             await self._sign_out(connection)
-        elif len(mirror.messages) < MOST and (chosen < 0.36 or not mirror.messages):
+        elif len(mirror.messages) < MOST and (
+            chosen < 0.26 + self.world.mixture.arrivals or not mirror.messages
+        ):
             await connection.do(self._append())
         elif mirror.messages:
             await connection.do(*self._several(actions))
@@ -198,12 +209,16 @@ class Player:
         box.uid_next = max(box.uid_next, status[b"UIDNEXT"])
         box.modseq = max(box.modseq, status[b"HIGHESTMODSEQ"])
 
-    async def select(self, connection: Connection, box: Box) -> None:
-        """SELECT or EXAMINE; with QRESYNC, what is kept of the mailbox is brought up to date."""
+    async def select(self, connection: Connection, box: Box, *, closes: bool = False) -> None:
+        """SELECT or EXAMINE; with QRESYNC, what is kept of the mailbox is brought up to date.
+
+        :param closes: whether another mailbox is selected.
+        """
         examine = self.chance.random() < 0.1
         kept = self._kept.get(box.name) if "QRESYNC" in self._enabled else None
         options = b" (CONDSTORE)" if "CONDSTORE" in self._enabled else b""
-        mirror = connection.mirror = Mirror(self.world, box, next(_sessions), self.keyword, connection.talk)
+        mirror = Mirror(self.world, box, next(_sessions), self.keyword, connection.talk)
+        connection.mirror, connection.opening = (None, mirror) if closes else (mirror, None)
         mirror.read_only = examine
         mirror.vanished_only = "QRESYNC" in self._enabled
         if kept is not None:
@@ -255,7 +270,7 @@ class Player:
         if name:
             await connection.do(Command(name.decode(), (name,)))
         else:
-            await self.select(connection, self.chance.choice(list(self.world.boxes.values())))
+            await self.select(connection, self.chance.choice(list(self.world.boxes.values())), closes=True)
 
     async def checkpoint(self) -> None:
         """While nobody does anything: what is known after NOOP is what FETCH tells."""

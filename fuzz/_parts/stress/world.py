@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+
+from _parts.stress.mixtures import MIXTURES, Mixture
 
 __all__ = ["Box", "World"]
 
@@ -35,13 +37,21 @@ class Box:
 class World:
     """What is common to all clients.
 
+    :param mixture: how often clients do what.
     :param talk: how much of what was said before is kept with an error, in responses and commands.
     :ivar errors: contradictions.
     :ivar commands: how many of each kind were answered.
     """
 
-    def __init__(self, chance: Random, mailboxes: tuple[str, ...], talk: int = 0) -> None:
+    def __init__(
+        self,
+        chance: Random,
+        mailboxes: Sequence[str],
+        talk: int = 0,
+        mixture: Mixture = MIXTURES["even"],
+    ) -> None:
         self.chance = chance
+        self.mixture = mixture
         self.boxes = {name: Box(name) for name in mailboxes}
         self.messages: list[bytes] = []
         self.talk = talk

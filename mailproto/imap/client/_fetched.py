@@ -10,6 +10,7 @@ from typing import Any
 from mailproto.content import Content
 from mailproto.imap.client._fetch_items import items_of, raw_item
 from mailproto.imap.client._structures import BodyStructure, MessageEnvelope
+from mailproto.imap.client._usual_envelope import usual_envelope
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
 from mailproto.imap.wire._values import Value, number_of, text_of
@@ -17,6 +18,7 @@ from mailproto.imap.wire._values import Value, number_of, text_of
 __all__ = ["FetchedMessage", "flags_of", "internal_date", "uid_in"]
 
 _UID = re.compile(rb"\((?:[A-Za-z.]++ [0-9]++ )*UID ([0-9]{1,10}+)(?=[ )])")
+_ONLY_BODY = re.compile(rb"\(UID [0-9]{1,10} BODY\[\] ~?\{[0-9]{1,19}\}\r\n\)")
 _DATE = re.compile(
     r" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{2,4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
     r"(?: ?([+-])([0-9]{2}):?([0-9]{2}))?"
@@ -90,6 +92,8 @@ class FetchedMessage:
     @property
     def envelope(self) -> MessageEnvelope | None:
         """The main fields of the header."""
+        if self._items is None and (usual := usual_envelope(self._data.text)) is not None:
+            return usual
         return MessageEnvelope.read(self.items.get("ENVELOPE"))
 
     @property
@@ -127,6 +131,9 @@ class FetchedMessage:
     @property
     def content(self) -> Content | None:
         """The whole message (``BODY[]``)."""
+        if self._items is None and _ONLY_BODY.fullmatch(self._data.text):
+            [literal] = self._data.literals
+            return None if literal is None else Content.of(literal)
         return self.sections.get("")
 
     @property

@@ -39,6 +39,7 @@ class MessageColumns:
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
     :ivar modseqs: of the same messages, as last seen; None if they are not kept.
+    :ivar applied: the greatest modseq that `apply` has taken in; 0 if modseqs are not kept.
     :ivar saved: the messages that ``$`` stands for.
     :ivar touched: the indexes of messages whose flags were set, or that were removed, since it was cleared;
         None if nobody wants to know.  What it has must be used before `expunge`.
@@ -52,6 +53,7 @@ class MessageColumns:
         "_shared",
         "_sharing",
         "_uids_of",
+        "applied",
         "flags",
         "modseqs",
         "saved",
@@ -73,6 +75,7 @@ class MessageColumns:
         self._uids_of: SharedUIDs | None = None  # if other views may have the same object
         self.flags: list[frozenset[str]] = []
         self.modseqs = array("Q") if modseqs else None
+        self.applied = 0
         self.saved = SavedResult()
         self.touched: Marks | None = None
         self._sets = FlagSets()
@@ -421,6 +424,8 @@ class MessageColumns:
         expected: dict[frozenset[str], frozenset[str]] = {}
         for start in range(0, len(stored), _AT_ONCE):
             some = stored[start : start + _AT_ONCE]
+            if self.modseqs is not None:
+                self.applied = max(self.applied, *some.modseqs)
             for indexes, before, now in self._replace(some.uids, some.flags, some.modseqs):
                 if not silent:
                     answered.extend(indexes)

@@ -248,8 +248,12 @@ class _Response:
             self.server.tell_failed("FETCH", error)
             return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
-        if keywords := self.server.selected_writer.keywords():  # another session may have set some
+        writer = self.server.selected_writer
+        if keywords := writer.keywords():  # another session may have set some
             self.server.respond(keywords)
+        if writer.manner.modseqs:
+            # The client may take itself to know all changes before this one, so it is told of them.
+            view.expect_changes(view.mailbox)
         return frozenset(view.uids[at] for at in changed)
 
 

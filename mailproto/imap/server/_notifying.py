@@ -23,6 +23,7 @@ from mailproto.imap.server._namespaces import prefixes_of_others
 from mailproto.imap.server._notifying_foreign import ForeignMailboxes
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._session import Session
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import quoted_or_literal
 from mailproto.interfaces.add_ons import IMailboxChanges
 from mailproto.model import DELIMITER, MailboxEntry, MailboxStatus
@@ -239,8 +240,12 @@ class Notifier:
             return
         self._note_selected()
         await session.catch_up(expunges=self._tells_expunges, flags="FLAGCHANGE" in selected.events)
-        if not view.uids or view.uids[-1] <= self._told_of:
-            return
+        if view.uids and view.uids[-1] > self._told_of:
+            await self._tell_of_news(session, selected, view)
+        if session.writer is not None:
+            session.respond(session.writer.before_completion())  # no command need follow
+
+    async def _tell_of_news(self, session: Session, selected: Group, view: MailboxView) -> None:
         news: Sequence[int] = range(_after(view.uids, self._told_of), len(view.uids))
         self._told_of = view.uids[-1]
         made, self._made = self._made, []

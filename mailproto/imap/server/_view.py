@@ -214,6 +214,12 @@ class MailboxView(MessageColumns):
         """The mailbox's modseq when it was looked at last; the client may not know all changes up to it."""
         return self._modseq
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the client's own change has a modseq above those of changes by others that were not looked
+        at yet."""
+        return self.applied > self._modseq
+
     async def keep_modseqs(self) -> None:
         """Keep the modseqs of messages from now on; what has changed lately has been told."""
         if self.modseqs is None:

@@ -139,7 +139,7 @@ class ViewWriter:
     def before_completion(self) -> bytes:
         """What must come before the tagged response of a command: while the client is not told of removed
         messages, it must not take itself to know all changes up to the modseqs it was told (RFC 7162 3.2)."""
-        if not (self.manner.modseqs and self.view.any_gone):
+        if not (self.manner.modseqs and (self.view.any_gone or self.view.is_ahead)):
             return b""
         self._capped = True
         return self.highest_modseq()

@@ -150,8 +150,25 @@ class IMAPClientWire:
             number = int(match[1])
         if line[-3:] != b"}\r\n" and line[-2:] != b"}\n":
             return Data(number, name, line[match.end() :].rstrip(b"\r\n"), [])
+        if name == "FETCH" and (whole := self._with_literal(number, line[match.end() :])) is not None:
+            return whole
         self._number, self._name = number, name
         return self._goes_on(line[match.end() :])
+
+    def _with_literal(self, number: int | None, text: bytes) -> Data | None:
+        """A FETCH with one literal that ends after it, if all of it was received: as most are."""
+        literal = _LITERAL.search(text[-_ANNOUNCEMENT:])
+        if literal is None:
+            return None
+        limits = self.limits
+        start, size = self._position, int(literal[2])
+        stop = start + size
+        if self._buffer[stop : stop + 3] != b")\r\n" or size > limits.in_memory:
+            return None
+        if not limits.literals or len(text) + size > limits.response:
+            return None
+        self._position = stop + 3
+        return Data(number, "FETCH", text + b")", [self._buffer[start:stop]])
 
     def _goes_on(self, line: bytes) -> Answer | None:
         """Read one of several lines of a response."""

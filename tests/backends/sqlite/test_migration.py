@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _database
 from mailproto.backends.sqlite._database import DATABASE
+from mailproto.backends.sqlite._queue_schema import DEADLINES
 from mailproto.backends.sqlite._schema import MIGRATIONS, connect, prepare
 from mailproto.errors import StoreUnusable
 from mailproto.message import RENDER_VERSION
@@ -185,6 +186,37 @@ def columns(path: str) -> dict[str, list[tuple[Any, ...]]]:
         return found
     finally:
         connection.close()
+
+
+class LaterVersionTests(SynchronousTestCase):
+    """Later versions differ by SQL alone: their tables are made by the steps up to them."""
+
+    def test_before_deadlines_and_zones(self) -> None:
+        path, new = self.mktemp(), self.mktemp()
+        prepare(path, MIGRATIONS[: MIGRATIONS.index(DEADLINES)])
+        connection = connect(path)
+        self.addCleanup(connection.close)
+        connection.executemany(
+            "INSERT INTO queued VALUES (?, ?, ?, 0, '', 0, 9, 1, '{}')",
+            [(1, 1000, 1000 + 5 * 86_400), (2, 1000, 1500)],
+        )
+        connection.execute(
+            "INSERT INTO messages"
+            " (mailbox, uid, flags, keywords, modseq, saved, internal_date, size, body, thread)"
+            " VALUES (1, 7, 0, '', 3, 5, 1000000007, 9, 1, 1)"
+        )
+        prepare(path)
+        # The next thing that time does to a message: a notice that it is late, or its end.
+        self.assertEqual(
+            connection.execute("SELECT id, deadline FROM queued ORDER BY id").fetchall(),
+            [(1, 1000 + 4 * 3600), (2, 1500)],
+        )
+        self.assertEqual(
+            connection.execute("SELECT uid, saved, internal_date, zone FROM messages").fetchall(),
+            [(7, 5, 1_000_000_007, 0)],
+        )
+        prepare(new)
+        self.assertEqual(columns(path), columns(new))
 
 
 class SpeedTests(SynchronousTestCase):

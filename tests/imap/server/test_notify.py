@@ -149,6 +149,24 @@ class SelectedTests(NotifyTestCase):
         self.inbox.remove([4])
         self.assertEqual(self.heard(client), b"")
 
+    def test_modseqs_while_expunges_are_delayed(self) -> None:
+        """The client may hang up now, and must not take itself to know of the expunge (RFC 7162 3.2)."""
+        self.fill(2)
+        client = self.notify(b"SET (selected-delayed %b)" % ALL)
+        self.assertIn(b"a OK ", self.say(client, b"a ENABLE QRESYNC"))
+        known = run(self.inbox.status()).modseq
+        self.inbox.remove([1])
+        run(self.inbox.store([2], FLAGGED))
+        now = run(self.inbox.status()).modseq
+        self.assertIn(
+            b"* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent) MODSEQ (%d))\r\n"
+            b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % (now, known),
+            self.heard(client),
+        )
+        self.assertIn(
+            b"* VANISHED 1\r\n* OK [HIGHESTMODSEQ %d] Highest\r\nb OK " % now, self.say(client, b"b NOOP")
+        )
+
     def test_idle_tells_the_same(self) -> None:
         client = self.notify(b"SET (mailboxes Sent %b)" % ALL)
         self.assertEqual(self.say(client, b"a IDLE"), b"+ idling\r\n")

@@ -1,0 +1,170 @@
+"""`Mbox`: keeps messages in one file, one after the other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mailproto.fetching._lines import unix_lines
+from mailproto.fetching._targets import Intend, Target
+from mailproto.fetching._threads import in_thread
+from mailproto.fetching._values import Incoming
+from mailproto.files import make_folder, sync_folder
+from mailproto.message import Message
+from mailproto.typing import ReactorTime
+
+__all__ = ["Mbox"]
+
+_PATIENCE: Final = 30.0
+"""Seconds to wait for another program's lock."""
+
+_STALE: Final = 300.0
+"""Seconds after which another program's lock file means nothing any more."""
+
+_FROM_LINE: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
+_SENDER: Final = re.compile(r"[!-;=?-~]+")
+
+
+class Mbox(Target):
+    """A file in mbox form, which is made if it is missing.
+
+    Other programs may use it meanwhile: it is locked as they do it (``fcntl``), and their lock files
+    (``PATH.lock``) are respected.  A line of a message that begins with ``From`` gets a ``>`` (mboxrd).
+
+    The plan has the file's length and the octets that will be added, so that what a crash has left
+    unfinished is completed; so the messages of a plan are in memory.
+
+    :param path: the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+
+    @property
+    def name(self) -> str:
+        """``mbox:PATH``."""
+        return f"mbox:{self.path}"
+
+    async def open(self, reactor: ReactorTime) -> None:
+        """Make the file if it is missing."""
+        await in_thread(reactor, self._make)
+
+    def _make(self) -> None:
+        make_folder(self.path.parent)
+        os.close(self._open())
+        sync_folder(self.path.parent)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    async def keep(self, reactor: ReactorTime, messages: Sequence[Incoming], intend: Intend) -> None:
+        """Add them to the file's end."""
+        octets = await in_thread(reactor, lambda: b"".join(map(_in_mbox, messages)))
+        descriptor = await in_thread(reactor, self._locked)
+        try:
+            end, gap = await in_thread(reactor, _end_of, descriptor)
+            await intend(b"%d\n%b%b" % (end, gap, octets))
+            await in_thread(reactor, _write, descriptor, end, gap + octets)
+        finally:
+            os.close(descriptor)  # which ends the lock
+
+    async def recover(self, reactor: ReactorTime, digests: Sequence[bytes], plan: bytes) -> Sequence[bool]:
+        """Complete what is there in part, or add all."""
+        await in_thread(reactor, self._recover, plan)
+        return [True] * len(digests)
+
+    def _recover(self, plan: bytes) -> None:
+        length, _, octets = plan.partition(b"\n")
+        end = int(length)
+        descriptor = self._locked()
+        try:
+            size = os.fstat(descriptor).st_size
+            there = _read(descriptor, end, len(octets)) if size > end else b""
+            if there == octets:
+                os.fsync(descriptor)
+            elif size >= end and octets.startswith(there) and size == end + len(there):
+                _write(descriptor, end, octets)
+            else:  # another program has added something behind, or has written the file anew
+                end, gap = _end_of(descriptor)
+                _write(descriptor, end, gap + octets.removeprefix(b"\n"))
+        finally:
+            os.close(descriptor)
+
+    def _locked(self) -> int:
+        """The open file, locked.  :raises OSError: another program has it locked for too long."""
+        until = time.monotonic() + _PATIENCE
+        lock = self.path.with_name(self.path.name + ".lock")
+        while True:
+            descriptor = self._open()
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _is_fresh(lock) and os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
+                    return descriptor
+            except FileNotFoundError:  # somebody has put another file in its place, or is about to
+                pass
+            except OSError as error:
+                if time.monotonic() > until:
+                    os.close(descriptor)
+                    raise OSError(error.errno, "another program has locked it", str(self.path)) from None
+            os.close(descriptor)
+            if time.monotonic() > until:
+                raise OSError(0, f"another program has locked it ({lock})", str(self.path))
+            time.sleep(0.05)
+
+
+def _is_fresh(lock: Path) -> bool:
+    try:
+        return time.time() - lock.lstat().st_mtime < _STALE
+    except FileNotFoundError:
+        return False
+
+
+def _end_of(descriptor: int) -> tuple[int, bytes]:
+    """The file's length, and what must stand between its end and a new message."""
+    size = os.fstat(descriptor).st_size
+    last = _read(descriptor, max(0, size - 2), 2)
+    return size, b"" if not size or last == b"\n\n" else b"\n" if last.endswith(b"\n") else b"\n\n"
+
+
+def _read(descriptor: int, start: int, size: int) -> bytes:
+    pieces = []
+    while size > 0 and (piece := os.pread(descriptor, min(size, 1 << 20), start)):
+        pieces.append(piece)
+        start, size = start + len(piece), size - len(piece)
+    return b"".join(pieces)
+
+
+def _write(descriptor: int, start: int, octets: bytes) -> None:
+    """Write, and sync.  What cannot be written whole is taken back."""
+    view: Any = memoryview(octets)
+    at = start
+    try:
+        while view:
+            written = os.pwrite(descriptor, view[: 1 << 20], at)
+            view, at = view[written:], at + written
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, start)
+        raise
+
+
+def _in_mbox(message: Incoming) -> bytes:
+    """A message with its first line, and the empty line after it."""
+    octets = b"".join(unix_lines(message.content))
+    found = Message(message.content[: 1 << 16]).fields("Return-Path")
+    sender = str(found[0]).strip().strip("<>") if found else ""
+    if not _SENDER.fullmatch(sender):
+        sender = "MAILER-DAEMON"
+    date = time.asctime(time.gmtime(time.time() if message.date is None else message.date))
+    end = b"\n" if octets.endswith(b"\n") else b"\n\n"
+    return b"From %b %b\n%b%b" % (
+        sender.encode("ascii"),
+        date.encode("ascii"),
+        _FROM_LINE.sub(b">", octets),
+        end,
+    )

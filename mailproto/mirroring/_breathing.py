@@ -1,0 +1,41 @@
+"""Lets others use the reactor while much is to be done."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from twisted.internet.task import deferLater
+
+from mailproto.content import Content
+
+__all__ = ["Breather"]
+
+_AT_ONCE = 0.004
+"""Seconds after which others have their turn."""
+
+
+class Breather:
+    """Gives the reactor to others from time to time.
+
+    :param clock: the reactor, or a `twisted.internet.task.Clock`.
+    """
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._since = time.perf_counter()
+
+    async def breathe(self) -> None:
+        """Wait for the reactor's next turn, if this one is long."""
+        if time.perf_counter() - self._since > _AT_ONCE:
+            await deferLater(self._clock, 0)
+            self._since = time.perf_counter()
+
+    async def digest(self, content: Content) -> bytes:
+        """SHA-256 of a message's octets."""
+        found = hashlib.sha256()
+        for octets in content.chunks():
+            found.update(octets)
+            await self.breathe()
+        return found.digest()

@@ -1,0 +1,42 @@
+"""Finds the messages that are on both sides already, by their octets.
+
+That is needed when nothing is known (a first run, or another UIDVALIDITY), and after a crash: then some
+messages may have been appended, but not noted.
+"""
+
+from __future__ import annotations
+
+from mailproto.mirroring._breathing import Breather
+from mailproto.mirroring._sides import BATCH, Side
+from mailproto.mirroring._state import MailboxState
+
+__all__ = ["match"]
+
+
+async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breather) -> int:
+    """Note the pairs of new messages on both sides; only messages of equal sizes are read.
+
+    Their flags are not agreed upon: what either side has is a change.
+
+    :returns: how many there are.
+    """
+    for side in (0, 1):
+        if not any(state.new(1 - side)):
+            return 0
+        for uids in state.new(side):
+            if uids:
+                state.note_sizes(side, [each async for each in sides[side].sizes(uids)])
+            await breather.breathe()
+    for side in (0, 1):
+        state.collect_sizes(1 - side)
+        for uids in state.new(side):
+            if uids and (wanted := state.of_size_elsewhere(side, uids)):
+                async for message in sides[side].read(wanted):
+                    if message.content is not None:
+                        state.note_digest(side, message.uid, await breather.digest(message.content))
+            await breather.breathe()
+    found = state.equal_messages()
+    for at in range(0, len(found), BATCH):
+        state.add((source, target, "") for source, target in found[at : at + BATCH])
+        await breather.breathe()
+    return len(found)

@@ -1,0 +1,152 @@
+"""A mailbox on an IMAP server."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailproto._arguments import check_type
+from mailproto.imap import IMAPClient
+from mailproto.imap.values import Fetched, FetchedMessage, UidSet
+from mailproto.mirroring._flags import Flags
+from mailproto.mirroring._sides import BATCH, MirrorError, ReadMessage, Row
+from mailproto.model import DELETED, NewMessage
+
+__all__ = ["RemoteMailbox", "RemoteSide"]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMailbox:
+    """A mailbox on an IMAP server, for `mirror`.
+
+    :ivar client: has signed in, and is used by nobody else meanwhile.
+    :ivar name: as the server has it, in Unicode.
+    """
+
+    client: IMAPClient
+    name: str = "INBOX"
+
+    def __post_init__(self) -> None:
+        check_type("client", self.client, IMAPClient, "an IMAPClient")
+        check_type("name", self.name, str, "a mailbox's name, a str")
+
+
+class RemoteSide:
+    """A mailbox of an `IMAPClient` as a `Side`.
+
+    :param read_only: nothing will be changed there.
+    """
+
+    def __init__(self, mailbox: RemoteMailbox, *, read_only: bool) -> None:
+        self._client = mailbox.client
+        self._read_only = read_only
+        self.name = mailbox.name
+        self.uid_validity = 0
+        self.uid_next = 1
+        self.modseq = 0
+        self.permanent_flags: Flags = frozenset()
+        self.is_writable = False
+        self.present: UidSet | None = None
+        self.vanished = UidSet()
+        self._exists = 0
+
+    async def open(self) -> None:
+        """See `Side`.  QRESYNC is enabled if the server has it."""
+        client = self._client
+        if "QRESYNC" not in client.enabled:
+            if client.selected is not None:
+                await client.unselect()
+            await client.enable("QRESYNC")
+        box = await client.select(self.name, read_only=self._read_only)
+        self._exists = box.exists
+        self.uid_validity = box.uid_validity
+        self.modseq = box.modseq or 0
+        self.permanent_flags = box.flags if self._read_only else box.permanent_flags
+        if self._read_only:  # EXAMINE may tell of no permanent flags at all
+            self.permanent_flags |= {"\\*"}
+        self.is_writable = not box.is_read_only
+        self.uid_next = box.uid_next or max(await self._all(), default=0) + 1
+
+    async def _all(self) -> UidSet:
+        return (await self._client.search("ALL")).uids if self._exists else UidSet()
+
+    async def changes(self, since: int) -> AsyncIterator[Sequence[Row]]:
+        """See `Side`: by QRESYNC, CONDSTORE, or all flags."""
+        client = self._client
+        self.present, self.vanished = None, UidSet()
+        if not self._exists:
+            self.present = UidSet()
+        elif 0 < since <= self.modseq and "QRESYNC" in client.enabled:
+            fetched = client.fetch("1:*", "FLAGS", changed_since=since, vanished=True)
+            async for rows in _rows(fetched):
+                yield rows
+            self.vanished = fetched.vanished
+        elif 0 < since <= self.modseq:
+            self.present = await self._all()
+            async for rows in _rows(client.fetch("1:*", "FLAGS", changed_since=since)):
+                yield rows
+        else:
+            uids = array("I")
+            async for rows in _rows(client.fetch("1:*", "FLAGS")):
+                uids.extend([uid for uid, _ in rows])
+                yield rows
+            self.present = UidSet(uids)
+            if len(self.present) < min(self._exists, client.exists):
+                raise MirrorError(
+                    f"{self.name}: the server has listed {len(self.present)} of {client.exists} messages"
+                )
+
+    async def listed_from(self, uid: int) -> AsyncIterator[Sequence[Row]]:
+        """See `Side`.  ``*`` also means the last message if its UID is less."""
+        async for rows in _rows(self._client.fetch(f"{uid}:*", "FLAGS")):
+            yield [row for row in rows if row[0] >= uid]
+
+    async def sizes(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, int]]:
+        """See `Side`."""
+        async for message in self._client.fetch(uids, "RFC822.SIZE"):
+            yield message.uid, message.size or 0
+
+    async def read(self, uids: Sequence[int]) -> AsyncIterator[ReadMessage]:
+        """See `Side`."""
+        async for message in self._client.fetch(uids, "FLAGS", "INTERNALDATE", "BODY.PEEK[]"):
+            date = message.internal_date
+            seconds = None if date is None else int(date.timestamp())
+            offset = None if date is None else date.utcoffset()
+            zone = 0 if offset is None else int(offset.total_seconds()) // 60
+            yield ReadMessage(message.uid, message.content, message.flags, seconds, zone)
+
+    async def append(self, messages: Sequence[NewMessage]) -> Sequence[int]:
+        """See `Side`."""
+        appended = await self._client.append(self.name, *messages)
+        known = appended.uid_validity == self.uid_validity and len(appended.uids) == len(messages)
+        return appended.uids if known else ()
+
+    async def flags(self, uids: Sequence[int]) -> Mapping[int, Flags]:
+        """Some servers keep fewer flags than they say."""
+        return {message.uid: message.flags async for message in self._client.fetch(uids, "FLAGS")}
+
+    async def change(self, uids: Sequence[int], add: Flags, remove: Flags) -> Mapping[int, Flags]:
+        """See `Side`."""
+        told: list[FetchedMessage] = []
+        if add:
+            told += (await self._client.store(uids, add=add, silent=False)).changed
+        if remove:
+            told += (await self._client.store(uids, remove=remove, silent=False)).changed
+        return {message.uid: message.flags for message in told if "FLAGS" in message.items}
+
+    async def remove(self, uids: Sequence[int]) -> None:
+        """See `Side`."""
+        await self._client.store(uids, add={DELETED})
+        await self._client.expunge(uids)
+
+
+async def _rows(fetched: Fetched) -> AsyncIterator[Sequence[Row]]:
+    rows: list[Row] = []
+    async for message in fetched:
+        if "FLAGS" in message.items:
+            rows.append((message.uid, message.flags))
+            if len(rows) == BATCH:
+                yield rows
+                rows = []
+    yield rows

@@ -1,0 +1,328 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
+"""What mirroring knows from one run to the next, in a file of its own.
+
+The file is an SQLite database in WAL mode, one transaction for each step.  It is not synced at each of them:
+after a power cut it may be a few steps behind, as after a crash a moment earlier, and every step may be done
+again without harm.
+
+Statements are short (`BATCH` rows), because they run in the reactor's thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from mailproto.mirroring._flags import flags_text
+from mailproto.mirroring._sides import BATCH, MirrorError, Row
+
+__all__ = ["MailboxState", "MirrorState", "Pair"]
+
+_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE mailbox (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    target TEXT NOT NULL,
+    validity0 INTEGER NOT NULL DEFAULT 0,
+    validity1 INTEGER NOT NULL DEFAULT 0,
+    modseq0 INTEGER NOT NULL DEFAULT 0,
+    modseq1 INTEGER NOT NULL DEFAULT 0,
+    next1 INTEGER NOT NULL DEFAULT 1,
+    subscribed INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (source, target)
+);
+CREATE TABLE pair (
+    mailbox INTEGER NOT NULL REFERENCES mailbox,
+    uid0 INTEGER NOT NULL,
+    uid1 INTEGER NOT NULL,
+    flags TEXT NOT NULL,
+    PRIMARY KEY (mailbox, uid0)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX pair_target ON pair (mailbox, uid1);
+"""
+
+_SEEN = """
+CREATE TEMP TABLE seen (
+    side INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    flags TEXT NOT NULL,
+    size INTEGER,
+    digest BLOB,
+    PRIMARY KEY (side, uid)
+) WITHOUT ROWID;
+"""
+
+Pair = tuple[int, int, str]
+"""The UIDs of a message on both sides, and the flags on which they have agreed."""
+
+
+class MirrorState:
+    """The state of all mailboxes of one pair of accounts.
+
+    :param path: the file; it is made if there is none.
+    :param between: what is mirrored, in any words; it must be the same each time.  ``""`` for anything.
+    :param dry_run: change nothing in the file.
+    :raises MirrorError: the file is in use, or is another one.
+    :raises OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], between: str = "", *, dry_run: bool = False) -> None:
+        path = os.fspath(path)
+        self._database = _opened(path, dry_run=dry_run)
+        try:
+            self._prepare(path, between)
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise _wrong(path, error) from None
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _prepare(self, path: str, between: str) -> None:
+        database = self._database
+        database.executescript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;")
+        database.executescript("PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE;")
+        database.execute("BEGIN EXCLUSIVE")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in _SCHEMA.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+        elif version != _VERSION:
+            raise MirrorError(f"{path} is no state of mirroring, or of another version")
+        database.execute("INSERT OR IGNORE INTO about VALUES ('between', ?)", (between,))
+        [known] = database.execute("SELECT value FROM about WHERE name = 'between'").fetchone()
+        if between and not known:
+            database.execute("UPDATE about SET value = ? WHERE name = 'between'", (between,))
+        elif between and known != between:
+            raise MirrorError(f"{path} is the state of {known}, not of {between}")
+        database.execute("COMMIT")
+        database.executescript(_SEEN)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def knows(self, source: str, target: str) -> bool:
+        """Whether both mailboxes were there before."""
+        names = (source, target)
+        row = self._database.execute("SELECT 1 FROM mailbox WHERE source = ? AND target = ?", names)
+        return row.fetchone() is not None
+
+    def mailbox(self, source: str, target: str) -> MailboxState:
+        """The state of a pair of mailboxes."""
+        names = (source, target)
+        self._database.execute("INSERT OR IGNORE INTO mailbox (source, target) VALUES (?, ?)", names)
+        row = self._database.execute("SELECT id FROM mailbox WHERE source = ? AND target = ?", names)
+        return MailboxState(self._database, row.fetchone()[0])
+
+
+class MailboxState:
+    """The state of a pair of mailboxes: 0 is the source, 1 the target."""
+
+    def __init__(self, database: sqlite3.Connection, id_: int) -> None:
+        self._database = database
+        self._id = id_
+        row = self._row(
+            "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed FROM mailbox WHERE id = ?", id_
+        )
+        self.validity: tuple[int, int] = (row[0], row[1])
+        self.modseqs: tuple[int, int] = (row[2], row[3])
+        self.next_target: int = row[4]
+        self.is_subscribed = bool(row[5])
+        database.execute("DELETE FROM seen")
+
+    def _row(self, statement: str, *values: Any) -> Any:
+        return self._database.execute(statement, values).fetchone()
+
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._database.execute(statement, values).fetchall()
+
+    # -- kept
+
+    def begin_anew(self, validity: tuple[int, int]) -> None:
+        """Forget what is known: UIDs have another meaning now."""
+        self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM pair WHERE mailbox = ?", (self._id,))
+        self._database.execute(
+            "UPDATE mailbox SET validity0 = ?, validity1 = ?, modseq0 = 0, modseq1 = 0, next1 = 1"
+            " WHERE id = ?",
+            (*validity, self._id),
+        )
+        self._database.execute("COMMIT")
+        self.validity, self.modseqs, self.next_target = validity, (0, 0), 1
+
+    def note_next(self, uid: int) -> None:
+        """All messages of the target below ``uid`` are known: what is appended from now on is not."""
+        self._database.execute("UPDATE mailbox SET next1 = ? WHERE id = ?", (uid, self._id))
+        self.next_target = uid
+
+    def finish(self, modseqs: tuple[int, int]) -> None:
+        """All changes up to these modseqs are on both sides."""
+        self._database.execute(
+            "UPDATE mailbox SET modseq0 = ?, modseq1 = ? WHERE id = ?", (*modseqs, self._id)
+        )
+        self.modseqs = modseqs
+
+    def note_subscribed(self, is_subscribed: bool) -> None:
+        """Both sides agree on the subscription."""
+        self._database.execute("UPDATE mailbox SET subscribed = ? WHERE id = ?", (is_subscribed, self._id))
+        self.is_subscribed = is_subscribed
+
+    def add(self, pairs: Iterable[Pair]) -> None:
+        """These messages are on both sides."""
+        self._many("INSERT OR IGNORE INTO pair VALUES (?, ?, ?, ?)", [(self._id, *pair) for pair in pairs])
+
+    def agree(self, rows: Iterable[tuple[str, int]]) -> None:
+        """Both sides agree on these flags of the source's messages."""
+        self._many(
+            "UPDATE pair SET flags = ? WHERE mailbox = ? AND uid0 = ?",
+            [(flags, self._id, uid) for flags, uid in rows],
+        )
+
+    def forget(self, sources: Iterable[int]) -> None:
+        """These messages of the source are on neither side."""
+        self._many("DELETE FROM pair WHERE mailbox = ? AND uid0 = ?", [(self._id, uid) for uid in sources])
+
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(statement, rows)
+        self._database.execute("COMMIT")
+
+    def pairs(self, side: int) -> Iterator[list[Pair]]:
+        """All pairs by the UIDs of one side, in pages."""
+        last = 0
+        while rows := self._rows(
+            f"SELECT uid0, uid1, flags FROM pair WHERE mailbox = ? AND uid{side} > ?"
+            f" ORDER BY uid{side} LIMIT {BATCH}",
+            self._id,
+            last,
+        ):
+            yield rows
+            last = rows[-1][side]
+
+    def pairs_between(self, side: int, low: int, high: int) -> list[Pair]:
+        """The first pairs with UIDs of one side in a range."""
+        return self._rows(
+            f"SELECT uid0, uid1, flags FROM pair WHERE mailbox = ? AND uid{side} BETWEEN ? AND ?"
+            f" ORDER BY uid{side} LIMIT {BATCH}",
+            self._id,
+            low,
+            high,
+        )
+
+    # -- of this run
+
+    def see(self, side: int, rows: Iterable[Row]) -> None:
+        """These messages are new, or their flags have changed."""
+        self._many(
+            "INSERT INTO seen (side, uid, flags) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET flags = excluded.flags",
+            [(side, uid, flags_text(flags)) for uid, flags in rows],
+        )
+
+    def seen_pairs(self, side: int) -> Iterator[list[tuple[int, int, str, str | None, str | None]]]:
+        """The pairs of the messages seen on one side, with the flags that were seen on each; in pages."""
+        last = 0
+        while rows := self._rows(
+            f"SELECT s.uid, pair.uid0, pair.uid1, pair.flags, s0.flags, s1.flags FROM"
+            f" (SELECT uid FROM seen WHERE side = {side} AND uid > ? ORDER BY uid LIMIT {BATCH}) AS s"
+            f" LEFT JOIN pair ON pair.mailbox = ? AND pair.uid{side} = s.uid"
+            " LEFT JOIN seen AS s0 ON s0.side = 0 AND s0.uid = pair.uid0"
+            " LEFT JOIN seen AS s1 ON s1.side = 1 AND s1.uid = pair.uid1 ORDER BY s.uid",
+            last,
+            self._id,
+        ):
+            last = rows[-1][0]
+            yield [row[1:] for row in rows if row[1] is not None]
+
+    def new(self, side: int, after: int = 0) -> Iterator[list[int]]:
+        """The UIDs of the messages that were seen on one side, and are not on the other; in pages."""
+        while rows := self._rows(
+            f"SELECT s.uid, pair.uid0 FROM"
+            f" (SELECT uid FROM seen WHERE side = {side} AND uid > ? ORDER BY uid LIMIT {BATCH}) AS s"
+            f" LEFT JOIN pair ON pair.mailbox = ? AND pair.uid{side} = s.uid ORDER BY s.uid",
+            after,
+            self._id,
+        ):
+            after = rows[-1][0]
+            yield [uid for uid, known in rows if known is None]
+
+    def flags_seen(self, side: int, uids: Sequence[int]) -> dict[int, str]:
+        """The flags of messages that were seen on one side."""
+        marks = ",".join("?" * len(uids))
+        return dict(
+            self._rows(f"SELECT uid, flags FROM seen WHERE side = {side} AND uid IN ({marks})", *uids)
+        )
+
+    def note_sizes(self, side: int, sizes: Iterable[tuple[int, int]]) -> None:
+        """The octets of messages."""
+        self._many(
+            f"UPDATE seen SET size = ? WHERE side = {side} AND uid = ?", [(size, uid) for uid, size in sizes]
+        )
+
+    def of_size_elsewhere(self, side: int, uids: Sequence[int]) -> list[int]:
+        """Those of ``uids`` for which the other side has a message of the same size."""
+        marks = ",".join("?" * len(uids))
+        return [
+            uid
+            for [uid] in self._rows(
+                f"SELECT uid FROM seen WHERE side = {side} AND uid IN ({marks})"
+                " AND digest IS NULL AND size IN (SELECT size FROM sizes) ORDER BY uid",
+                *uids,
+            )
+        ]
+
+    def collect_sizes(self, side: int) -> None:
+        """`of_size_elsewhere` looks at the sizes of this side from now on."""
+        self._database.execute("DROP TABLE IF EXISTS temp.sizes")
+        self._database.execute("CREATE TEMP TABLE sizes (size INTEGER PRIMARY KEY)")
+        self._database.execute(
+            "INSERT OR IGNORE INTO sizes SELECT size FROM seen WHERE side = ? AND size IS NOT NULL", (side,)
+        )
+
+    def note_digest(self, side: int, uid: int, digest: bytes) -> None:
+        """The digest of a message's octets."""
+        self._database.execute("UPDATE seen SET digest = ? WHERE side = ? AND uid = ?", (digest, side, uid))
+
+    def equal_messages(self) -> list[tuple[int, int]]:
+        """UIDs of messages with the same octets on both sides; of several equal ones, the first belong
+        together, and so on."""
+        numbered = (
+            "SELECT seen.uid, digest, row_number() OVER (PARTITION BY digest ORDER BY seen.uid) AS number"
+            " FROM seen LEFT JOIN pair ON pair.mailbox = {id} AND pair.uid{side} = seen.uid"
+            " WHERE side = {side} AND digest IS NOT NULL AND pair.uid0 IS NULL"
+        )
+        ours = numbered.format(id=self._id, side=0)
+        theirs = numbered.format(id=self._id, side=1)
+        return self._rows(
+            f"SELECT a.uid, b.uid FROM ({ours}) AS a JOIN ({theirs}) AS b USING (digest, number)"
+            " ORDER BY a.uid"
+        )
+
+
+def _opened(path: str, *, dry_run: bool) -> sqlite3.Connection:
+    try:
+        if not dry_run:
+            return sqlite3.connect(path, timeout=0, isolation_level=None)
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        if os.path.exists(path):
+            kept = sqlite3.connect(path, timeout=0, isolation_level=None)
+            try:
+                kept.backup(copy)
+            finally:
+                kept.close()
+        return copy
+    except sqlite3.DatabaseError as error:
+        raise _wrong(path, error) from None
+
+
+def _wrong(path: str, error: sqlite3.Error) -> MirrorError:
+    if "locked" in str(error):
+        return MirrorError(f"{path} is in use: mirroring runs already")
+    return MirrorError(f"{path} cannot be used as the state of mirroring: {error}")

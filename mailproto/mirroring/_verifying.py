@@ -1,0 +1,76 @@
+"""Checks by counts and digests that all messages of one account are in another one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from mailproto._reactor import installed
+from mailproto.imap import IMAPClient
+from mailproto.interfaces import IAccount
+from mailproto.mirroring._account import mailbox_pairs
+from mailproto.mirroring._account_sides import account_side
+from mailproto.mirroring._breathing import Breather
+from mailproto.mirroring._report import MirrorReport
+from mailproto.mirroring._sides import BATCH, Side
+
+__all__ = ["MailboxComparison", "compare_accounts"]
+
+_DIGEST_OCTETS = 16
+"""Octets of each digest that are kept: enough to tell messages apart, where nobody makes them equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxComparison:
+    """A mailbox of the source beside that of the target.
+
+    :ivar mailbox: the source's name.
+    :ivar source_messages: how many messages it has.
+    :ivar target_messages: how many its copy has; it may have others of its own.
+    :ivar missing: how many of the source's messages are not in the copy, octet for octet.
+    """
+
+    mailbox: str
+    source_messages: int
+    target_messages: int
+    missing: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+
+async def compare_accounts(
+    source: IMAPClient | IAccount, target: IMAPClient | IAccount, *, clock: IReactorTime | None = None
+) -> list[MailboxComparison]:
+    """Read all messages of both accounts, and compare their octets; nothing is changed.
+
+    :raises MailError: a mailbox cannot be read.
+    """
+    accounts = account_side("source", source), account_side("target", target)
+    breather = Breather(installed() if clock is None else clock)
+    found = []
+    for pair in await mailbox_pairs(accounts, both=False, report=MirrorReport()):
+        ours = await _digests(await accounts[0].side(pair.names[0], read_only=True), breather)
+        theirs: Counter[bytes] = Counter()
+        if pair.target is not None:
+            theirs = await _digests(await accounts[1].side(pair.names[1], read_only=True), breather)
+        missing = ours - theirs
+        found.append(MailboxComparison(pair.names[0], ours.total(), theirs.total(), missing.total()))
+    return found
+
+
+async def _digests(side: Side, breather: Breather) -> Counter[bytes]:
+    await side.open()
+    digests: Counter[bytes] = Counter()
+    uids: list[int] = []
+    async for rows in side.changes(0):
+        uids += [uid for uid, _ in rows]
+    for at in range(0, len(uids), BATCH):
+        async for message in side.read(uids[at : at + BATCH]):
+            digest = b"" if message.content is None else await breather.digest(message.content)
+            digests[digest[:_DIGEST_OCTETS]] += 1
+    return digests

@@ -83,7 +83,14 @@ class Worker:
         self._leases = Leases(reactor, queue, self._limits, now)
         self._settling = Settling(reactor, queue, hostname, prepare_report, observers, self._settled)
         self._pausing = Pausing(
-            queue, self._leases, self._schedule, self._random, now, self._observers, self._give_up
+            queue,
+            self._leases,
+            self._schedule,
+            self._random,
+            now,
+            self._observers,
+            finish=self._give_up,
+            look_soon=self._look_soon,
         )
         self._handed = Handed(
             reactor,
@@ -164,7 +171,9 @@ class Worker:
 
     def _ring(self) -> None:
         self._timer = None
-        if not self._is_looking:
+        if self._is_looking:
+            self._is_to_look = True
+        else:
             self._run(self._look())
 
     def _run(self, work: Awaitable[None]) -> None:

@@ -56,8 +56,7 @@ class _Sending:
 
     def __init__(self, held: Held, began: float) -> None:
         self.held = held
-        is_whole = held.results.count(None) == len(held.results)
-        self.indexes: Sequence[int] = range(len(held.recipients)) if is_whole else held.left
+        self.indexes: Sequence[int] = held.left if held.has_results else range(len(held.recipients))
         self.began = began
         self.transmission: Transmission
 

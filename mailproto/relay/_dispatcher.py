@@ -35,7 +35,7 @@ class Office(Protocol):
         """Every recipient has a result."""
 
     def give_back(self, held: Held) -> None:
-        """Nothing was tried, and nothing will be now."""
+        """Nothing is tried now for the recipients without a result."""
 
     def pause(self, destination: Destination, why: Unreachable) -> None:
         """A destination cannot be reached: nothing is sent to it for a while."""

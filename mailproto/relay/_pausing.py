@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Final
 
@@ -42,6 +42,7 @@ class Pausing:
 
     :param now: gives the seconds since the epoch.
     :param finish: brings the results of a message, of which nothing was tried, into the queue.
+    :param release: gives messages back, of which nothing is tried now.
     :param look_soon: has `look` called soon.
     """
 
@@ -56,6 +57,7 @@ class Pausing:
         now: Callable[[], float],
         observers: Observers,
         finish: Callable[[Held], Deferred[None]],
+        release: Callable[[Iterable[Held]], Awaitable[None]],
         look_soon: Callable[[], None],
     ) -> None:
         self._queue = queue
@@ -65,6 +67,7 @@ class Pausing:
         self._now = now
         self._observers = observers
         self._finish = finish
+        self._release = release
         self._look_soon = look_soon
         self._reasons: dict[str, Result] = {}
 
@@ -86,7 +89,7 @@ class Pausing:
         except Exception:
             self.log.failure("cannot pause {destination}", destination=destination.name)
         self._remember(destination.name, Result(why.outcome, why.host, is_attempt=False))
-        await self._leases.release(held for held in waiting if not self._is_old(held))
+        await self._release(held for held in waiting if not self._is_old(held))
         self._tell(held for held in waiting if self._is_old(held))
         return until
 

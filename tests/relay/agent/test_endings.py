@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.task import deferLater
+
 from mailproto.errors import StorageFull
 from mailproto.model import QueueState
 from mailproto.relay import _carrier
@@ -121,4 +123,56 @@ class LookTests(World):
         self.send("carol@there.example", id="M2", due=self.now() + 30)
         self.run_for(120)
         self.assertEqual([state for state, _ in self.states("carol@there.example")], [QueueState.SENT])
+        self.stop()
+
+    def test_who_found_no_room_is_leased_as_soon_as_there_is_some(self) -> None:
+        """Destinations before it asked for all that may be leased, and nothing is left of theirs."""
+        self.limits = RelayLimits(leased=8)
+        self.agent = self.make_agent()
+        for number in range(10):
+            self.send(f"user@d{number}.example", id=f"N{number}")
+        usual = self.queue.lease
+
+        async def lease(destination: str, **named: Any) -> Any:
+            await deferLater(self.network, 0.01)
+            # Another process has just leased those for which the agent asks last.
+            return [] if destination in ("d2.example", "d3.example") else await usual(destination, **named)
+
+        self.patch(self.queue, "lease", lease)
+        self.agent.start()
+        self.run_for(10)
+        self.assertEqual(len(self.arrived), 8)
+        self.stop()
+
+
+class PartTests(World):
+    """Some recipients have got the message, and the others wait for another connection."""
+
+    TO = tuple(f"user{number}@there.example" for number in range(3))
+
+    def begin(self, **then: Any) -> None:
+        """Send a message; the server takes two recipients on a connection, and the next one does ``then``."""
+        scripts = [serving(EHLO="250-mx\r\n250 LIMITS MAILMAX=1 RCPTMAX=2"), serving(**then)]
+        self.network.script = lambda host, number: scripts[number] if number < 2 else serving()
+        self.agent.start()
+        self.send(*self.TO)
+        self.run_for(1)
+        self.assertEqual(self.arrived, [*self.TO[:2]])
+
+    def all_get_it_once(self) -> None:
+        self.run_for(600)
+        self.assertEqual(self.arrived, [*self.TO])
+        self.assertEqual(self.counts().messages, 0)
+
+    def test_a_pause_meanwhile_sends_to_none_twice(self) -> None:
+        self.begin(connect="refuse")
+        self.all_get_it_once()
+        self.stop()
+
+    def test_a_stop_meanwhile_sends_to_none_twice(self) -> None:
+        self.begin(greeting="silent")
+        self.stop()
+        self.agent = self.make_agent()
+        self.agent.start()
+        self.all_get_it_once()
         self.stop()

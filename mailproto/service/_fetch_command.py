@@ -160,7 +160,11 @@ def client_problem(error: ClientError | TLSFilesError, url: MailboxURL) -> Comma
     elif isinstance(error, TLSUnavailable):
         status, hint = os.EX_UNAVAILABLE, f"try {url.scheme}s://, or --plain to send the password in clear"
     elif isinstance(error, TLSFailed):
-        status, hint = os.EX_UNAVAILABLE, "if its certificate is of your own CA, name that by --ca-file"
+        status = os.EX_UNAVAILABLE
+        if "certificate" in str(error):
+            hint = "if its certificate is of your own CA, name that by --ca-file"
+        elif "no TLS is spoken" in str(error) and url.scheme.endswith("s"):
+            hint = f"try another port, or {url.scheme[:-1]}:// for STARTTLS"
     elif isinstance(error, CommandRefused) and error.is_permanent:
         status = os.EX_UNAVAILABLE
     text = printable(str(error))

@@ -188,6 +188,10 @@ def _print(outcomes: Iterable[Outcome], options: Namespace) -> None:
     for each in ordered:
         for failure in each.report.failures if each.report else ():
             print(f"mailproto: {printable(f'{each.source}: {failure}')}", file=sys.stderr)
+        for found in each.compared or ():
+            if not found.agrees:
+                text = f"{each.source}: {found.mailbox}: {found.missing} of {found.source_messages} missing"
+                print(f"mailproto: {printable(text)}", file=sys.stderr)
 
 
 def _line(outcome: Outcome, options: Namespace) -> str:

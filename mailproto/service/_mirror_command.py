@@ -27,6 +27,10 @@ from mailproto.service._reasons import file_error
 __all__ = ["add_mirror_options", "add_tls_options", "report_text"]
 
 
+_SHOWN = 3
+"""Names of mailboxes in a line."""
+
+
 def add_mirror_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.set_defaults(first=_first, run=_run)
@@ -176,4 +180,8 @@ def report_text(report: MirrorReport) -> str:
         parts.append(f"{report.removed} removed")
     if report.failures:
         parts.append(f"{len(report.failures)} failed")
-    return ", ".join(parts) or "nothing is new"
+    text = ", ".join(parts) or "nothing is new"
+    if left := report.left_out:
+        more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+        text += f"; left alone: {printable(', '.join(left[:_SHOWN]))}{more}"
+    return text

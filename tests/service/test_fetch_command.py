@@ -98,6 +98,10 @@ class TargetTests(SynchronousTestCase):
 
 
 class ProblemTests(SynchronousTestCase):
+    def test_a_port_without_tls(self) -> None:
+        problem = client_problem(TLSFailed("no TLS is spoken there"), MailboxURL.parse("pop3s://a@b"))
+        self.assertTrue(str(problem).endswith("there: try another port, or pop3:// for STARTTLS"), problem)
+
     def test_a_status_and_what_to_do(self) -> None:
         no = Reply("-ERR", "no")
         for error, status, text in (
@@ -108,7 +112,7 @@ class ProblemTests(SynchronousTestCase):
             ),
             (AuthenticationUnavailable(), os.EX_NOPERM, "--token"),
             (TLSUnavailable(), os.EX_UNAVAILABLE, "try imaps://, or --plain"),
-            (TLSFailed(), os.EX_UNAVAILABLE, "--ca-file"),
+            (TLSFailed("The certificate is not good"), os.EX_UNAVAILABLE, "--ca-file"),
             (ConnectFailed("Cannot connect to mail.example:143: no"), os.EX_TEMPFAIL, "Cannot connect to"),
             (CommandRefused(reply=no), os.EX_UNAVAILABLE, "imap://bob@mail.example: -ERR no"),
         ):

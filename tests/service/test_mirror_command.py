@@ -6,7 +6,7 @@ import imaplib
 import io
 import json
 import os
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,9 +14,12 @@ from unittest.mock import patch
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.mirroring import MailboxComparison, MirrorReport
 from mailproto.service import _command
 from mailproto.service._command_error import CommandError
+from mailproto.service._migrate_command import Outcome, _print
 from mailproto.service._migrate_list import migrations
+from mailproto.service._mirror_command import report_text
 from mailproto.service._mirror_place import MirrorPlace
 from tests.processes import ProgramCase, port_of
 
@@ -143,6 +146,17 @@ class CommandTests(ProgramCase):
             (urls[:1] * 2, os.EX_USAGE, "SOURCE and TARGET are the same"),
         ):
             await self.fault([*places, "--state", f"{self.folder}/state", *passwords], status, text)
+
+    def test_mailboxes_that_are_left_alone_are_named(self) -> None:
+        report = MirrorReport(left_out=["a", "b", "c", "d", "e"])
+        self.assertEqual(report_text(report), "nothing is new; left alone: a, b, c and 2 more")
+
+    def test_mailboxes_that_lack_messages_are_named(self) -> None:
+        compared = [MailboxComparison("Whole", 3, 3, 0), MailboxComparison("Work", 3, 2, 1)]
+        outcome = Outcome("imap://a@b", "account:a@b", MirrorReport(), compared)
+        with patch("sys.stderr", io.StringIO()) as errors, patch("sys.stdout", io.StringIO()):
+            _print([outcome], Namespace(json=False, dry_run=False, no_compare=False))
+        self.assertEqual(errors.getvalue(), "mailproto: imap://a@b: Work: 1 of 3 missing\n")
 
     def test_a_target_with_a_mailbox(self) -> None:
         options = _command._parser().parse_args(["mirror", "account:a@b", "imap://b@127.0.0.1:1/Lists"])

@@ -157,6 +157,8 @@ class Fetching:
         async with aclosing(self._each(new)) as batches:
             async for batch, got in batches:
                 fetched += await self._batch(batch, got)
+                if self._source.lost is not None and batch[-1] is new[-1]:
+                    raise self._source.lost
                 done += len(batch)
                 self._tell(FetchProgress(done, len(new), fetched, total))
         removed = await self._remove() if delete else 0

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
 
-from mailproto.client.errors import CommandRefused
+from mailproto.client.errors import CommandRefused, ConnectionLost
 from mailproto.content import Content
 from mailproto.fetching._arriving import Arriving
 from mailproto.fetching._values import Listed
@@ -61,6 +61,10 @@ class Source(ABC):
         :raises ClientError: they may be there still.
         """
 
+    lost: ConnectionLost | None = None
+    """Why the connection ended while `get` ran, which returns what had come before; None for a message that
+    had not."""
+
     def is_renumbered(self, id: str, known: str) -> bool:
         """Whether two ids of the same octets are those of one message: the server has given it a new id."""
         return False
@@ -101,6 +105,9 @@ class POP3Source(Source):
         for file, error in zip(files, results, strict=True):
             if isinstance(error, CommandRefused):
                 got.append(str(error))
+            elif isinstance(error, ConnectionLost):
+                self.lost = error
+                got.append(None)
             elif error is not None:
                 raise error
             else:
@@ -156,6 +163,8 @@ class IMAPSource(Source):
                 found[message.uid] = message
         except CommandRefused as error:  # such as a message that the server cannot read
             refused = str(error)
+        except ConnectionLost as error:
+            self.lost = error
         if refused and len(messages) > 1:  # perhaps because of one of them
             left = [message for message in messages if message.handle not in found]
             got = {message: (await self.get([message]))[0] for message in left}

@@ -65,6 +65,25 @@ class KeptOnceTests(FetchCase):
             self.assertEqual(self.fetch(target).kept, 1)
             self.assertEqual(there(), [form(mail(n)) for n in (0, 1, 2, 3, 4, 9)])
 
+    def test_what_came_before_the_connection_was_lost_is_kept(self) -> None:
+        """Otherwise a line that breaks after some messages would never get any."""
+        get = self.source.get
+
+        async def some(messages: Any) -> Any:
+            got = await get(messages)
+            self.source.lost = ConnectionLost()
+            return [*got[:2], *(None for _ in got[2:])]
+
+        for target, there, form in self.each():
+            self.source.messages = {str(n): mail(n) for n in range(5)}
+            with patch.object(self.source, "get", some), self.assertRaises(ConnectionLost):
+                self.fetch(target, delete=True)
+            self.assertEqual(len(self.source.messages), 5)
+            self.assertEqual(there(), [form(mail(n)) for n in range(2)])
+            self.source.lost = None
+            self.assertEqual(self.fetch(target).kept, 3)
+            self.assertEqual(there(), [form(mail(n)) for n in range(5)])
+
     def test_what_was_kept_before_is_removed_later(self) -> None:
         for target, there, _ in self.each():
             self.source.messages = {str(n): mail(n) for n in range(3)}

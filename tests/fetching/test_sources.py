@@ -8,7 +8,7 @@ from twisted.internet.defer import ensureDeferred
 
 from mailproto.auth import Password
 from mailproto.client import MailboxURL
-from mailproto.client.errors import CommandRefused
+from mailproto.client.errors import CommandRefused, ConnectionLost
 from mailproto.fetching._fetch_new import source_name
 from mailproto.fetching._sources import Got, IMAPSource, POP3Source
 from mailproto.fetching._values import Listed
@@ -70,6 +70,26 @@ class POP3Tests(ClientTestCase):
         )
         self.assertIn("it is broken", got[0])
         self.assertEqual(bytes(got[1].content), b"Subject: x\r\n")
+
+    def test_a_connection_that_is_lost_within_a_message(self) -> None:
+        source = POP3Source(self.connect(PIPELINING))
+        got = self.result(
+            self.ask(
+                """
+                C: RETR 1
+                C: RETR 2
+                S: +OK
+                S: Subject: x
+                S: .
+                S: +OK
+                S: Subject: half
+                S closes
+                """,
+                source.get([Listed(1, "", 12), Listed(2, "", 30)]),
+            )
+        )
+        self.assertEqual((bytes(got[0].content), got[1]), (b"Subject: x\r\n", None))
+        self.assertIsInstance(source.lost, ConnectionLost)
 
     def test_removal_ends_with_quit(self) -> None:
         source = POP3Source(self.connect(PIPELINING))

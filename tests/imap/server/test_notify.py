@@ -417,6 +417,19 @@ class ForeignTests(NotifyTestCase):
         self.box.add(message(), (), 0)  # it is not subscribed
         self.assertEqual(self.heard(client), b"")
 
+    def test_ones_own_with_such_names_are_told_once(self) -> None:
+        run(self.account.create("shared/own"))
+        own: Any = run(self.account.open("shared/own"))
+        own.add(message(), (), 0)
+        status = b"* STATUS shared%b (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n"
+        above: Any = run(self.account.open("shared"))
+        client = self.notify(
+            b"SET STATUS (subtree shared %b)" % NEW,
+            answer=status % (b"", 0, 1, above.uid_validity) + status % (b"/own", 1, 2, own.uid_validity),
+        )
+        own.add(message(), (), 0)
+        self.assertEqual(self.heard(client), status % (b"/own", 2, 3, own.uid_validity))
+
     def test_they_are_not_personal(self) -> None:
         wanted = b"MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
         client = self.notify(b"SET (personal (%b)) (inboxes (%b))" % (wanted, wanted))

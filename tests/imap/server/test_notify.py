@@ -417,6 +417,21 @@ class ForeignTests(NotifyTestCase):
         self.box.add(message(), (), 0)  # it is not subscribed
         self.assertEqual(self.heard(client), b"")
 
+    def test_another_name(self) -> None:
+        """Nothing is told of a name that is no longer there."""
+        gone = b'* LIST (\\NonExistent) "/" user/bob/Mine\r\n'
+        run(self.bob.create("Mine"))
+        run(self.bob.set_acl("Mine", "alice", "lr"))
+        client = self.notify(b"SET (mailboxes user/bob/Mine %b)" % NEW)
+        mine: Any = run(self.bob.open("Mine"))
+        run(self.bob.rename("Mine", "Other"))
+        run(self.bob.create("Mine"))
+        self.heard(client)
+        mine.add(message(), (), 0)
+        self.assertEqual(self.heard(client), gone)
+        mine.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+
     def test_ones_own_with_such_names_are_told_once(self) -> None:
         run(self.account.create("shared/own"))
         own: Any = run(self.account.open("shared/own"))

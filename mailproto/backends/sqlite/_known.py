@@ -22,7 +22,8 @@ class Known:
     """The modseq and the status of mailboxes, as the database has them now.
 
     Only this process changes the database while no other has it open, and each commit makes all forgotten
-    before somebody has its result.  So nothing has to be read to know that nothing has changed.
+    before somebody has its result.  So nothing has to be read to know that nothing has changed.  Whoever reads
+    something newer before that, makes all forgotten, too: nobody may know less than was told already.
 
     :param read: `Database.read`.
     :param alone_since: `Peers.alone_since`.

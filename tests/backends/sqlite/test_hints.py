@@ -91,6 +91,43 @@ class HintTests(TestCase):
             self.assertEqual((await inbox.status()).messages, count)
             self.assertEqual(len((await inbox.changes_since(before.modseq)).changed), 1)
 
+    async def committed(self, inbox):
+        """Deliver a message; return when it is in the database, before the reactor has heard of it."""
+        before = await inbox.status()
+        await inbox.changes_since(before.modseq)
+        database, held = self.store._database, []
+        deliver = database.writer._deliver
+        self.patch(database.writer, "_deliver", lambda *given: held.append(given))
+        delivery = ensureDeferred(self.store.deliver(SMALL, [TO_ALICE]))
+        await self.eventually(lambda: database.read(_known._modseq, inbox._id) != before.modseq and held)
+
+        def hear():
+            database.writer._deliver = deliver
+            for given in held:
+                deliver(*given)
+            return delivery
+
+        self.addCleanup(hear)
+        return before
+
+    async def test_what_is_claimed_is_seen(self):
+        """Who claims a message, and does not see it, would not tell of it as recent later."""
+        inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        before = await self.committed(inbox)
+        self.assertEqual(await inbox.claim_recent(), range(1, 2))
+        changes = await inbox.changes_since(before.modseq)
+        self.assertEqual(list(changes.changed.uids), [1])
+
+    async def test_the_status_is_as_new_as_the_changes(self):
+        inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        await self.committed(inbox)
+        changes = await inbox.changes_since(0)
+        status = await inbox.status()
+        self.assertEqual((list(changes.changed.uids), status.recent), ([1], 1))
+        self.assertEqual(status.modseq, changes.modseq)
+
     async def test_what_is_remembered_of_a_mailbox(self):
         inbox = await self.inbox()
         await self.eventually(lambda: self.store._database._peers.alone_since())

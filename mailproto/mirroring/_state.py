@@ -22,6 +22,9 @@ __all__ = ["MailboxState", "MirrorState", "Pair"]
 
 _VERSION = 1
 
+_LOG_PAGES = 16_384
+"""Pages of 4 KB in the log after which they are synced in between: that takes as long as the disk wants."""
+
 _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE mailbox (
@@ -87,6 +90,7 @@ class MirrorState:
         database = self._database
         database.executescript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;")
         database.executescript("PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE;")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         database.execute("BEGIN EXCLUSIVE")
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -105,7 +109,7 @@ class MirrorState:
         database.executescript(_SEEN)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; it blocks until all is on disk."""
         self._database.close()
 
     def knows(self, source: str, target: str) -> bool:
@@ -321,8 +325,9 @@ class MailboxState:
 def _opened(path: str, *, dry_run: bool) -> sqlite3.Connection:
     try:
         if not dry_run:
-            return sqlite3.connect(path, timeout=0, isolation_level=None)
-        copy = sqlite3.connect(":memory:", isolation_level=None)
+            # `close`, which syncs, may be called in a thread.
+            return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if os.path.exists(path):
             kept = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:

@@ -58,6 +58,7 @@ CREATE TEMP TABLE seen (
     digest BLOB,
     PRIMARY KEY (side, uid)
 ) WITHOUT ROWID;
+CREATE INDEX temp.seen_digest ON seen (digest, side, uid) WHERE digest IS NOT NULL;
 """
 
 Pair = tuple[int, int, str]
@@ -306,19 +307,29 @@ class MailboxState:
         """The digest of a message's octets."""
         self._database.execute("UPDATE seen SET digest = ? WHERE side = ? AND uid = ?", (digest, side, uid))
 
-    def equal_messages(self) -> list[tuple[int, int]]:
-        """UIDs of messages with the same octets on both sides; of several equal ones, the first belong
-        together, and so on."""
-        numbered = (
-            "SELECT seen.uid, digest, row_number() OVER (PARTITION BY digest ORDER BY seen.uid) AS number"
-            " FROM seen LEFT JOIN pair ON pair.mailbox = {id} AND pair.uid{side} = seen.uid"
-            " WHERE side = {side} AND digest IS NOT NULL AND pair.uid0 IS NULL"
-        )
-        ours = numbered.format(id=self._id, side=0)
-        theirs = numbered.format(id=self._id, side=1)
+    def equal_messages(self) -> Iterator[list[tuple[int, int]]]:
+        """UIDs of messages with the same octets on both sides, in pages; of several equal ones, the first
+        belong together, and so on."""
+        digest = b""
+        while rows := self._of_digests("digest > ?", f"LIMIT {BATCH}", digest):
+            if len(rows) == BATCH:  # the last ones may have more equal ones
+                last = rows[-1][0]
+                rows = [row for row in rows if row[0] != last] or self._of_digests("digest = ?", "", last)
+            digest = rows[-1][0]
+            uids: dict[bytes, tuple[list[int], list[int]]] = {}
+            for each, side, uid in rows:
+                uids.setdefault(each, ([], []))[side].append(uid)
+            yield [pair for ours, theirs in uids.values() for pair in zip(ours, theirs, strict=False)]
+
+    def _of_digests(self, which: str, limit: str, digest: bytes) -> list[tuple[bytes, int, int]]:
+        """Digest, side and UID of the new messages that have such digests."""
+        known = "EXISTS (SELECT 1 FROM pair WHERE mailbox = ? AND seen.side = {0} AND uid{0} = seen.uid)"
         return self._rows(
-            f"SELECT a.uid, b.uid FROM ({ours}) AS a JOIN ({theirs}) AS b USING (digest, number)"
-            " ORDER BY a.uid"
+            f"SELECT digest, side, uid FROM seen WHERE {which} AND NOT {known.format(0)}"
+            f" AND NOT {known.format(1)} ORDER BY digest, side, uid {limit}",
+            digest,
+            self._id,
+            self._id,
         )
 
 

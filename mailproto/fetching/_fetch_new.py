@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -129,6 +129,7 @@ class Fetching:
         self._state = state
         self._progress = progress
         self._known: dict[str, Known] = {}
+        self._ids: defaultdict[bytes, list[str]] = defaultdict(list)  # of the known ones, by their digests
         self._nameless: Counter[bytes] = Counter()  # messages without an id, by their octets
         self._ready: list[tuple[Listed, str]] = []  # those that are kept, with their ids in the state
         self._kept = self._octets = 0
@@ -145,6 +146,8 @@ class Fetching:
         await self._target.open(self._reactor)
         await self._recover()
         self._known = await in_thread(self._reactor, self._state.known)
+        for id, known in self._known.items():
+            self._ids[known.digest].append(id)
         listed = await self._source.listed()
         new = [each for each in listed if not self._is_kept(each)]
         self._ready = [(each, each.id) for each in listed if self._is_kept(each)]
@@ -210,16 +213,16 @@ class Fetching:
         notes: list[Note] = []
         renamed: list[Note] = []
         ready: list[tuple[Listed, str]] = []
-        for message, each in zip(batch, got, strict=True):
+        digests = await in_thread(self._reactor, _digests, got)
+        for message, each, digest in zip(batch, got, digests, strict=True):
             if isinstance(each, str):
                 self._refused.append(f"message {message.handle}: {each}")
             elif each is not None:
                 octets += len(each.content)
-                digest = await in_thread(self._reactor, digest_of, each.content)
                 id = message.id or self._name(digest)
                 note = Note(id, digest, message.size)
                 ready.append((message, id))
-                if await self._had(note):
+                if self._had(note):
                     renamed.append(note)
                 else:
                     new.append(Incoming(id, digest, each.content, each.flags, each.date, each.zone))
@@ -241,13 +244,12 @@ class Fetching:
         self._nameless[digest] += 1
         return f"={digest.hex()}/{self._nameless[digest]}"
 
-    async def _had(self, note: Note) -> bool:
+    def _had(self, note: Note) -> bool:
         """Whether a message with these octets is kept already under this id, or was renumbered."""
         known = self._known.get(note.id)
         if known is not None:
             return known.digest == note.digest
-        ids = await in_thread(self._reactor, self._state.ids_of, note.digest)
-        return any(self._source.is_renumbered(note.id, id) for id in ids)
+        return any(self._source.is_renumbered(note.id, id) for id in self._ids.get(note.digest, ()))
 
     # -- on the server
 
@@ -258,6 +260,11 @@ class Fetching:
         await self._source.remove([message for message, _ in self._ready])
         await in_thread(self._reactor, self._state.removed, [id for _, id in self._ready])
         return len(self._ready)
+
+
+def _digests(got: Sequence[Got | str | None]) -> list[bytes]:
+    """The digest of each; nothing for what is no message."""
+    return [digest_of(each.content) if isinstance(each, Got) else b"" for each in got]
 
 
 def _batches(messages: Sequence[Listed]) -> Iterator[list[Listed]]:

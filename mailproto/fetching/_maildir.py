@@ -10,8 +10,9 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from mailproto.fetching._lines import unix_lines
 from mailproto.fetching._targets import Intend, Target
@@ -23,6 +24,8 @@ from mailproto.typing import ReactorTime
 __all__ = ["Maildir"]
 
 _FOLDERS: Final = ("tmp", "new", "cur")
+_AT_ONCE: Final = 16
+"""Files that are synced at a time."""
 _LETTERS: Final = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S"}
 
 
@@ -72,8 +75,9 @@ class Maildir(Target):
                 if message.date is not None:
                     os.utime(file.fileno(), (message.date, message.date))
                 files.append(file)
-            for file in files:  # after all were written: the first takes most of the others along
-                os.fsync(file.fileno())
+            # The disk takes some at a time; and after all were written, the first takes others along.
+            threads = stack.enter_context(ThreadPoolExecutor(min(_AT_ONCE, len(files))))
+            list(threads.map(_sync, files))
         for message, name in zip(messages, names, strict=True):
             letters = "".join(sorted(_LETTERS[flag] for flag in message.flags if flag in _LETTERS))
             place = self.path / "cur" / f"{name}:2,{letters}" if letters else self.path / "new" / name
@@ -96,6 +100,10 @@ class Maildir(Target):
         for folder in _FOLDERS:  # a rename may not be on disk yet
             sync_folder(self.path / folder)
         return [name in found for name in names]
+
+
+def _sync(file: BinaryIO) -> None:
+    os.fsync(file.fileno())
 
 
 def _private(path: str, flags: int) -> int:

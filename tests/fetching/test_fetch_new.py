@@ -224,6 +224,14 @@ class IdTests(FetchCase):
         waiting[0].errback(ConnectionLost())
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def test_looking_changes_nothing(self) -> None:
+        self.source.messages = {"1": mail(1)}
+        self.fetch(self.maildir())
+        self.source.messages |= {"2": mail(2), "nameless": mail(3)}
+        result = self.fetch(self.maildir(), dry_run=True)
+        self.assertEqual((result.listed, result.new, result.kept), (3, 2, 0))
+        self.assertEqual(len(self.in_maildir()), 1)
+
     def test_progress(self) -> None:
         self.source.messages = {str(n): b"x" * (3 << 20) for n in range(3)}
         self.fetch(self.maildir())

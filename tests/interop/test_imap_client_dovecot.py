@@ -20,7 +20,7 @@ from mailproto.imap import IMAPClient
 from mailproto.imap.values import Exists, KnownMailbox, Query
 from mailproto.model import NewMessage
 from tests.imap.client.test_with_our_server import MIXED
-from tests.interop.daemons import PASSWORD, bearer_token, dovecot
+from tests.interop.daemons import PASSWORD, bearer_token, dovecot, dovecot_pop3
 from tests.interop.test_message_dovecot import NOBODY, PROGRAM
 
 
@@ -142,3 +142,24 @@ class DovecotTests(DovecotCase):
         await self.assertFailure(
             Deferred.fromCoroutine(IMAPClient.open(reactor, server)), AuthenticationRefused
         )
+
+    def test_starttls(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._starttls())
+
+    async def _starttls(self) -> None:
+        daemon = dovecot_pop3()
+        port = int((daemon.folder / "imap_port").read_text())
+        server = ServerAddress(
+            "localhost",
+            port,
+            tls="required",
+            credentials=Password("carol", PASSWORD),
+            trust_root=daemon.folder / "tls-cert.pem",
+        )
+        client = await IMAPClient.open(reactor, server)
+        self.addCleanup(client.quit)
+        self.assertTrue(client.is_verified)
+        self.assertEqual(client.authenticated_by, "SCRAM-SHA-256")
+        appended = await client.append("INBOX", MIXED)
+        await client.select("INBOX")
+        self.assertEqual((await client.fetch(appended.uids, "BODY.PEEK[]").all())[0].content, MIXED)

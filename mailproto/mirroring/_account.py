@@ -78,7 +78,7 @@ async def mirror_account(
         run = _AccountRun(accounts, states, both=both, dry_run=dry_run, breather=breather, progress=progress)
         await run.run(mailboxes)
     finally:
-        states.close()
+        await breather.aside(states.close)
     return run.report
 
 

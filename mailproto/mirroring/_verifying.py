@@ -64,7 +64,7 @@ async def compare_accounts(
     if state is not None:
         states = MirrorState(state)
         known = states.names()
-        states.close()
+        await breather.aside(states.close)
     found = []
     for pair in await mailbox_pairs(accounts, known, both=False, report=MirrorReport()):
         ours = await _digests(await accounts[0].side(pair.names[0], read_only=True), breather)

@@ -47,10 +47,11 @@ class Writer:
     """Does work in transactions, in its own thread; results arrive in the reactor's thread.
 
     :param committed: called in the reactor's thread, with the transaction, after each batch that changed
-        something.
+        something, and before the batch is answered.
     :param unlink: called in the writer's thread after each batch with files to remove.
     :param room: decides what is done when the disk is full.
     :param turn: a context manager around each batch, with which processes take turns.
+    :param ended: called in the reactor's thread after each batch, before its results are given.
     """
 
     _log = PackageLogger()
@@ -63,6 +64,7 @@ class Writer:
         unlink: Callable[[Sequence[str]], None],
         room: Room,
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
@@ -71,6 +73,7 @@ class Writer:
         self._unlink = unlink
         self._room = room
         self._turn = turn
+        self._batch_ended = ended
         self._checkpoints = Checkpoints(path)
         self._keywords = Keywords()
         self._requests = Requests()
@@ -288,6 +291,7 @@ class Writer:
     def _deliver(
         self, batch: Sequence[Request], results: Sequence[Any], transaction: Transaction | None
     ) -> None:
+        self._batch_ended()
         answers: list[Callable[[], None]] = [
             partial(_answer_one, request.result, result)
             for request, result in zip(batch, results, strict=True)
@@ -299,7 +303,8 @@ class Writer:
             or transaction.queue_changed
             or transaction.leaves_work
         ):
-            answers.append(partial(self._committed, transaction))
+            # Who hears an answer, and asks in another session, finds that this one knows of the change.
+            answers.insert(0, partial(self._committed, transaction))
         self._give(answers)
 
     def _give(self, answers: Sequence[Callable[[], None]]) -> None:

@@ -40,7 +40,7 @@ class Known:
         self._statuses.clear()
 
     def saw(self, mailbox: int, modseq: int) -> None:
-        """Something was read of a mailbox when it had this modseq: nobody is told of an earlier state any more.
+        """Something was read of a mailbox when it had this modseq: no answer goes back behind it.
 
         A commit can be read before all is forgotten, because it is made in another thread.
         """

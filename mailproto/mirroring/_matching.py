@@ -24,7 +24,7 @@ async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breathe
         if not any(state.new(1 - side)):
             return 0
         for uids in state.new(side):
-            if uids:
+            if uids := state.without_size(side, uids):
                 state.note_sizes(side, [each async for each in sides[side].sizes(uids)])
             await breather.breathe()
     for side in (0, 1):

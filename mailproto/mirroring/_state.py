@@ -114,6 +114,10 @@ class MirrorState:
         row = self._database.execute("SELECT 1 FROM mailbox WHERE source = ? AND target = ?", names)
         return row.fetchone() is not None
 
+    def names(self) -> dict[str, str]:
+        """The target's names of the mailboxes that were mirrored before, by the source's."""
+        return dict(self._database.execute("SELECT source, target FROM mailbox"))
+
     def mailbox(self, source: str, target: str) -> MailboxState:
         """The state of a pair of mailboxes."""
         names = (source, target)
@@ -259,6 +263,14 @@ class MailboxState:
         return dict(
             self._rows(f"SELECT uid, flags FROM seen WHERE side = {side} AND uid IN ({marks})", *uids)
         )
+
+    def without_size(self, side: int, uids: Sequence[int]) -> list[int]:
+        """Those of ``uids`` whose size is not known yet."""
+        if not uids:
+            return []
+        marks = ",".join("?" * len(uids))
+        text = f"SELECT uid FROM seen WHERE side = {side} AND uid IN ({marks}) AND size IS NULL ORDER BY uid"
+        return [uid for [uid] in self._rows(text, *uids)]
 
     def note_sizes(self, side: int, sizes: Iterable[tuple[int, int]]) -> None:
         """The octets of messages."""

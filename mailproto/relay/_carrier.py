@@ -54,9 +54,9 @@ class _Sending:
 
     __slots__ = ("began", "held", "indexes", "transmission")
 
-    def __init__(self, held: Held, indexes: Sequence[int], began: float) -> None:
+    def __init__(self, held: Held, began: float) -> None:
         self.held = held
-        self.indexes = indexes
+        self.indexes: Sequence[int] = held.left if held.has_results else range(len(held.recipients))
         self.began = began
         self.transmission: Transmission
 
@@ -96,7 +96,7 @@ class Carrier:
         self._destination = destination
         self._lane = lane
         self._clock = dispatcher.clock
-        self._began = self._clock.seconds()
+        self._began = 0.0  # when it got its connection
         self._carried = 0
         self._pending = 0  # messages that were given to the connection and are not answered
         self._is_going_on = False
@@ -162,6 +162,7 @@ class Carrier:
 
     def _carry(self, connection: Connection) -> None:
         self.connection = connection
+        self._began = self._clock.seconds()
         self._dispatcher.connected(self, self._destination)
         self._go_on(connection)
 
@@ -219,33 +220,41 @@ class Carrier:
 
     def _begin(self, connection: Connection, held: Held) -> None:
         """Give a message to the connection, unless it is finished without that."""
-        client = connection.client
         self._carried += 1
         connection.sent += 1
+        sending = _Sending(held, self._clock.seconds())
+        try:
+            done = self._send(connection.client, sending)
+        except Exception:
+            self._dispatcher.fault(held, Failure())
+            return
+        if done is None:
+            return
+        self._pending += 1
+        done.addCallbacks(self._answered, self._failed, (connection, sending), {}, (connection, held), {})
+        done.addBoth(self._done, connection, held)
+
+    def _send(self, client: SMTPClient, sending: _Sending) -> Deferred[list[Outcome]] | None:
+        """Give a message to a client; None if it has its results without that."""
+        held = sending.held
         prepared = self._dispatcher.prepare(held)
         if prepared is None:
-            return
+            return None
         original, parameters = prepared
         capabilities = client.capabilities
         content = with_ascii_header(original, capabilities, parameters)
         if "REQUIRETLS" in parameters and not held.lease.message.envelope.sender and not _keeps_tls(client):
             parameters = {each: value for each, value in parameters.items() if each != "REQUIRETLS"}
-        indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
-        sending = _Sending(held, indexes, self._clock.seconds())
         if may_need_conversion(capabilities, parameters):
-            done = ensureDeferred(self._converted(sending, client, original, content, parameters))
-        elif content is not original:
-            done = ensureDeferred(self._signed_again(sending, client, original, content, parameters))
-        else:
-            done = sending.send(client, content, parameters)
-        self._pending += 1
-        done.addCallbacks(self._answered, self._failed, (connection, sending), {}, (connection, held), {})
-        done.addBoth(self._done, connection)
+            return ensureDeferred(self._converted(sending, client, original, content, parameters))
+        if content is not original:
+            return ensureDeferred(self._signed_again(sending, client, original, content, parameters))
+        return sending.send(client, content, parameters)
 
-    def _done(self, result: object, connection: Connection) -> None:
+    def _done(self, result: object, connection: Connection, held: Held) -> None:
         self._pending -= 1
         if isinstance(result, Failure):
-            self._broken(connection)
+            self._dispatcher.fault(held, result)
         self._go_on(connection)
 
     async def _converted(

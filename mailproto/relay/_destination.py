@@ -76,6 +76,11 @@ class Held:
         return self.lease.message.priority
 
     @property
+    def has_results(self) -> bool:
+        """Whether some recipients have a result."""
+        return self.results.count(None) < len(self.results)
+
+    @property
     def left(self) -> list[int]:
         """The indexes of the recipients without a result."""
         return [index for index, result in enumerate(self.results) if result is None]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.content import Octets
@@ -21,6 +22,9 @@ from mailproto.typing import ReactorTime
 __all__ = ["Dispatcher", "Office"]
 
 
+_FAULT: Final = Outcome(451, "4.3.0", "A fault of this server: its log has the traceback")
+
+
 class Office(Protocol):
     """What decides about messages and destinations: the rest of the agent."""
 
@@ -31,7 +35,7 @@ class Office(Protocol):
         """Every recipient has a result."""
 
     def give_back(self, held: Held) -> None:
-        """Nothing was tried, and nothing will be now."""
+        """Nothing is tried now for the recipients without a result."""
 
     def pause(self, destination: Destination, why: Unreachable) -> None:
         """A destination cannot be reached: nothing is sent to it for a while."""
@@ -93,7 +97,7 @@ class Dispatcher:
         Where servers are quick, messages follow each other over few connections: then, two of them need one
         write and one read less.
         """
-        for lane in destination.lanes.values():
+        for lane in list(destination.lanes.values()):
             for carrier in reversed(list(lane.quick)):  # one that takes no more may stand there again
                 if not lane.waiting:
                     break
@@ -200,7 +204,9 @@ class Dispatcher:
         if key.require_tls and outcome.code < 500 and outcome.enhanced.startswith("4.7."):
             text = f"The message demands TLS (REQUIRETLS): {outcome.text}"
             outcome = Outcome(550, "5.7.10", text, outcome.detail)  # RFC 8689 4.2.1
-        if key.tried or key.require_tls or outcome.code >= 500:
+        others = destination.carriers
+        is_alone = others > 0 and not lane.carriers  # while connections that others may use can be made
+        if key.tried or key.require_tls or outcome.code >= 500 or is_alone:
             # This is about these messages: the destination itself may be well.
             while lane.waiting:
                 held = lane.waiting.popleft()
@@ -210,7 +216,6 @@ class Dispatcher:
         if destination.is_leaving:
             return
         destination.concurrency.failed()
-        others = destination.carriers
         if not others:
             self._office.pause(destination, failure)
         else:
@@ -283,9 +288,15 @@ class Dispatcher:
             self._office.pause(destination, Unreachable(outcome, host))
 
     def broken(self) -> Unreachable:
-        """Log an unexpected exception."""
+        """Log the unexpected exception that is being handled."""
         self.log.failure("in the relay")
-        return Unreachable(Outcome(451, "4.3.0", "A fault of this server: its log has the traceback"))
+        return Unreachable(_FAULT)
+
+    def fault(self, held: Held, failure: Failure) -> None:
+        """Log an unexpected exception about a message, which is tried again later."""
+        self.log.failure("in the relay, about message {id}", failure, id=held.lease.message.envelope.id)
+        held.fill(Result(_FAULT))
+        self._office.finish(held)
 
     # -- the end
 

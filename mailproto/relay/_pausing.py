@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Final
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 
 from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
@@ -42,6 +42,8 @@ class Pausing:
 
     :param now: gives the seconds since the epoch.
     :param finish: brings the results of a message, of which nothing was tried, into the queue.
+    :param release: gives messages back, of which nothing is tried now.
+    :param look_soon: has `look` called soon.
     """
 
     log = PackageLogger()
@@ -55,6 +57,8 @@ class Pausing:
         now: Callable[[], float],
         observers: Observers,
         finish: Callable[[Held], Deferred[None]],
+        release: Callable[[Iterable[Held]], Awaitable[None]],
+        look_soon: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._leases = leases
@@ -63,6 +67,8 @@ class Pausing:
         self._now = now
         self._observers = observers
         self._finish = finish
+        self._release = release
+        self._look_soon = look_soon
         self._reasons: dict[str, Result] = {}
 
     async def pause(self, destination: Destination, why: Unreachable) -> float:
@@ -83,8 +89,8 @@ class Pausing:
         except Exception:
             self.log.failure("cannot pause {destination}", destination=destination.name)
         self._remember(destination.name, Result(why.outcome, why.host, is_attempt=False))
-        await self._leases.release(held for held in waiting if not self._is_old(held))
-        await self._tell([held for held in waiting if self._is_old(held)])
+        await self._release(held for held in waiting if not self._is_old(held))
+        self._tell(held for held in waiting if self._is_old(held))
         return until
 
     def _remember(self, name: str, reason: Result) -> None:
@@ -97,10 +103,14 @@ class Pausing:
         terms = terms_of(held.lease.message, self._schedule)
         return self._now() >= min(terms.expires, terms.late)
 
-    async def _tell(self, old: list[Held]) -> None:
+    def _tell(self, old: Iterable[Held]) -> None:
+        """Bring their results into the queue; nothing waits for that, because it may fail for long."""
         for held in old:
             held.fill(self._reasons.get(held.destination.name, _UNKNOWN))
-        await gatherResults([self._finish(held) for held in old])
+            self._finish(held).addCallback(self._told)
+
+    def _told(self, _: object) -> None:
+        self._look_soon()  # its next deadline is known now
 
     async def look(self, destination_of: Callable[[str], Destination]) -> float | None:
         """See to what is overdue at paused destinations.
@@ -114,5 +124,5 @@ class Pausing:
             return deadline
         if not room:
             return self._now() + FULL
-        await self._tell(await self._leases.lease_overdue(destination_of, room))
+        self._tell(await self._leases.lease_overdue(destination_of, room))
         return await settle(self._queue.next_deadline())

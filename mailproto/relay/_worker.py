@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Final
 
@@ -83,7 +83,15 @@ class Worker:
         self._leases = Leases(reactor, queue, self._limits, now)
         self._settling = Settling(reactor, queue, hostname, prepare_report, observers, self._settled)
         self._pausing = Pausing(
-            queue, self._leases, self._schedule, self._random, now, self._observers, self._give_up
+            queue,
+            self._leases,
+            self._schedule,
+            self._random,
+            now,
+            self._observers,
+            finish=self._give_up,
+            release=self._release,
+            look_soon=self._look_soon,
         )
         self._handed = Handed(
             reactor,
@@ -100,6 +108,7 @@ class Worker:
         self._timer: IDelayedCall | None = None  # for the next look
         self._looked_at = -LONGEST_SLEEP
         self._is_cut = False  # whether more destinations are due than were looked at
+        self._is_short = False  # whether one of them gets nothing because all leases are in use, or asked for
         self._is_looking = self._is_to_look = self._is_feeding = False
         self._is_stopping = False
 
@@ -122,7 +131,7 @@ class Worker:
         self._handed.end()
         self._cancel_timer()
         ended = self._dispatcher.stop()
-        await self._leases.release(
+        await self._release(
             held for destination in self._destinations.values() for held in destination.take_all()
         )
         late = self._reactor.callLater(self._limits.stop_within, self._dispatcher.abort)
@@ -164,7 +173,9 @@ class Worker:
 
     def _ring(self) -> None:
         self._timer = None
-        if not self._is_looking:
+        if self._is_looking:
+            self._is_to_look = True
+        else:
             self._run(self._look())
 
     def _run(self, work: Awaitable[None]) -> None:
@@ -230,7 +241,7 @@ class Worker:
 
     def _feed(self) -> None:
         """Lease messages for the destinations that have too few, in turns."""
-        self._is_feeding = False
+        self._is_feeding = self._is_short = False
         if self._is_stopping:
             return
         for destination in list(self._destinations.values()):
@@ -240,8 +251,16 @@ class Worker:
                     # The next time, it is the last.
                     self._destinations[destination.name] = self._destinations.pop(destination.name)
                     self._run(self._lease(destination, number))
+                elif not self._leases.free:
+                    self._is_short = True
 
     async def _lease(self, destination: Destination, number: int) -> None:
+        try:
+            await self._take(destination, number)
+        finally:
+            self._has_room(destination)
+
+    async def _take(self, destination: Destination, number: int) -> None:
         try:
             taken = await self._leases.lease(destination, number)
         except Exception as error:
@@ -254,7 +273,10 @@ class Worker:
         for held in taken:
             destination.add(held)
         self._dispatcher.start(destination)
-        if destination.has_more:
+
+    def _has_room(self, destination: Destination) -> None:
+        """More may be leased than a moment ago, for a destination or for others that were left out."""
+        if destination.has_more or self._is_short:
             self._feed_soon()
         if self._is_cut and self._leases.is_ample:
             self._is_cut = False
@@ -325,15 +347,19 @@ class Worker:
 
     def _settled(self, held: Held) -> None:
         self._leases.forget(held)
-        if held.destination.has_more:
-            self._feed_soon()
-        if self._is_cut and self._leases.is_ample:
-            self._is_cut = False
-            self._look_soon()
+        self._has_room(held.destination)
 
     def give_back(self, held: Held) -> None:
         """See `Office.give_back`."""
-        self._run(self._leases.release([held]))
+        self._run(self._release([held]))
+
+    async def _release(self, given: Iterable[Held]) -> None:
+        """Give messages back; if some of the recipients have a result, the queue gets that as well."""
+        held = list(given)
+        for each in held:
+            if each.has_results:
+                self._bring(each)
+        await self._leases.release(each for each in held if not each.has_results)
 
     def pause(self, destination: Destination, why: Unreachable) -> None:
         """See `Office.pause`."""

@@ -12,7 +12,7 @@ from mailproto.errors import MailError, Refused, StorageFull
 from mailproto.model import QueueState
 from mailproto.relay._dns import DNSFailure
 from mailproto.relay.limits import RelayLimits
-from tests.relay.agent.world import HOME, World
+from tests.relay.agent.world import CONTENT, HOME, World
 from tests.smtp.client.network import serving
 
 DOMAINS = 12
@@ -29,6 +29,8 @@ SAID = (
     "554 5.7.1 Never",
 )
 ENDINGS = ("250-mx\r\n250 PIPELINING", "250 mx", "250-mx\r\n250-PIPELINING\r\n250 LIMITS MAILMAX=3 RCPTMAX=2")
+CONTENTS = (CONTENT, CONTENT, b"TLS-Required: No\r\n" + CONTENT)
+FINALS = ("250 OK", "250 OK", "0.06|250 OK", "8.0|250 OK")
 
 
 class RandomTests(World):
@@ -40,10 +42,15 @@ class RandomTests(World):
             RelayLimits(),
             leased=random.choice([5, 50, 2000]),
             connections=random.choice([1, 3, 100]),
-            connection_messages=random.choice([1, 4, 1000]),
+            destination_leased=random.choice([1, 3, 250]),
+            destination_connections=random.choice([1, 20]),
+            slow_connections=random.choice([0, 400]),
+            connection_messages=random.choice([1, 2, 4, 1000]),
+            connection_age=random.choice([0.02, 2, 300]),
             connection_idle=random.choice([0, 5]),
             recipients=random.choice([1, 3, 50]),
             rate=random.choice([0, 0, 5]),
+            stop_within=random.choice([1, 20]),
         )
         for number in range(DOMAINS):
             servers = [f"10.0.{number % 4}.{each}" for each in range(random.randint(1, 3))]
@@ -58,7 +65,7 @@ class RandomTests(World):
                 for each in range(random.randint(1, 6))
             ]
             wanted += to
-            self.send(*to, id=f"M{number}")
+            self.send(*to, id=f"M{number}", content=random.choice(CONTENTS))
             if random.random() < 0.1:
                 self.queue.failures = [StorageFull()] * random.randint(1, 3)
             self.run_for(random.choice([0, 0, 0.05, 1, 30]))
@@ -87,7 +94,8 @@ class RandomTests(World):
 
     def odd(self, random: Random, host: str, until: float) -> Mapping[str, Any]:
         if host == HOME or self.network.seconds() > until or random.random() < 0.5:
-            return serving(EHLO=random.choice(ENDINGS))
+            slow = {"greeting": random.choice(["220 mx", "220 mx", "6.0|220 mx"])} if host != HOME else {}
+            return serving(EHLO=random.choice(ENDINGS), final=random.choice(FINALS), **slow)
         if random.random() < 0.2:
             return serving(connect=random.choice(["refuse", "silent"]))
         stage, said = random.choice(STAGES), random.choice(SAID)

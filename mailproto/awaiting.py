@@ -16,7 +16,9 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 from twisted.internet.defer import Deferred, fail
 
 __all__ = [
+    "Pending",
     "Result",
+    "at_once",
     "deferred_of",
     "does_nothing",
     "drive",

@@ -94,7 +94,7 @@ class ReadmeTests(TestCase):
     def test_no_block_is_forgotten(self) -> None:
         """A block that is added to the README gets a test here."""
         languages = [language for language, _ in BLOCKS]
-        self.assertEqual(languages, ["sh", "sh", "sh", *["python"] * 4, "sh"])
+        self.assertEqual(languages, ["sh", "sh", "sh", *["python"] * 5, "sh"])
 
     def test_run_send_and_read(self) -> None:
         """The server runs, a message comes in by swaks and out by curl and POP3, an account is added."""
@@ -161,15 +161,15 @@ class ReadmeTests(TestCase):
             raise SkipTest("needs pytest: pip install 'mailproto[test]'")
         (command,) = re.findall(r"`\S*python (-m pytest test_app.py)`", README)
         pytest = f"{sys.executable} {command}"
-        self.write("test_app.py", PYTHON[3])
+        self.write("test_app.py", PYTHON[4])
         self.assertIn("2 passed", shell(pytest, self.folder))
-        changed = PYTHON[3].replace("Subject: Welcome", "Subject: Hello").replace('b"Welcome"', 'b"Goodbye"')
+        changed = PYTHON[4].replace("Subject: Welcome", "Subject: Hello").replace('b"Welcome"', 'b"Goodbye"')
         self.write("test_app.py", changed)
         self.assertIn("2 failed", shell(f"! {pytest}", self.folder))
 
     def test_own_mailbox(self) -> None:
-        """The program starts and shows the tickets over IMAP and POP3."""
-        tac = self.write("tickets.tac", PYTHON[2])
+        """The program starts and shows the tickets over IMAP, also to the program after it, and POP3."""
+        tac, program = self.write("tickets.tac", PYTHON[2]), self.write("read.py", PYTHON[3])
         with running([TWISTD, "-ny", tac], self.folder, "mailproto: pop3 on"):
             imap = imaplib.IMAP4("127.0.0.1", 8143)
             imap.login("support@example.org", "secret")
@@ -182,6 +182,8 @@ class ReadmeTests(TestCase):
             pop3.pass_("secret")
             self.assertEqual(pop3.stat()[0], 2)
             pop3.quit()
+            read = shell(f"{sys.executable} {program}", self.folder)
+        self.assertEqual(read, "1 #1: The printer is on fire\n2 #2: It is still on fire\n")
 
     def test_the_test_command_is_what_ci_runs(self) -> None:
         """The one block that is not run here, since it is what runs this."""

@@ -11,6 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto.client._reading import FULL_READ, fit_reads
 from mailproto.connection import Connection, Wire
 from mailproto.connection._compression import Damaged, Deflater, Inflater
 from mailproto.errors import WireError
@@ -90,6 +91,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._is_held = False  # whether events wait for the application
         self._inflater: Inflater | None = None
         self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
+        self._events = 0  # since the last full read
 
     # -- expected answers
 
@@ -232,6 +234,9 @@ class ClientConnection(Connection, Generic[EventT]):
             self._inflater.receive(data)
         if not self._pumping:
             self.in_context(self._pump)
+        if len(data) >= FULL_READ:
+            fit_reads(self.transport, self._events)
+            self._events = 0
 
     def _pump(self) -> None:
         self._pumping = True
@@ -254,6 +259,7 @@ class ClientConnection(Connection, Generic[EventT]):
                 if event is None:
                     continue
                 self._note_progress()
+                self._events += 1
                 received(event)
         finally:
             self._pumping = False

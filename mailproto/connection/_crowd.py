@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from mailproto._logger import PackageLogger
-from mailproto.connection._line import line_of
+from mailproto.connection._line import TURN, line_of
 from mailproto.typing import ReactorTime
 
 __all__ = ["Crowd"]
@@ -30,7 +30,8 @@ class Crowd:
     def add(self, call: Callable[[], object]) -> None:
         """Call now if there is time and nobody waits, or else after those that wait."""
         line, now = self._line, self._clock.seconds()
-        if self._waiting or line.input_waits or (line.end and not line.has_time(now, now)):
+        line.end = line.end or now + TURN  # nobody has needed the line before
+        if self._waiting or line.input_waits or not line.has_time(now, now):
             self._waiting.append(call)
             if len(self._waiting) == 1:
                 line.wait(self._serve, is_stranger=False)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
+
+from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_call, wrong_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import Credentials, MailboxURL
 from mailproto.client._mailbox_url import MailboxScheme
 from mailproto.fetching._fetch_state import FetchState, Known, Note
-from mailproto.fetching._sources import IMAPSource, POP3Source, Source
+from mailproto.fetching._sources import Got, IMAPSource, POP3Source, Source
 from mailproto.fetching._targets import MailboxTarget, Target
 from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import FetchProgress, FetchResult, Incoming, Listed, digest_of
@@ -126,6 +129,7 @@ class Fetching:
         self._state = state
         self._progress = progress
         self._known: dict[str, Known] = {}
+        self._ids: defaultdict[bytes, list[str]] = defaultdict(list)  # of the known ones, by their digests
         self._nameless: Counter[bytes] = Counter()  # messages without an id, by their octets
         self._ready: list[tuple[Listed, str]] = []  # those that are kept, with their ids in the state
         self._kept = self._octets = 0
@@ -142,16 +146,19 @@ class Fetching:
         await self._target.open(self._reactor)
         await self._recover()
         self._known = await in_thread(self._reactor, self._state.known)
+        for id, known in self._known.items():
+            self._ids[known.digest].append(id)
         listed = await self._source.listed()
         new = [each for each in listed if not self._is_kept(each)]
         self._ready = [(each, each.id) for each in listed if self._is_kept(each)]
         total = sum(max(each.size, 0) for each in new)
         done = fetched = 0
         self._tell(FetchProgress(0, len(new), 0, total))
-        for batch in _batches(new):
-            fetched += await self._batch(batch)
-            done += len(batch)
-            self._tell(FetchProgress(done, len(new), fetched, total))
+        async with aclosing(self._each(new)) as batches:
+            async for batch, got in batches:
+                fetched += await self._batch(batch, got)
+                done += len(batch)
+                self._tell(FetchProgress(done, len(new), fetched, total))
         removed = await self._remove() if delete else 0
         return FetchResult(len(listed), len(new), self._kept, self._octets, removed, tuple(self._refused))
 
@@ -183,24 +190,39 @@ class Fetching:
 
     # -- a batch
 
-    async def _batch(self, batch: Sequence[Listed]) -> int:
-        """Fetch and keep some messages.  :returns: their octets."""
-        got = await self._source.get(batch)
+    async def _each(
+        self, messages: Sequence[Listed]
+    ) -> AsyncGenerator[tuple[list[Listed], Sequence[Got | str | None]], None]:
+        """The batches; while one is kept, the next one is on its way."""
+        coming: tuple[list[Listed], Deferred[Sequence[Got | str | None]]] | None = None
+        try:
+            for batch in _batches(messages):
+                last, coming = coming, (batch, Deferred.fromCoroutine(self._source.get(batch)))
+                if last is not None:
+                    yield last[0], await last[1]
+            if coming is not None:
+                yield coming[0], await coming[1]
+        finally:
+            if coming is not None:
+                coming[1].addErrback(lambda _: None)
+
+    async def _batch(self, batch: Sequence[Listed], got: Sequence[Got | str | None]) -> int:
+        """Keep some messages.  :returns: their octets."""
         octets = 0
         new: list[Incoming] = []
         notes: list[Note] = []
         renamed: list[Note] = []
         ready: list[tuple[Listed, str]] = []
-        for message, each in zip(batch, got, strict=True):
+        digests = await in_thread(self._reactor, _digests, got)
+        for message, each, digest in zip(batch, got, digests, strict=True):
             if isinstance(each, str):
                 self._refused.append(f"message {message.handle}: {each}")
             elif each is not None:
                 octets += len(each.content)
-                digest = await in_thread(self._reactor, digest_of, each.content)
                 id = message.id or self._name(digest)
                 note = Note(id, digest, message.size)
                 ready.append((message, id))
-                if await self._had(note):
+                if self._had(note):
                     renamed.append(note)
                 else:
                     new.append(Incoming(id, digest, each.content, each.flags, each.date, each.zone))
@@ -222,13 +244,12 @@ class Fetching:
         self._nameless[digest] += 1
         return f"={digest.hex()}/{self._nameless[digest]}"
 
-    async def _had(self, note: Note) -> bool:
+    def _had(self, note: Note) -> bool:
         """Whether a message with these octets is kept already under this id, or was renumbered."""
         known = self._known.get(note.id)
         if known is not None:
             return known.digest == note.digest
-        ids = await in_thread(self._reactor, self._state.ids_of, note.digest)
-        return any(self._source.is_renumbered(note.id, id) for id in ids)
+        return any(self._source.is_renumbered(note.id, id) for id in self._ids.get(note.digest, ()))
 
     # -- on the server
 
@@ -239,6 +260,11 @@ class Fetching:
         await self._source.remove([message for message, _ in self._ready])
         await in_thread(self._reactor, self._state.removed, [id for _, id in self._ready])
         return len(self._ready)
+
+
+def _digests(got: Sequence[Got | str | None]) -> list[bytes]:
+    """The digest of each; nothing for what is no message."""
+    return [digest_of(each.content) if isinstance(each, Got) else b"" for each in got]
 
 
 def _batches(messages: Sequence[Listed]) -> Iterator[list[Listed]]:

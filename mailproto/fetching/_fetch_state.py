@@ -19,7 +19,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept (
     id TEXT PRIMARY KEY, digest BLOB NOT NULL, size INTEGER NOT NULL, removed INTEGER
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS kept_digest ON kept (digest);
 CREATE TABLE IF NOT EXISTS intent (notes TEXT NOT NULL, plan BLOB NOT NULL);
 """
 
@@ -76,10 +75,6 @@ class FetchState:
         """All ids."""
         rows = self._file.rows("SELECT id, digest, size, removed FROM kept")
         return {id: Known(digest, size, removed is not None) for id, digest, size, removed in rows}
-
-    def ids_of(self, digest: bytes) -> list[str]:
-        """The ids of the messages with these octets."""
-        return [id for (id,) in self._file.rows("SELECT id FROM kept WHERE digest = ?", digest)]
 
     def intent(self) -> Intent | None:
         """What was about to be kept, if anything."""

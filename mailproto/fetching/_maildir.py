@@ -10,8 +10,9 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from mailproto.fetching._lines import unix_lines
 from mailproto.fetching._targets import Intend, Target
@@ -23,6 +24,8 @@ from mailproto.typing import ReactorTime
 __all__ = ["Maildir"]
 
 _FOLDERS: Final = ("tmp", "new", "cur")
+_AT_ONCE: Final = 16
+"""Files that are synced at a time."""
 _LETTERS: Final = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S"}
 
 
@@ -62,14 +65,19 @@ class Maildir(Target):
         return f"{int(time.time())}.M{time.time_ns() // 1000 % 1_000_000}R{secrets.token_hex(8)}.{host}"
 
     def _keep(self, messages: Sequence[Incoming], names: Sequence[str]) -> None:
-        for message, name in zip(messages, names, strict=True):
-            with open(self.path / "tmp" / name, "xb", opener=_private) as file:
+        with contextlib.ExitStack() as stack:
+            files = []
+            for message, name in zip(messages, names, strict=True):
+                file = stack.enter_context(open(self.path / "tmp" / name, "xb", opener=_private))
                 for piece in unix_lines(message.content):
                     file.write(piece)
                 file.flush()
                 if message.date is not None:
                     os.utime(file.fileno(), (message.date, message.date))
-                os.fsync(file.fileno())
+                files.append(file)
+            # The disk takes some at a time; and after all were written, the first takes others along.
+            threads = stack.enter_context(ThreadPoolExecutor(min(_AT_ONCE, len(files))))
+            list(threads.map(_sync, files))
         for message, name in zip(messages, names, strict=True):
             letters = "".join(sorted(_LETTERS[flag] for flag in message.flags if flag in _LETTERS))
             place = self.path / "cur" / f"{name}:2,{letters}" if letters else self.path / "new" / name
@@ -92,6 +100,10 @@ class Maildir(Target):
         for folder in _FOLDERS:  # a rename may not be on disk yet
             sync_folder(self.path / folder)
         return [name in found for name in names]
+
+
+def _sync(file: BinaryIO) -> None:
+    os.fsync(file.fileno())
 
 
 def _private(path: str, flags: int) -> int:

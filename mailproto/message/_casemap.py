@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["casemap", "search_key", "searched_key", "searched_text"]
+__all__ = ["casemap", "may_have", "octets_of", "search_key", "searched_key", "searched_text"]
 
 
 class _SimpleTitlecase(dict[int, int | None]):
@@ -43,8 +43,82 @@ def searched_text(text: str) -> str:
     """As `casemap`, without invisible characters."""
     if text.isascii():
         return text.upper()
-    return _decomposed(text.translate(_seen_titlecase))
+    pieces = _runs(text)
+    pieces[::2] = map(str.upper, pieces[::2])
+    pieces[1::2] = map(_searched_runs.__getitem__, pieces[1::2])
+    return "".join(pieces)
 
+
+def octets_of(text: str) -> bytes:
+    """``text`` in UTF-8, with ASCII's letters in upper case."""
+    return text.encode("utf-8", "surrogatepass").upper()
+
+
+def may_have(octets: bytes, word: bytes) -> bool:
+    """Whether the `searched_text` of a text may contain a word, which is quicker than to make it.
+
+    :param octets: by `octets_of`.
+    :param word: letters and digits of ASCII, in upper case.
+    """
+    if word in octets:
+        return True
+    if octets.isascii():
+        return False
+    letters = {
+        _letters[other] for other in set(octets.translate(None, _ASCII).decode("utf-8", "surrogatepass"))
+    }
+    # An accent is the last of the word; what is before it is as it is.
+    return _ANY in letters or (chr(word[-1]) in letters and word[:-1] in octets)
+
+
+_ASCII = bytes(range(128))
+_ANY = "?"
+
+
+class _Letters(dict[str, str]):
+    """Which words have something to do with a character that is not in ASCII: those that end with a letter.
+
+    "" stands for none, and `_ANY` for all.
+    """
+
+    def __missing__(self, other: str) -> str:
+        mapped = searched_text(other)
+        letters = [each for each in mapped if each.isascii() and each.isalnum()]
+        if mapped and not letters:
+            letter = ""
+        elif len(letters) == 1 and letters[0] == mapped[0] and len(mapped) > 1:
+            letter = mapped[0]  # with an accent, after which nothing of the word can be
+        else:
+            letter = _ANY
+        if len(self) >= _KEPT:
+            self.clear()
+        self[other] = letter
+        return letter
+
+
+_letters = _Letters()
+
+
+_runs = re.compile(r"([^\x00-\x7f]+)").split
+"""No character of ASCII changes what its neighbours are mapped to."""
+
+
+class _SearchedRuns(dict[str, str]):
+    """What runs of other characters are mapped to; short ones are kept, because most are seen often."""
+
+    def __missing__(self, run: str) -> str:
+        mapped = _decomposed(run.translate(_seen_titlecase))
+        if len(run) <= _RUN:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[run] = mapped
+        return mapped
+
+
+_RUN = 12  # characters of a run that is kept
+_KEPT = 4096  # runs
+
+_searched_runs = _SearchedRuns()
 
 _SLICE = 128
 _MARKS = 32

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+from mailproto.message._casemap import may_have, octets_of
+
 __all__ = ["HTMLText", "html_text"]
 
 _markup = re.compile(r"<(?:(!--)|[!?]|(/?)([a-zA-Z][a-zA-Z0-9]*+))").search
@@ -31,7 +33,7 @@ _INLINE = frozenset(
         "wbr",
     }
 )
-_blanks = re.compile(r"[ \t\r\f\v\n]+").sub
+_blanks = re.compile(r"[\t\r\f\v\n][ \t\r\f\v\n]*+| [ \t\r\f\v\n]++").sub  # but for single blanks
 
 _NAME_LIMIT = 40
 """So many characters at the end of a piece may be the beginning of a tag or of an entity."""
@@ -44,6 +46,30 @@ def html_text(source: str) -> str:
     A tag, comment or script that is not closed ends the text.
     """
     return HTMLText().read(source, is_last=True)
+
+
+def may_show(source: str, word: str) -> bool:
+    """Whether the text of ``source`` may contain a word, which is much quicker than to make the text.
+
+    :param word: letters and digits of ASCII, in upper case.
+
+    If the word is not in the source as a whole, something stands in it: markup that joins what is around it;
+    or an entity, or a character that is not in ASCII, of which some mean a letter, and some are not seen.
+    """
+    octets, sought = octets_of(source), word.encode()
+    if _strange_entity(source) or may_have(octets, sought):
+        return True
+    for found in _joining(octets):
+        end = found.start()
+        if octets[end - 1 : end] in sought and any(
+            octets.endswith(sought[:size], 0, end) for size in range(1, len(sought))
+        ):
+            return True
+    return False
+
+
+_strange_entity = re.compile(r"&(?!(?:nbsp|amp|lt|gt|quot);)").search
+_joining = re.compile(rb"<(?:[!?]|/?(?:%b)(?![A-Z0-9]))" % "|".join(_INLINE).upper().encode()).finditer
 
 
 class HTMLText:

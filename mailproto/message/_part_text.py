@@ -10,7 +10,7 @@ from mailproto.content import Octets, chunks
 from mailproto.message._charset import charset_with_mark, decode_text
 from mailproto.message._decoders import US_ASCII
 from mailproto.message._encoded_words import parameter_text
-from mailproto.message._html import HTMLText, html_text
+from mailproto.message._html import HTMLText, html_text, may_show
 from mailproto.message._labels import decoder_for
 from mailproto.message._mime import STRUCTURED_LIMIT, Parameter
 from mailproto.message._scan import Part
@@ -64,10 +64,15 @@ def _is_html(content: Octets, part: Part) -> bool:
     return part.content_type(content)[1].lower() in _HTML
 
 
-def part_text(content: Octets, part: Part, limit: int = TEXT_LIMIT) -> str:
-    """As `part_source`, but of HTML, only the text."""
+def part_text(content: Octets, part: Part, limit: int = TEXT_LIMIT, word: str = "") -> str:
+    """As `part_source`, but of HTML, only the text.
+
+    :param word: the text may be left out if it does not contain this, in whatever case.
+    """
     text = part_source(content, part, limit)
-    return html_text(text) if _is_html(content, part) else text
+    if not _is_html(content, part):
+        return text
+    return html_text(text) if not word or may_show(text, word) else ""
 
 
 def text_pieces(content: Octets, part: Part, limit: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 
 from mailproto.content import Octets
@@ -14,7 +14,13 @@ from mailproto.message._fields import FIELD_LIMIT, REPEATS_LIMIT, limited_fields
 from mailproto.message._index import Index
 from mailproto.message._long_text import LongText
 from mailproto.message._part_text import PIECE
-from mailproto.message._searched_texts import LITTLE, body_texts, charset_of_texts, header_texts
+from mailproto.message._searched_texts import (
+    LITTLE,
+    body_texts,
+    charset_of_texts,
+    header_texts,
+    is_word,
+)
 from mailproto.message._steps import Steps, finish
 
 __all__ = ["Searchable", "address_texts", "lines", "with_single_blanks"]
@@ -35,7 +41,7 @@ class Searchable:
         of them are looked for in one pass.
     """
 
-    def __init__(self, content: Octets, index: Index, keys: Iterable[str] = ()) -> None:
+    def __init__(self, content: Octets, index: Index, keys: Collection[str] = ()) -> None:
         self.content = content
         self.index = index
         self._keys = keys
@@ -161,17 +167,19 @@ class Searchable:
         texts = self._header_texts
         if texts is None:
             content, index, charset = self.content, self.index, self._charset
-            self._header_texts = texts = self._texts(lambda: header_texts(content, index, charset.name))
+            self._header_texts = texts = self._texts(
+                lambda word: header_texts(content, index, charset.name, word)
+            )
         return texts.contain(key)
 
     def _in_bodies(self, key: str) -> Steps[bool]:
         texts = self._body_texts
         if texts is None:
             content, index = self.content, self.index
-            self._body_texts = texts = self._texts(lambda: body_texts(content, index))
+            self._body_texts = texts = self._texts(lambda word: body_texts(content, index, word))
         return texts.contain(key)
 
-    def _texts(self, make: Callable[[], Iterator[str | None]]) -> _Texts:
+    def _texts(self, make: Callable[[str], Iterator[str | None]]) -> _Texts:
         return _Texts(make, self.index.root.end <= PIECE, self._keys)
 
 
@@ -203,9 +211,9 @@ class _Texts:
 
     def __init__(
         self,
-        make: Callable[[], Iterator[str | None]],
+        make: Callable[[str], Iterator[str | None]],
         is_small: bool,
-        keys: Iterable[str],
+        keys: Collection[str],
     ) -> None:
         self._make = make
         self._is_small = is_small
@@ -217,14 +225,16 @@ class _Texts:
     def contain(self, key: str) -> Steps[bool]:
         """Whether one of the texts contains ``key``."""
         if self._is_small:
+            if self._whole is None and len(self._keys) == 1 and is_word(key):
+                return any(key in text for text in self._make(key) if text)
             return any(key in text for text in (self._on_one_line() if " " in key else self._as_they_are()))
         if self._long is None:
-            self._long = LongText(self._make, {searched_key(each) for each in self._keys} - {""})
+            self._long = LongText(lambda: self._make(""), {searched_key(each) for each in self._keys} - {""})
         return (yield from self._long.contains(key))
 
     def _as_they_are(self) -> list[str]:
         if self._whole is None:
-            self._whole = [piece for piece in self._make() if piece]
+            self._whole = [piece for piece in self._make("") if piece]
         return self._whole
 
     def _on_one_line(self) -> list[str]:

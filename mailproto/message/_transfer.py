@@ -129,6 +129,9 @@ def _quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
             cut = escape if escape >= 0 else len(text)
         rest = text[cut:]
         if cut:
-            yield binascii.a2b_qp(_trailing_blanks(b"", text[:cut]))
+            lines = text[:cut]
+            if b" \r" in lines or b" \n" in lines or b"\t\r" in lines or b"\t\n" in lines:  # few are
+                lines = _trailing_blanks(b"", lines)
+            yield binascii.a2b_qp(lines)
     if rest:
         yield binascii.a2b_qp(rest.rstrip(b" \t"))

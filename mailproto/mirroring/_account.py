@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailproto._arguments import check_bool, check_call, check_type
+from mailproto._arguments import check_bool, check_call, check_type, wrong_type
 from mailproto._reactor import installed
 from mailproto.client.errors import ConnectionLost
 from mailproto.errors import MailError
@@ -40,6 +40,7 @@ async def mirror_account(
     *,
     both: bool = False,
     dry_run: bool = False,
+    mailboxes: Collection[str] | None = None,
     between: str = "",
     progress: Callable[[MirrorProgress], object] | None = None,
     clock: IReactorTime | None = None,
@@ -53,6 +54,7 @@ async def mirror_account(
     :param source: a client that has signed in, and is used by nobody else meanwhile; or an account of a
         store.
     :param target: likewise.
+    :param mailboxes: only these, by their names at the source.
     :param between: what is mirrored, in any words, such as both URLs: it is kept in ``state``, which is
         refused for anything else.
     :raises MirrorError: the state is not usable.
@@ -65,6 +67,8 @@ async def mirror_account(
     check_bool("both", both)
     check_bool("dry_run", dry_run)
     check_type("between", between, str, "a str")
+    if isinstance(mailboxes, str):
+        raise wrong_type("mailboxes", mailboxes, "names, or None", f"write [{mailboxes!r}]")
     if progress is not None:
         check_call("progress", progress, "a function that takes a MirrorProgress, or None", 1)
     accounts = account_side("source", source), account_side("target", target)
@@ -72,23 +76,27 @@ async def mirror_account(
     states = MirrorState(state, between, dry_run=dry_run)
     try:
         run = _AccountRun(accounts, states, both=both, dry_run=dry_run, breather=breather, progress=progress)
-        await run.run()
+        await run.run(mailboxes)
     finally:
-        states.close()
+        await breather.aside(states.close)
     return run.report
 
 
 async def mailbox_pairs(
-    accounts: tuple[AccountSide, AccountSide], *, both: bool, report: MirrorReport
+    accounts: tuple[AccountSide, AccountSide], known: Mapping[str, str], *, both: bool, report: MirrorReport
 ) -> Sequence[MailboxPair]:
-    """The mailboxes of two accounts that belong together."""
+    """The mailboxes of two accounts that belong together.
+
+    :param known: names of the target by those of the source, from earlier runs: a name that had to be changed
+        for one side would be another one on the way back.
+    """
     source, target = accounts
     ours = [each for each in await source.mailboxes() if not _left_out(each, report)]
     theirs = {each.name: each for each in await target.mailboxes()}
     pairs: list[MailboxPair] = []
     taken: set[str] = set()
     for listed in ours:
-        name = target.name_of(listed.levels)
+        name = known.get(listed.name) or target.name_of(listed.levels)
         if name in taken:
             reason = f"another mailbox has the name {name} there"
             report.failures.append(MirrorFailure(listed.name, None, reason))
@@ -96,8 +104,9 @@ async def mailbox_pairs(
         taken.add(name)
         pairs.append(MailboxPair((listed.name, name), listed, theirs.get(name)))
     names = {each.name for each in ours}
+    back = {target_name: source_name for source_name, target_name in known.items()}
     for listed in theirs.values() if both else ():
-        name = source.name_of(listed.levels)
+        name = back.get(listed.name) or source.name_of(listed.levels)
         if listed.name not in taken and name not in names and not _left_out(listed, report):
             pairs.append(MailboxPair((name, listed.name), None, listed))
     return pairs
@@ -130,9 +139,13 @@ class _AccountRun:
         self._progress = progress
         self.report = MirrorReport()
 
-    async def run(self) -> None:
-        """Mirror all mailboxes."""
-        pairs = await mailbox_pairs(self._accounts, both=self._both, report=self.report)
+    async def run(self, only: Collection[str] | None) -> None:
+        """Mirror all mailboxes, or only some."""
+        pairs = await mailbox_pairs(self._accounts, self._states.names(), both=self._both, report=self.report)
+        if only is not None:
+            pairs = [pair for pair in pairs if pair.names[0] in only]
+            for name in sorted({*only} - {pair.names[0] for pair in pairs}):
+                self.report.failures.append(MirrorFailure(name, None, "there is no such mailbox"))
         for number, pair in enumerate(pairs):
             try:
                 await self._pair(pair, number, len(pairs))

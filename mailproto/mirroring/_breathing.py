@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 
 from mailproto.content import Content
 
@@ -31,6 +34,13 @@ class Breather:
         if time.perf_counter() - self._since > _AT_ONCE:
             await deferLater(self._clock, 0)
             self._since = time.perf_counter()
+
+    async def aside(self, function: Callable[[], object]) -> None:
+        """Call a function that waits for the disk, in a thread if there are threads."""
+        if IReactorThreads.providedBy(self._clock):
+            await deferToThreadPool(self._clock, self._clock.getThreadPool(), function)
+        else:
+            function()
 
     async def digest(self, content: Content) -> bytes:
         """SHA-256 of a message's octets."""

@@ -53,6 +53,7 @@ class Copying:
         self._progress = progress
         self._done = self._total = self._octets = 0
         self._failed = 0
+        self._listed = self._there.uid_next
 
     async def run(self) -> bool:
         """Copy.
@@ -84,7 +85,9 @@ class Copying:
         flags = self._state.flags_seen(self._side, uids)
         batch: list[tuple[int, NewMessage]] = []
         octets = 0
+        missing = set(uids)
         async for message in self._here.read(uids):
+            missing.discard(message.uid)
             if message.content is None:
                 self._fail(message.uid, "the server does not give it")
                 continue
@@ -96,6 +99,9 @@ class Copying:
                 batch, octets = [], 0
         if batch:
             await self._append(batch)
+        # Those that are gone by now need no copy.
+        for uid in sorted(await self._here.flags(sorted(missing))) if missing else ():
+            self._fail(uid, "the server does not give it")
 
     def _new(self, message: ReadMessage, content: Content, seen: Flags) -> NewMessage:
         kept = frozenset(flag for flag in seen if keeps(self._there.permanent_flags, flag))
@@ -141,8 +147,9 @@ class Copying:
         :returns: the others.
         """
         new_side = 1 - self._side
-        async for rows in self._there.listed_from(self._there.uid_next):
+        async for rows in self._there.listed_from(self._listed):
             self._state.see(new_side, rows)
+            self._listed = max([self._listed, *(uid + 1 for uid, _ in rows)])
         await match(self._state, self._sides, self._breather)
         missing = {uid for page in self._state.new(self._side, batch[0][0] - 1) for uid in page}
         left = [each for each in batch if each[0] in missing]

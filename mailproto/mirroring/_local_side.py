@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.content import Content
@@ -109,9 +109,7 @@ class LocalSide:
         await settle(self._mailbox.expunge(uids))
 
 
-def _pages(columns: FlagColumns, start: int) -> list[Sequence[Row]]:
+def _pages(columns: FlagColumns, start: int) -> Iterator[Sequence[Row]]:
     uids, flags = columns.uids, columns.flags
-    return [
-        list(zip(uids[at : at + BATCH], flags[at : at + BATCH], strict=True))
-        for at in range(start, len(uids), BATCH)
-    ]
+    for at in range(start, len(uids), BATCH):
+        yield list(zip(uids[at : at + BATCH], flags[at : at + BATCH], strict=True))

@@ -7,7 +7,7 @@ messages may have been appended, but not noted.
 from __future__ import annotations
 
 from mailproto.mirroring._breathing import Breather
-from mailproto.mirroring._sides import BATCH, Side
+from mailproto.mirroring._sides import Side
 from mailproto.mirroring._state import MailboxState
 
 __all__ = ["match"]
@@ -24,7 +24,7 @@ async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breathe
         if not any(state.new(1 - side)):
             return 0
         for uids in state.new(side):
-            if uids:
+            if uids := state.without_size(side, uids):
                 state.note_sizes(side, [each async for each in sides[side].sizes(uids)])
             await breather.breathe()
     for side in (0, 1):
@@ -35,8 +35,9 @@ async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breathe
                     if message.content is not None:
                         state.note_digest(side, message.uid, await breather.digest(message.content))
             await breather.breathe()
-    found = state.equal_messages()
-    for at in range(0, len(found), BATCH):
-        state.add((source, target, "") for source, target in found[at : at + BATCH])
+    found = 0
+    for pairs in state.equal_messages():
+        state.add((source, target, "") for source, target in pairs)
+        found += len(pairs)
         await breather.breathe()
-    return len(found)
+    return found

@@ -166,7 +166,10 @@ class MailboxRun:
                 changes = [changed_flags(now[0], merged), changed_flags(now[1], merged)]
             else:
                 merged = now[0]
-                changes = [(frozenset(), frozenset()), changed_flags(before, merged)]
+                add, remove = changed_flags(before, merged)
+                if theirs is not None:  # as far as it is not so already
+                    add, remove = changed_flags(now[1], add)[0], common_flags(now[1], remove)
+                changes = [(frozenset(), frozenset()), (add, remove)]
             for side, change in enumerate(changes):
                 if any(change):
                     wanted[side].setdefault(change, []).append(uids[side])

@@ -73,7 +73,7 @@ class Side(Protocol):
         """Append messages; their UIDs, or nothing if they are not known."""
 
     async def flags(self, uids: Sequence[int]) -> Mapping[int, Flags]:
-        """The flags of messages that have just been appended, as far as they may not be as wanted."""
+        """The flags of messages, as far as they may not be as they were given to `append`."""
 
     async def change(self, uids: Sequence[int], add: Flags, remove: Flags) -> Mapping[int, Flags]:
         """Change flags; what the messages have now, as far as it is told."""

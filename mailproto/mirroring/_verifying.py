@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from mailproto.mirroring._account_sides import account_side
 from mailproto.mirroring._breathing import Breather
 from mailproto.mirroring._report import MirrorReport
 from mailproto.mirroring._sides import BATCH, Side
+from mailproto.mirroring._state import MirrorState
 
 __all__ = ["MailboxComparison", "compare_accounts"]
 
@@ -44,16 +46,27 @@ class MailboxComparison:
 
 
 async def compare_accounts(
-    source: IMAPClient | IAccount, target: IMAPClient | IAccount, *, clock: IReactorTime | None = None
+    source: IMAPClient | IAccount,
+    target: IMAPClient | IAccount,
+    state: str | os.PathLike[str] | None = None,
+    *,
+    clock: IReactorTime | None = None,
 ) -> list[MailboxComparison]:
     """Read all messages of both accounts, and compare their octets; nothing is changed.
 
+    :param state: of the mirroring: it knows the names of mailboxes that are called differently on one side.
+    :raises MirrorError: ``state`` is not usable.
     :raises MailError: a mailbox cannot be read.
     """
     accounts = account_side("source", source), account_side("target", target)
     breather = Breather(installed() if clock is None else clock)
+    known: dict[str, str] = {}
+    if state is not None:
+        states = MirrorState(state)
+        known = states.names()
+        await breather.aside(states.close)
     found = []
-    for pair in await mailbox_pairs(accounts, both=False, report=MirrorReport()):
+    for pair in await mailbox_pairs(accounts, known, both=False, report=MirrorReport()):
         ours = await _digests(await accounts[0].side(pair.names[0], read_only=True), breather)
         theirs: Counter[bytes] = Counter()
         if pair.target is not None:

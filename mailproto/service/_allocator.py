@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
 
-__all__ = ["EVERY", "LARGE", "LATEST", "QUIET", "WORTHWHILE", "give_memory_back"]
+__all__ = ["EVERY", "LARGE", "LATEST", "QUIET", "WORTHWHILE", "give_memory_back", "keep_large_blocks_apart"]
 
 LARGE: Final = 3 << 17
 """Octets of a block that is given back as soon as it is free: more than the pieces of messages that come and
@@ -43,30 +43,46 @@ class _Information(ctypes.Structure):
     ]
 
 
+def keep_large_blocks_apart() -> None:
+    """From now on, blocks of at least `LARGE` octets live outside the heap.
+
+    glibc does that at first; but when a larger block is freed, it takes blocks of up to that size from the
+    heap from then on.  So one hash of 19 MiB, or one large array, would make it keep the memory of all later
+    ones.  This is called before the first of them: what is in the heap then stays there.
+    """
+    if (library := _library()) is not None:
+        library.mallopt(_MMAP_THRESHOLD, LARGE)
+        library.mallopt(_TRIM_THRESHOLD, LARGE)
+
+
 def give_memory_back(reactor: IReactorTime) -> None:
     """Give memory back to the system from now on.
 
-    Blocks of at least `LARGE` octets live outside the heap.  glibc does that at first; but when a larger
-    block is freed, it takes blocks of up to that size from the heap from then on.  So one hash of 19 MiB, or
-    one large array, would make it keep the memory of all later ones.
-
-    The heap itself keeps what is free between blocks that are in use.  After an attack, or a busy hour, that
-    can be most of the process's memory.  To give it back holds the reactor for a third of a millisecond for
-    each megabyte, also if another thread does it, because glibc locks the heap meanwhile.  So this is done
-    when there is little to do (`QUIET`), at the `LATEST` after ten minutes, and only if it is `WORTHWHILE`.
+    That of large blocks is given back at once (`keep_large_blocks_apart`). The heap itself keeps what is
+    free between blocks that are in use. After an attack, or a busy hour, that can be most of the process's
+    memory. To give it back holds the reactor for a third of a millisecond for each megabyte, also if
+    another thread does it, because glibc locks the heap meanwhile. So this is done when there is little to
+    do (`QUIET`), at the `LATEST` after ten minutes, and only if it is `WORTHWHILE`.
 
     Only a server with a process of its own calls this.  If ``MALLOC_MMAP_THRESHOLD_`` or
     ``MALLOC_TRIM_THRESHOLD_`` is in the environment, nothing is done: then the operator has decided.  Nor is
     anything done with other C libraries.
     """
+    keep_large_blocks_apart()
+    if (library := _library()) is not None:
+        _Heap(reactor, library.mallinfo2, library.malloc_trim).begin()
+
+
+def _library() -> Any:
+    """The C library, if it is to be told anything; or None."""
     if "MALLOC_MMAP_THRESHOLD_" in os.environ or "MALLOC_TRIM_THRESHOLD_" in os.environ:
-        return
+        return None
     with suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
         library.mallinfo2.restype = _Information
-        library.mallopt(_MMAP_THRESHOLD, LARGE)
-        library.mallopt(_TRIM_THRESHOLD, LARGE)
-        _Heap(reactor, library.mallinfo2, library.malloc_trim).begin()
+        _ = library.mallopt, library.malloc_trim
+        return library
+    return None
 
 
 class _Heap:

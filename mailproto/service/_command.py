@@ -27,6 +27,8 @@ from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._fetch_command import add_fetch_options
 from mailproto.service._mailbox_command import add_mailbox_actions
+from mailproto.service._migrate_command import add_migrate_options
+from mailproto.service._mirror_command import add_mirror_options
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
 from mailproto.service._reasons import file_error, store_error, user_name
@@ -114,6 +116,10 @@ def _parser() -> ArgumentParser:
         actions = command.add_subparsers(required=True, metavar="ACTION")
         add_actions(partial(_add_action, actions))
     add_fetch_options(_add_action(commands, "fetch", "fetch the new messages of a mailbox on another server"))
+    add_mirror_options(_add_action(commands, "mirror", "keep two accounts in step, here or on other servers"))
+    add_migrate_options(
+        _add_action(commands, "migrate", "copy the accounts of a list from other servers, and compare them")
+    )
     add_send_options(_add_action(commands, "send", "send a message from standard input, as sendmail does"))
     return parser
 

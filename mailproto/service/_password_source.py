@@ -22,43 +22,57 @@ PATIENCE: Final = 120
 """Seconds for a command to print the password; it may ask somebody."""
 
 
-def add_password_options(parser: ArgumentParser) -> None:
-    """Add the options that say where the password is; without one, it is asked for."""
+def add_password_options(parser: ArgumentParser, prefix: str = "") -> None:
+    """Add the options that say where the password is; without one, it is asked for.
+
+    :param prefix: before their names, such as ``target-``.
+    """
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument(
-        "--password-file", metavar="FILE", help="the password is the first line of FILE, which is private"
+        f"--{prefix}password-file",
+        metavar="FILE",
+        help="the password is the first line of FILE, which is private",
     )
-    ways.add_argument("--password-env", metavar="NAME", help="the password is in this environment variable")
     ways.add_argument(
-        "--password-command", metavar="COMMAND", help="the shell's COMMAND prints the password, such as pass"
+        f"--{prefix}password-env", metavar="NAME", help="the password is in this environment variable"
+    )
+    ways.add_argument(
+        f"--{prefix}password-command",
+        metavar="COMMAND",
+        help="the shell's COMMAND prints the password, such as pass",
     )
     parser.add_argument(
-        "--token", action="store_true", help="it is no password, but an access token (OAuth 2.0)"
+        f"--{prefix}token", action="store_true", help="it is no password, but an access token (OAuth 2.0)"
     )
 
 
-def read_credentials(options: Namespace, user: str, where: str) -> Password | Token:
+def read_credentials(options: Namespace, user: str, where: str, prefix: str = "") -> Password | Token:
     """Read the password.  It blocks.
 
     :param user: who signs in.
     :param where: the server, for the prompt.
+    :param prefix: of the options' names.
     :raises CommandError: there is none; the text has nothing of it.
     """
-    if options.password_file is not None:
-        option, secret = "--password-file", _of_file(options.password_file)
-    elif options.password_env is not None:
-        name = options.password_env
+    given = {
+        name: getattr(options, f"{prefix.replace('-', '_')}{name}")
+        for name in ("password_file", "password_env", "password_command", "token")
+    }
+    if given["password_file"] is not None:
+        option, secret = "--password-file", _of_file(given["password_file"])
+    elif given["password_env"] is not None:
+        name = given["password_env"]
         if name not in os.environ:
             raise _error(f"--password-env: there is no variable {name} in the environment")
         option, secret = "--password-env", os.environ[name]
-    elif options.password_command is not None:
-        option, secret = "--password-command", _of_command(options.password_command)
+    elif given["password_command"] is not None:
+        option, secret = "--password-command", _of_command(given["password_command"])
     else:
         option, secret = "the password", _asked(f"Password for {user} at {where}: ")
     if not secret:
         raise _error(f"{option}: it is empty")
     try:
-        return Token(user, secret) if options.token else Password(user, secret)
+        return Token(user, secret) if given["token"] else Password(user, secret)
     except ValueError as error:
         raise _error(f"{option}: {error}") from None
 

@@ -14,7 +14,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore, IReactorTime
 
 from mailproto._logger import PackageLogger
-from mailproto.service._allocator import give_memory_back
+from mailproto.service._allocator import give_memory_back, keep_large_blocks_apart
 from mailproto.service._collector import leave_out_what_stays
 from mailproto.service._daemon import DaemonStart
 from mailproto.service._setting_error import SettingError
@@ -50,7 +50,8 @@ class ProcessReporter(Reporter):
     """For a process of its own, which ends with status 1 and one line on standard error if the start fails.
 
     Once the server is ready, the garbage collector leaves out what was there at the start, and free memory
-    goes back to the system.
+    goes back to the system; that of large blocks does so from the beginning, because passwords are hashed
+    during the start.
 
     For a daemon, the parent process writes the line (`daemon`).
 
@@ -59,6 +60,7 @@ class ProcessReporter(Reporter):
     """
 
     def __init__(self, reactor: IReactorCore, option_of: Callable[[str], str] = str) -> None:
+        keep_large_blocks_apart()
         self._reactor = reactor
         self._option_of = option_of
         self.daemon = DaemonStart()

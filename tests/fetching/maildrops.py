@@ -64,12 +64,12 @@ class FetchCase(SynchronousTestCase):
         self.source = Maildrop({})
         self.told: list[FetchProgress] = []
 
-    def fetch(self, target: Target, *, delete: bool = False) -> FetchResult:
+    def fetch(self, target: Target, *, delete: bool = False, dry_run: bool = False) -> FetchResult:
         state = FetchState(self.folder / "state", "pop3://bob@host", target.name)
         state.open()
         try:
             fetching = Fetching(Clock(), self.source, target, state, self.told.append)
-            result: FetchResult = run(fetching.run(delete=delete))
+            result: FetchResult = run(fetching.look() if dry_run else fetching.run(delete=delete))
             return result
         finally:
             state.close()

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
+
 from mailproto.backends import MemoryStore
+from mailproto.client.errors import ConnectionLost
 from mailproto.errors import OverQuota, StoreUnusable
 from mailproto.fetching import FetchProgress
 from mailproto.fetching._database import StateFile
@@ -202,6 +205,32 @@ class IdTests(FetchCase):
         result = self.fetch(target, delete=True)
         self.assertEqual((result.kept, result.removed, result.refused), (2, 2, ("message 2: no",)))
         self.assertEqual(list(self.source.messages), ["1"])
+
+    def test_a_target_that_fails_while_the_next_messages_come(self) -> None:
+        """Nothing is said of them in the log."""
+        waiting: list[Deferred[Any]] = []
+        get = self.source.get
+
+        async def late(messages: Any) -> Any:
+            if waiting:
+                await waiting[0]
+            waiting.append(Deferred())
+            return await get(messages)
+
+        self.source.get = late  # type: ignore[method-assign]
+        self.source.messages = {str(n): b"x" * (3 << 20) for n in range(3)}
+        with patch.object(os, "rename", side_effect=OSError(28, "full")):
+            self.assertRaises(OSError, self.fetch, self.maildir())
+        waiting[0].errback(ConnectionLost())
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_looking_changes_nothing(self) -> None:
+        self.source.messages = {"1": mail(1)}
+        self.fetch(self.maildir())
+        self.source.messages |= {"2": mail(2), "nameless": mail(3)}
+        result = self.fetch(self.maildir(), dry_run=True)
+        self.assertEqual((result.listed, result.new, result.kept), (3, 2, 0))
+        self.assertEqual(len(self.in_maildir()), 1)
 
     def test_progress(self) -> None:
         self.source.messages = {str(n): b"x" * (3 << 20) for n in range(3)}

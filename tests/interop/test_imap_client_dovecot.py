@@ -20,11 +20,13 @@ from mailproto.imap import IMAPClient
 from mailproto.imap.values import Exists, KnownMailbox, Query
 from mailproto.model import NewMessage
 from tests.imap.client.test_with_our_server import MIXED
-from tests.interop.daemons import PASSWORD, bearer_token, dovecot
+from tests.interop.daemons import PASSWORD, bearer_token, dovecot, dovecot_pop3
 from tests.interop.test_message_dovecot import NOBODY, PROGRAM
 
 
-class DovecotTests(TestCase):
+class DovecotCase(TestCase):
+    """Has Dovecot's IMAP program with a folder of mail."""
+
     timeout = 60
 
     def setUp(self) -> None:
@@ -53,6 +55,8 @@ class DovecotTests(TestCase):
         self.assertEqual(client.authenticated_by, "PREAUTH")
         return client
 
+
+class DovecotTests(DovecotCase):
     def test_dialogue(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._dialogue())
 
@@ -138,3 +142,24 @@ class DovecotTests(TestCase):
         await self.assertFailure(
             Deferred.fromCoroutine(IMAPClient.open(reactor, server)), AuthenticationRefused
         )
+
+    def test_starttls(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._starttls())
+
+    async def _starttls(self) -> None:
+        daemon = dovecot_pop3()
+        port = int((daemon.folder / "imap_port").read_text())
+        server = ServerAddress(
+            "localhost",
+            port,
+            tls="required",
+            credentials=Password("carol", PASSWORD),
+            trust_root=daemon.folder / "tls-cert.pem",
+        )
+        client = await IMAPClient.open(reactor, server)
+        self.addCleanup(client.quit)
+        self.assertTrue(client.is_verified)
+        self.assertEqual(client.authenticated_by, "SCRAM-SHA-256")
+        appended = await client.append("INBOX", MIXED)
+        await client.select("INBOX")
+        self.assertEqual((await client.fetch(appended.uids, "BODY.PEEK[]").all())[0].content, MIXED)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from typing import Any
+from unittest.mock import patch
 
-from mailproto.mirroring import MirrorError, RemoteMailbox, mirror
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.mirroring import MirrorError, RemoteMailbox, _remote_side, mirror
+from mailproto.mirroring._flags import flags_text, merged_flags, read_flags
+from mailproto.mirroring._remote_side import RemoteSide
 from mailproto.mirroring._state import MirrorState
 from mailproto.model import Part
 from tests.imap.server.dialogue import run
@@ -99,6 +105,16 @@ class OneWayTests(MirrorTestCase):
         self.assertEqual((report.copied, report.matched), (0, 4))
         self.assertEqual(*self.seen_there())
 
+    def test_many_equal_messages_are_matched_one_to_one(self) -> None:
+        """More than are looked at together, and not as many on one side as on the other."""
+        for mailbox, count in ((self.inbox, 620), (self.local, 610)):
+            for number in range(count):
+                self.put(mailbox, "equal" if number < 600 else f"other {number}")
+        self.put(self.local, "equal")
+        report = self.mirror()
+        self.assertEqual((report.matched, report.copied), (610, 10))
+        self.assertEqual(len(contents(self.local)), 621)
+
     def test_another_uid_validity(self) -> None:
         for text in ("one", "two"):
             self.put(self.inbox, text)
@@ -162,3 +178,72 @@ class BothWaysTests(MirrorTestCase):
 
 class BothWaysWithoutModseqsTests(BothWaysTests):
     without = ("QRESYNC", "CONDSTORE", "MULTIAPPEND", "IMAP4REV2")
+
+
+class FaultTests(MirrorTestCase):
+    def test_a_message_that_is_not_given_is_tried_again(self) -> None:
+        for text in ("one", "two"):
+            self.put(self.inbox, text)
+        read = RemoteSide.read
+
+        async def without_the_first(side: RemoteSide, uids: Any) -> Any:
+            async for message in read(side, uids):
+                if message.uid != 1:
+                    yield message
+
+        with patch.object(RemoteSide, "read", without_the_first):
+            report = self.mirror()
+        self.assertEqual(list(map(str, report.failures)), ["INBOX, UID 1: the server does not give it"])
+        self.assertEqual(report.copied, 1)
+        report = self.mirror()
+        self.assertEqual((report.copied, report.failures), (1, []))
+        self.assertEqual(*self.seen_there())
+
+    def test_a_message_that_is_refused_is_tried_again_and_the_others_are_copied(self) -> None:
+        for text in ("one", "x" * 2_000_000, "three"):
+            self.put(self.local, text)
+        report = self.mirror(between=(self.local, self.remote))
+        [failure] = report.failures
+        self.assertEqual((failure.mailbox, failure.uid, report.copied), ("INBOX", 2, 2))
+        report = self.mirror(between=(self.local, self.remote))
+        self.assertEqual((report.copied, report.failures), (0, [failure]))
+        self.delete(self.local, 2)
+        self.assertEqual(self.mirror(between=(self.local, self.remote)).failures, [])
+        self.assertEqual(*self.seen_there())
+
+    def test_a_list_that_is_not_whole_removes_nothing(self) -> None:
+        self.link.client._session.capabilities -= {"QRESYNC", "CONDSTORE"}
+        for text in ("one", "two"):
+            self.put(self.inbox, text)
+        self.mirror()
+        rows = _remote_side._rows
+
+        async def without_the_first(fetched: Any) -> Any:
+            async for page in rows(fetched):
+                yield page[1:]
+
+        with patch.object(_remote_side, "_rows", without_the_first):
+            self.assertRaisesRegex(MirrorError, "has listed 1 of 2 messages", self.mirror)
+        self.assertEqual(len(contents(self.local)), 2)
+
+    def test_a_mailbox_that_cannot_be_changed(self) -> None:
+        self.put(self.inbox, "one")
+        self.patch(type(self.local), "writable", property(lambda _: False))
+        self.assertRaisesRegex(MirrorError, "INBOX cannot be changed", self.mirror)
+
+    def test_arguments(self) -> None:
+        self.assertRaisesRegex(
+            TypeError, "source must be a RemoteMailbox", self.mirror, between=("a", self.local)
+        )
+        self.assertRaisesRegex(TypeError, "both must be", self.mirror, both=1)
+
+
+class FlagTests(SynchronousTestCase):
+    def test_merged(self) -> None:
+        def merged(agreed: str, one: str, other: str) -> str:
+            return flags_text(merged_flags(*map(read_flags, (agreed, one, other))))
+
+        self.assertEqual(merged("", "\\Seen", "\\Flagged"), "\\Flagged \\Seen")
+        self.assertEqual(merged("\\Seen a", "\\Seen", "a B"), "B")
+        self.assertEqual(merged("Kept", "kept", "KEPT"), "Kept")
+        self.assertEqual(merged("\\Seen", "", ""), "")

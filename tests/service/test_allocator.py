@@ -52,10 +52,13 @@ class AllocatorTests(SynchronousTestCase):
         told: list[str] = []
         self.patch(_reporting, "leave_out_what_stays", lambda: None)
         self.patch(_reporting, "give_memory_back", lambda _: told.append("process"))
+        self.patch(_reporting, "keep_large_blocks_apart", lambda: told.append("at the start"))
         _reporting.Reporter().ready(Path("data"))
         self.assertEqual(told, [])
-        _reporting.ProcessReporter(MemoryReactorClock()).ready(Path("data"))
-        self.assertEqual(told, ["process"])
+        reporter = _reporting.ProcessReporter(MemoryReactorClock())
+        self.assertEqual(told, ["at the start"], "before passwords are hashed")
+        reporter.ready(Path("data"))
+        self.assertEqual(told, ["at the start", "process"])
 
     def test_nothing_is_done_if_the_operator_has_decided(self) -> None:
         self.patch(os, "environ", {"MALLOC_TRIM_THRESHOLD_": "131072"})

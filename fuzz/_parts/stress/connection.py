@@ -95,6 +95,18 @@ class Connection:
         self.mirror = None
         self._writer.transport.abort()
 
+    async def break_off(self, responses: int, *commands: Command) -> None:
+        """Send commands, and hang up when so many responses have come, or the first command is answered."""
+        self._write(b"".join(b"broken %b\r\n" % command.parts[0] for command in commands))
+        await self._writer.drain()
+        if self.mirror is not None:
+            self.mirror.may_expunge = True
+        for _ in range(responses):
+            first, values, _ = await self._read()
+            if first != b"*":
+                break
+            self._hear(values)
+
     def wrong(self, text: str) -> None:
         """Note a contradiction."""
         self.world.contradiction(f"{self.name}: {text}", self.talk)

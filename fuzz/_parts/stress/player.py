@@ -20,6 +20,9 @@ MOST = 60
 NOTIFY = b"NOTIFY SET (SELECTED-DELAYED (MessageNew MessageExpunge FlagChange))"
 """With it, changes are told between commands, too."""
 
+SETTLING = 0.5
+"""Seconds in which the server ends the commands of a client that has hung up."""
+
 _sessions = itertools.count(1)
 
 
@@ -129,8 +132,12 @@ class Player:
             await self._close(connection)
         elif chosen < 0.26:
             await self._sign_out(connection)
+        elif chosen < 0.27 and mirror.messages:
+            await connection.break_off(self.chance.randint(0, 5), *self._several(actions))
+            self._leave()
+            await asyncio.sleep(SETTLING)
         elif len(mirror.messages) < MOST and (
-            chosen < 0.26 + self.world.mixture.arrivals or not mirror.messages
+            chosen < 0.27 + self.world.mixture.arrivals or not mirror.messages
         ):
             await connection.do(self._append())
         elif mirror.messages:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from twisted.internet.defer import Deferred
 from zope.interface import alsoProvides, implementer
 
 from mailproto._arguments import check_call, check_seconds, check_type, check_whole
@@ -114,10 +115,10 @@ class RemoteAccount(Quotas, Annotations):
         if "METADATA" in has:
             alsoProvides(self, IAnnotations)
 
-    def close(self) -> None:
-        """End all connections, for good."""
+    def close(self) -> Deferred[None]:
+        """End all connections, for good; fires when they are closed."""
         self.watching.close()
-        self.connections.close()
+        return self.connections.close()
 
     # -- IAccount
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.awaiting import settle
@@ -90,14 +90,16 @@ class Connections:
         else:
             self._release(link)
 
-    def close(self) -> None:
-        """End all connections; whoever waits for one gets an error."""
+    def close(self) -> Deferred[None]:
+        """End all connections; whoever waits for one gets an error.  It fires when they are closed."""
         self._is_closed = True
+        ends: list[Deferred[None]] = []
         for waiter in list(self._waiting):
             self._refuse(waiter, "the account was closed")
         for link in list(self._links):
             self._drop(link)
-            link.client.quit()
+            ends.append(link.client.quit())
+        return DeferredList(ends).addCallback(lambda _: None)
 
     def holds(self, mailbox: str) -> bool:
         """Whether a connection has this mailbox selected, and hears of its changes."""
@@ -127,16 +129,19 @@ class Connections:
         """Call ``work`` with a connection that nobody else uses meanwhile.
 
         :param mailbox: is selected; None if that does not matter.
-        :param again: whether the work may be done twice: then it is, if the connection ends meanwhile.
+        :param again: whether the work may be done again, if the connection ends meanwhile.
         :raises MailError: what the work or the other server raises, translated.
         """
-        try:
-            return await self._run(work, mailbox)
-        except ConnectionLost as error:
-            if not again or self._is_closed:
-                raise Unavailable(detail=str(error)) from error
+        # All open connections may have ended, and be noticed only now.
+        tries = self._most + 1 if again else 1
         with translated():
-            return await self._run(work, mailbox)
+            while True:
+                tries -= 1
+                try:
+                    return await self._run(work, mailbox)
+                except ConnectionLost:
+                    if not tries or self._is_closed:
+                        raise
 
     async def _run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None) -> T:
         link = await self._take(mailbox)

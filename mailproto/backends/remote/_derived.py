@@ -8,6 +8,7 @@ from collections import deque
 
 from twisted.internet.defer import DeferredLock
 
+from mailproto.awaiting import turn
 from mailproto.backends._uid_runs import UidRuns
 from mailproto.backends._watch import ModSeqs
 from mailproto.backends.remote._connections import Link
@@ -19,6 +20,9 @@ __all__ = ["TOMBSTONES", "DerivedModSeqs"]
 
 TOMBSTONES = 10_000
 """Removed messages that are remembered; since an earlier time, all UIDs that do not exist are told."""
+
+_AT_ONCE = 10_000
+"""Messages that are compared before others have their turn: some 2 ms."""
 
 
 class DerivedModSeqs:
@@ -65,7 +69,11 @@ class DerivedModSeqs:
         known = self._known
         if modseq <= 0:
             return Changes(known, (), self._modseq)
-        places = [place for place, each in enumerate(known.modseqs) if each > modseq]
+        places: list[int] = []
+        for start in range(0, len(known), _AT_ONCE):
+            some = known.modseqs[start : start + _AT_ONCE]
+            places += [place for place, each in enumerate(some, start) if each > modseq]
+            await turn()
         changed = FlagColumns(
             array("I", (known.uids[place] for place in places)),
             [known.flags[place] for place in places],
@@ -119,13 +127,19 @@ class DerivedModSeqs:
 
     async def _learn(self, link: Link) -> None:
         found = await columns_of(link.client.fetch("1:*", "FLAGS"))
-        before = dict(
-            zip(self._known.uids, zip(self._known.flags, self._known.modseqs, strict=True), strict=True)
-        )
+        before: dict[int, tuple[frozenset[str], int]] = {}
+        known = self._known
+        for start in range(0, len(known), _AT_ONCE):
+            stop = start + _AT_ONCE
+            values = zip(known.flags[start:stop], known.modseqs[start:stop], strict=True)
+            before.update(zip(known.uids[start:stop], values, strict=True))
+            await turn()
         modseqs = array("Q")
         now = 0
         new = array("I")
-        for uid, flags in zip(found.uids, found.flags, strict=True):
+        for place, (uid, flags) in enumerate(zip(found.uids, found.flags, strict=True)):
+            if not place % _AT_ONCE:
+                await turn()
             had = before.pop(uid, None)
             if had is None:
                 new.append(uid)

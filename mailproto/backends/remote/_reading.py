@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import AsyncIterable, Sequence
 from datetime import datetime
 
 from mailproto.awaiting import turn
 from mailproto.imap import IMAPClient
+from mailproto.imap.client._fetched import internal_date
 from mailproto.imap.values import FetchedMessage, UidSet
 from mailproto.message import Working, summarise_steps
 from mailproto.model import FlagColumns, MessageInfo, Metadata, Part
@@ -53,42 +55,57 @@ async def read_infos(
     while at < len(uids) and (octets is None or held < octets):
         some = uids[at : at + size]
         at += len(some)
-        got: list[MessageInfo] = []
+        got: dict[int, MessageInfo] = {}
         async for message in client.fetch(UidSet(some), *items):
-            got.append(await _info(message, parts))
-            held += _in_memory(got[-1])
-        found += sorted({info.uid: info for info in got}.values(), key=lambda info: info.uid)
+            got[message.uid] = await _info(message, parts)
+        # What the server says of a message may be nothing that our clients could read.
+        if broken := [uid for uid, info in got.items() if _is_broken(info, parts)]:
+            async for message in client.fetch(UidSet(broken), *dict.fromkeys([*items, "BODY.PEEK[]"])):
+                got[message.uid] = await _info(message, parts, by_ourselves=True)
+        found += [got[uid] for uid in sorted(got)]
+        held += sum(map(_in_memory, got.values()))
         size = min(MOST, size * 2)
     return found
 
 
-async def _info(message: FetchedMessage, parts: Part) -> MessageInfo:
-    content = message.content if parts & (Part.CONTENT | Part.OFFSETS) else None
+def _is_broken(info: MessageInfo, parts: Part) -> bool:
+    return any(
+        part in parts and not (octets or b"").startswith(b"(")
+        for part, octets in ((Part.ENVELOPE, info.envelope), (Part.BODY_STRUCTURE, info.body_structure))
+    )
+
+
+async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = False) -> MessageInfo:
+    """What is known of a message.
+
+    :param by_ourselves: read the message, instead of believing what the server says of it.
+    """
+    content = message.content
     envelope = message.raw("ENVELOPE") if Part.ENVELOPE in parts else None
     structure = message.raw("BODYSTRUCTURE") if Part.BODY_STRUCTURE in parts else None
     offsets = None
-    if Part.OFFSETS in parts and content is not None:
+    if (Part.OFFSETS in parts or by_ourselves) and content is not None:
         # Our own reading of the message tells where its parts are; what it says of them has to fit.
         work = Working(summarise_steps(content))
         for _ in work:
             await turn()
         summary = work.result
         structure = summary.body_structure if Part.BODY_STRUCTURE in parts else None
-        offsets = summary.index
-    date = message.internal_date if Part.INTERNAL_DATE in parts else None
-    saved = message.save_date
+        envelope = summary.envelope if by_ourselves and Part.ENVELOPE in parts else envelope
+        offsets = summary.index if Part.OFFSETS in parts else None
+    date, zone = _when(message) if Part.INTERNAL_DATE in parts else (None, None)
     return MessageInfo(
         message.uid,
-        seconds(date),
-        message.size if Part.SIZE in parts else None,
+        date,
+        message.size or 0 if Part.SIZE in parts else None,
         envelope,
         structure,
         offsets,
         content if Part.CONTENT in parts else None,
         message.email_id or None,
         message.thread_id or None,
-        seconds(saved),
-        _zone(date),
+        seconds(message.save_date),
+        zone,
     )
 
 
@@ -103,19 +120,33 @@ def seconds(date: datetime | None) -> int | None:
     return None if date is None else int(date.timestamp())
 
 
-def _zone(date: datetime | None) -> int | None:
-    offset = None if date is None else date.utcoffset()
-    return None if offset is None else int(offset.total_seconds()) // 60
+_FAR_ZONE = re.compile(rb'"(.{20}) ([+-])([0-9]{2})([0-9]{2})"')
+
+
+def _when(message: FetchedMessage) -> tuple[int, int]:
+    """The internal date in seconds since the epoch, and its zone in minutes; zeros if there is none."""
+    date = message.internal_date
+    if date is not None:
+        offset = date.utcoffset()
+        return int(date.timestamp()), 0 if offset is None else int(offset.total_seconds()) // 60
+    # Python knows no zone of a day or more, but IMAP can write some.
+    match = _FAR_ZONE.fullmatch(message.raw("INTERNALDATE") or b"")
+    local = None if match is None else internal_date(match[1].decode("ascii", "replace"))
+    if match is None or local is None:
+        return 0, 0
+    zone = (int(match[3]) * 60 + int(match[4])) * (-1 if match[2] == b"-" else 1)
+    return int(local.timestamp()) - 60 * zone, zone
 
 
 async def metadata_of(client: IMAPClient, uids: Sequence[int]) -> Metadata:
     """The sizes and dates of messages, without an object for each."""
     rows: dict[int, tuple[int, int, int]] = {}
     async for message in client.fetch(UidSet(uids), "RFC822.SIZE", "INTERNALDATE"):
-        date = message.internal_date
-        rows[message.uid] = message.size or 0, seconds(date) or 0, _zone(date) or 0
+        rows[message.uid] = message.size or 0, *_when(message)
     order = sorted(rows)
-    sizes, dates, zones = (array("q", (rows[uid][column] for uid in order)) for column in range(3))
+    sizes, dates, zones = (
+        array(kind, (rows[uid][column] for uid in order)) for column, kind in enumerate("Qqh")
+    )
     return Metadata(array("I", order), sizes, dates, zones if any(zones) else ())
 
 

@@ -47,7 +47,7 @@ class Writer:
     """Does work in transactions, in its own thread; results arrive in the reactor's thread.
 
     :param committed: called in the reactor's thread, with the transaction, after each batch that changed
-        something.
+        something, and before the batch is answered.
     :param unlink: called in the writer's thread after each batch with files to remove.
     :param room: decides what is done when the disk is full.
     :param turn: a context manager around each batch, with which processes take turns.
@@ -303,7 +303,8 @@ class Writer:
             or transaction.queue_changed
             or transaction.leaves_work
         ):
-            answers.append(partial(self._committed, transaction))
+            # Who hears an answer, and asks in another session, finds that this one knows of the change.
+            answers.insert(0, partial(self._committed, transaction))
         self._give(answers)
 
     def _give(self, answers: Sequence[Callable[[], None]]) -> None:

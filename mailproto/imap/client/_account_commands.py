@@ -125,6 +125,23 @@ class AccountCommands(ClientCore):
         await self._needs("ACL")
         await self._send("DELETEACL", [b"DELETEACL ", name, b" ", who])
 
+    @at_once
+    async def list_rights(self, mailbox: str, identifier: str) -> tuple[str, Sequence[str]]:
+        """LISTRIGHTS: which rights a user or a group may be given in a mailbox.
+
+        :returns: those that it always has, and then the others: rights in one text come together.
+        :raises NotOffered, CommandRefused: as `my_rights`.
+        """
+        name, who = self._name(mailbox), string_piece(identifier)
+        await self._needs("ACL")
+        always = ""
+        others: list[str] = []
+        for data in await self._ask("LISTRIGHTS", [b"LISTRIGHTS ", name, b" ", who], "LISTRIGHTS"):
+            texts = [text_of(value) for value in values_of(data, self._session.limits)[2:]]
+            if texts:
+                always, *others = texts
+        return always, tuple(others)
+
     # -- annotations (RFC 5464)
 
     @at_once

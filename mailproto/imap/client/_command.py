@@ -70,8 +70,9 @@ class Command(Turn):
     :param name: with UID, if it has that; for texts of errors.
     :param pieces: the command after its tag, without CRLF.
     :param names: the names of the responses that `collector` takes.  Two commands with the same name are not
-        sent together, unless the UIDs differ.
+        sent together, unless the UIDs differ, or the mailboxes.
     :param uids: the messages that it is about, if they are known.
+    :param mailbox: the one that all its data name, if they do so.
     :param alone: whether no other command may be under way.
     :ivar result: fires with the tagged response if it is OK.
     """
@@ -82,6 +83,7 @@ class Command(Turn):
         "heard",
         "is_turn",
         "literal",
+        "mailbox",
         "name",
         "names",
         "rest",
@@ -99,6 +101,7 @@ class Command(Turn):
         names: Collection[str] = (),
         *,
         uids: UidSet | None = None,
+        mailbox: str = "",
         alone: bool = False,
         timeout: float | None = None,
     ) -> None:
@@ -107,6 +110,7 @@ class Command(Turn):
         self.collector = collector
         self.names = frozenset(names)
         self.uids = uids
+        self.mailbox = mailbox
         self.alone = alone
         self.timeout = timeout
         self.tag = ""
@@ -121,6 +125,8 @@ class Command(Turn):
             return False
         if not self.names & other.names:
             return True
+        if self.mailbox and other.mailbox:
+            return self.mailbox != other.mailbox
         mine, others = self.uids, other.uids
         return mine is not None and others is not None and not mine.overlaps(others)
 

@@ -76,10 +76,12 @@ class ClientCore(Client[Answer]):
         names: Collection[str] = (),
         *,
         uids: UidSet | None = None,
+        mailbox: str = "",
         alone: bool = False,
     ) -> Deferred[StatusResponse]:
         """Send a command when its turn comes."""
-        return self._session.command(Command(name, pieces, collector, names, uids=uids, alone=alone))
+        command = Command(name, pieces, collector, names, uids=uids, mailbox=mailbox, alone=alone)
+        return self._session.command(command)
 
     def _within_turn(
         self,

@@ -13,7 +13,7 @@ from mailproto.client.errors import CommandRefused
 from mailproto.imap.client._answer_data import list_entry, mailbox_name, set_of, status_of, values_of
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._fetched import FetchedMessage, flags_of
-from mailproto.imap.client._gathering import Gathered, at_once
+from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import (
     MailboxCounts,
     MailboxInfo,
@@ -25,12 +25,14 @@ from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._answers import Data, StatusResponse
 from mailproto.imap.wire._values import BadValue, Value, ValueReader, number_of, octets_of, text_of
+from mailproto.model import INBOX
 
 __all__ = ["KnownMailbox", "MailboxCommands"]
 
 _ATTRIBUTE = re.compile(r"\\[A-Za-z0-9-]+")
 _MOST_KNOWN = 7000
 """Octets of the UIDs in QRESYNC's parameter: if they need more, none are sent, and the server needs none."""
+_TOGETHER = 100  # STATUS commands that are under way together
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,10 @@ class MailboxCommands(ClientCore):
         if name == "LSUB":
             found = [replace(each, attributes=each.attributes | {"\\Subscribed"}) for each in found]
         if items and not with_status:
-            found = [await self._with_status(each, items) for each in found]
+            slices = [found[start : start + _TOGETHER] for start in range(0, len(found), _TOGETHER)]
+            found = []
+            for some in slices:
+                found += await each_of([self._with_status(each, items) for each in some])
         return found
 
     def _entries(self, answers: Sequence[Data]) -> Sequence[MailboxInfo]:
@@ -120,6 +125,7 @@ class MailboxCommands(ClientCore):
                 found.setdefault(entry.name, entry)
         return tuple(found.values())
 
+    @at_once
     async def _with_status(self, entry: MailboxInfo, items: Sequence[str]) -> MailboxInfo:
         if not entry.is_selectable:
             return entry
@@ -140,14 +146,24 @@ class MailboxCommands(ClientCore):
         :raises CommandRefused: there is no such mailbox, or the server refuses it.
         """
         await self._knows()
-        wanted = self._status_items(items)
+        session, wanted = self._session, self._status_items(items)
         text = f" ({' '.join(wanted)})".encode("ascii")
-        found = MailboxCounts()
-        for data in await self._ask("STATUS", [b"STATUS ", self._name(mailbox), text], "STATUS"):
-            told = status_of(data, self._session.limits, utf8=self._session.utf8)
-            if told is not None:
-                found = told[1]
-        return found
+        session = self._session
+        states = [MailboxCounts()]
+
+        def is_wanted(data: Data) -> bool:
+            """Whether it is of this mailbox; the server may name it otherwise if no other is asked for."""
+            told = status_of(data, session.limits, utf8=session.utf8)
+            asking = sum("STATUS" in each.names for each in session.running.values())
+            if told is None or (told[0] != asked and asking > 1):
+                return False
+            states.append(told[1])
+            return True
+
+        pieces = [b"STATUS ", self._name(mailbox), text]
+        asked = INBOX if mailbox.upper() == INBOX else mailbox
+        await self._send("STATUS", pieces, Gathered(session, is_wanted), ("STATUS",), mailbox=asked)
+        return states[-1]
 
     def _status_items(self, items: Iterable[str]) -> tuple[str, ...]:
         wanted = tuple(items)

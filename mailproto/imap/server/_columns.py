@@ -108,6 +108,8 @@ class MessageColumns:
             self.flags += self._sets.shared(changed.flags[start : start + _AT_ONCE])
             await self._pause()
         await self._add_modseqs(changed.modseqs[known:], modseq)
+        if len(self.uids) == len(changed.uids) >= SHARED_FROM:  # they have grown, with room for a tenth more
+            self.uids, self.flags = self.uids[:], self.flags[:]
         self._resize()
 
     def take_new(self, new: FlagColumns, modseq: int) -> bool:

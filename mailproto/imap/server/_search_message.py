@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mailproto.content import unwrapped
@@ -22,7 +22,7 @@ class Message:
 
     __slots__ = ("_header", "_text", "answers", "columns", "info", "keys")
 
-    def __init__(self, info: MessageInfo, columns: Mapping[Any, bytes], keys: Iterable[str]) -> None:
+    def __init__(self, info: MessageInfo, columns: Mapping[Any, bytes], keys: Collection[str]) -> None:
         self.info = info
         self.columns = columns
         self.keys = keys

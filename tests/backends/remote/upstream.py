@@ -51,12 +51,13 @@ class Upstream:
 
         self.factory.buildProtocol = build_protocol  # type: ignore[method-assign]
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+        self.number: int = self.port.getHost().port
         self.without: frozenset[str] = frozenset()
 
     def address(self, name: str = "", password: str = "secret") -> ServerAddress:
         return ServerAddress(
             "127.0.0.1",
-            self.port.getHost().port,
+            self.number,
             tls="none",
             credentials=Password(name, password) if name else None,
         )
@@ -69,7 +70,12 @@ class Upstream:
         return client
 
     async def stop(self) -> None:
-        await self.port.stopListening()
+        stopped = self.port.stopListening()
+        if stopped is not None:
+            await stopped
+
+    def start_again(self) -> None:
+        self.port = reactor.listenTCP(self.number, self.factory, interface="127.0.0.1")
 
 
 @implementer(IStore)
@@ -97,11 +103,7 @@ class RemoteStore:
         self.upstream.without = self.without
 
     async def stop(self) -> None:
-        ends = []
-        for account in self.accounts:
-            ends += [link.client.closed() for link in account.connections._links]
-            account.close()
-        await DeferredList(ends)
+        await DeferredList([account.close() for account in self.accounts])
         await self.upstream.stop()
         await self.inner.stop()  # type: ignore[misc]
 

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite._search import _builder, _index, _making
+from mailproto.backends.sqlite._search import _builder, _making
 from mailproto.message import Searchable, _search_texts, scan, search_key
 from mailproto.model import (
     DELETED,
@@ -185,36 +185,23 @@ class BuildingTests(IndexTestCase):
         self.assertGreater(state.index_octets, 10_000)
         self.assertTrue(state.has_texts)
 
-    async def test_texts_that_are_left_out_are_unknown(self) -> None:
+    async def test_the_octets_of_the_index_are_those_on_the_disk(self) -> None:
+        store = await self.opened()
+        await self.add(*(mail(f"number {number} " * 100) for number in range(100)))
+        for is_anew in (False, True):
+            if is_anew:
+                await store.rebuild_index(lambda _: None)
+            told = (await all_indexed(store)).index_octets
+            files = [name for name in os.listdir(self.path) if name.startswith("mail.sqlite3-search")]
+            sizes = [os.path.getsize(os.path.join(self.path, name)) for name in files]
+            self.assertEqual(told, sum(sizes))
+
+    async def test_texts_that_are_left_out_are_read_for_each_search(self) -> None:
         store = await self.opened()
         self.patch(_search_texts, "INDEXED_LIMIT", 100)
-        await self.add(mail("long"), mail("long " * 50))
+        await self.add(mail("long"), mail("long " * 50), mail("short"))
         await all_indexed(store)
-        [found] = await self.inbox.find([1, 2], [InText(search_key("long"), False)])
-        self.assertEqual((list(found.passing), list(found.unknown)), ([1], [2]))
-
-    async def test_who_searches_again_waits_for_the_texts(self) -> None:
-        self.patch(_index, "MANY_TEXTS", 5)
-        self.patch(_index, "SECONDS_OF_BODY", 5)
-        self.patch(_builder, "BUSY_FOR", 100)
-        self.patch(_builder, "BUSY_SHARE", 0.00001)  # it is for ever busy, unless a search waits
-        self.patch(_builder, "BEGIN_AFTER", 0.2)
-        await self.opened()
-        await self.add(*(mail(f"text {number}") for number in range(20)))
-        test = InText(search_key("ext 7"), headers=False)
-        for unknown, passing in ((20, []), (0, [8])):
-            [found] = await self.inbox.find(list(self.contents), [test])
-            self.assertEqual((len(found.unknown), list(found.passing)), (unknown, passing))
-            await deferLater(reactor, 0.25)
-
-    async def test_no_search_waits_for_texts_that_do_not_come(self) -> None:
-        self.patch(_index, "MANY_TEXTS", 5)
-        self.patch(_builder, "BEGIN_AFTER", 100)
-        await self.opened()
-        await self.add(*(mail("text") for _ in range(20)))
-        for key in ("ext", "tex"):
-            [found] = await self.inbox.find(list(self.contents), [InText(search_key(key), headers=False)])
-            self.assertEqual(len(found.unknown), 20)
+        await self.check("long", "ong lon", "short")
 
     async def test_other_fields_narrow_what_is_read(self) -> None:
         store = await self.opened()
@@ -264,7 +251,7 @@ class FailureTests(IndexTestCase):
         await self.opened()
         await self.add(mail("one", "b"), mail("two", "a"))
         [found] = await self.inbox.find([1, 2], [InText(search_key("one"), False)])
-        self.assertEqual((list(found.passing), list(found.unknown)), ([], [1, 2]))
+        self.assertEqual((list(found.passing), list(found.unknown)), ([1], []))
         self.assertEqual(list(await self.inbox.sort([1, 2], [SortOrder(SortKey.SUBJECT)])), [2, 1])
         threads = await self.inbox.thread([1, 2], ThreadAlgorithm.REFERENCES)
         self.assertEqual(list(threads.numbers), [1, 2])
@@ -306,8 +293,7 @@ class FailureTests(IndexTestCase):
             state = await all_indexed(store)
             self.assertEqual(state.has_texts, texts)
             self.assertEqual(state.text_octets > 0, texts)
-            [found] = await self.inbox.find(list(self.contents), [InText(search_key("one"), False)])
-            self.assertEqual(list(found.passing if texts else found.unknown), list(self.contents))
+            await self.check("one", "two")
             await self.stopped(store)
 
 

@@ -49,15 +49,38 @@ class ListTests(ClientTestCase):
             S: * LSUB () "." gone
             S: A1 OK
             C: A2 STATUS INBOX (UIDNEXT)
-            S: * STATUS INBOX (UIDNEXT 9)
-            S: A2 OK
             C: A3 STATUS gone (UIDNEXT)
+            S: * STATUS inbox (UIDNEXT 9)
+            S: A2 OK
             S: A3 NO No such mailbox
             """
         )
         inbox, flat, gone = self.result(done)
         self.assertEqual((inbox.counts.uid_next, inbox.is_subscribed, inbox.delimiter), (9, True, "."))
         self.assertEqual((flat.delimiter, flat.counts, gone.counts), ("", None, None))
+
+    def test_states_of_some_mailboxes_are_asked_for_together(self) -> None:
+        self.signed_in(FEW)
+        asked = [self.client.status(name, "MESSAGES") for name in ("Ünique", "b", "b", "c")]
+        self.converse(
+            """
+            C: A1 STATUS &ANw-nique (MESSAGES)
+            C: A2 STATUS b (MESSAGES)
+            S: * STATUS b (MESSAGES 2)
+            S: * STATUS d (MESSAGES 7)
+            S: * STATUS &ANw-nique (MESSAGES 1)
+            S: A2 OK Done
+            C: A3 STATUS b (MESSAGES)
+            C: A4 STATUS c (MESSAGES)
+            S: A1 OK Done
+            S: * STATUS c (MESSAGES 4)
+            S: A4 OK Done
+            S: * STATUS "b/" (MESSAGES 3)
+            S: A3 OK Done
+            """
+        )
+        self.assertEqual([self.result(each).messages for each in asked], [1, 2, 3, 4])
+        self.assertEqual([event.name for event in self.events if isinstance(event, StatusChanged)], ["d"])
 
     def test_names_as_servers_send_them(self) -> None:
         self.signed_in(FEW)

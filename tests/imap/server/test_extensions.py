@@ -53,7 +53,7 @@ from mailproto.imap.wire import (
     no_value,
 )
 from mailproto.message import Slices
-from mailproto.model import MailboxEntry, MailboxStatus, Part
+from mailproto.model import MailboxEntry, MailboxStatus, Part, StoreResult
 from tests.imap.server.dialogue import DialogueTestCase, run
 
 COUNT = PerSession(list[str])
@@ -122,8 +122,8 @@ async def every(session: Session, request: FetchRequest, step: int) -> None:
 async def even_only(session: Session, request: StoreRequest, value: None) -> None:
     request.indexes = [at for at in request.indexes if at % 2]
 
-    async def finish(refused: Sequence[int]) -> bytes:
-        return b"[XREFUSED %d] done" % len(refused)
+    async def finish(result: StoreResult) -> bytes:
+        return b"[XREFUSED %d] done" % len(result.refused)
 
     request.finish = finish
 

@@ -60,7 +60,7 @@ class IdleTests(DialogueTestCase):
             looks.append(modseq)
             return await changes_since(modseq)
 
-        self.patch(type(self.inbox), "changes_since", lambda inbox, modseq: counted(modseq))
+        self.patch_method(self.inbox, "changes_since", lambda inbox, modseq: counted(modseq))
         run(self.inbox.store([2], FlagChange(FlagOperation.ADD, frozenset({"\\Flagged"}))))
         self.assertLess(len(looks), 10)
         told = {client: client.received() for client in clients}

@@ -19,7 +19,7 @@ class MailLogTests(DialogueTestCase):
         async def failing(*_: Any, **__: Any) -> Any:
             raise error
 
-        self.patch(type(self.inbox), name, failing)
+        self.patch_method(self.inbox, name, failing)
 
     def test_signing_in(self) -> None:
         for line, kind, fields in (

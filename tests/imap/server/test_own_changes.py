@@ -12,7 +12,7 @@ class OwnChangeTests(DialogueTestCase):
         super().setUp()
         self.fill(2)
         run(self.inbox.claim_recent())
-        self.patch(type(self.inbox), "watch", lambda inbox, listener: lambda: None)
+        self.patch_method(self.inbox, "watch", lambda inbox, listener: lambda: None)
         self.sign_in(select="INBOX")
 
     def test_append(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 
 from hypothesis import given, settings
@@ -142,6 +143,10 @@ class ViewTests(SynchronousTestCase):
         view = viewed(make(1000))
         self.assertEqual(len({id(flags) for flags in view.flags}), 1)
         self.assertEqual(view.uids.itemsize, 4)
+
+    def test_a_large_mailbox_takes_12_octets_a_message(self) -> None:
+        view = viewed(make(20_000))
+        self.assertLess(sys.getsizeof(view.uids) + sys.getsizeof(view.flags), 12.1 * 20_000)
 
     def test_recent_is_kept_as_ranges(self) -> None:
         mailbox = make(3)

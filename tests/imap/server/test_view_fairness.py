@@ -137,7 +137,7 @@ class TurnTests(DialogueTestCase):
             looks.append(modseq)
             return await changes_since(modseq)
 
-        self.patch(type(self.inbox), "changes_since", lambda inbox, modseq: costly(modseq))
+        self.patch_method(self.inbox, "changes_since", lambda inbox, modseq: costly(modseq))
         client = self.sign_in()
         self.slow_clock(0.005)
         client.send(b"a EXAMINE INBOX\r\n" * 100)

@@ -12,6 +12,7 @@ They refuse ``no@plain.test``, and where there are users, ``members@plain.test``
 The users are alice and carol, with the password `PASSWORD`.
 """
 
+from tests.interop.daemons._cyrus import cyrus
 from tests.interop.daemons._daemon import PASSWORD, Daemon, new_folder
 from tests.interop.daemons._dovecot import bearer_token, dovecot
 from tests.interop.daemons._dovecot_pop3 import dovecot_pop3
@@ -32,6 +33,7 @@ __all__ = [
     "Daemon",
     "authority",
     "bearer_token",
+    "cyrus",
     "dovecot",
     "dovecot_pop3",
     "exim",

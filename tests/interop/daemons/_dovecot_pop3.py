@@ -1,4 +1,4 @@
-"""Dovecot's POP3 server."""
+"""Dovecot's POP3 and IMAP servers, with TLS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ state_dir = {folder}/state
 instance_name = {folder.name}
 log_path = {folder}/log
 listen = 127.0.0.1
-protocols = pop3
+protocols = imap pop3
 ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
@@ -48,6 +48,14 @@ service anvil {{
     mode = 0
   }}
 }}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
 service pop3-login {{
   inet_listener pop3 {{
     port = {port}
@@ -63,11 +71,13 @@ service pop3-login {{
 def dovecot_pop3() -> Daemon:
     """It serves alice and carol, whose mail is in ``mail/NAME/Maildir``, with STLS for ``localhost``.
 
-    The certificate is ``tls-cert.pem`` in the daemon's folder.
+    The certificate is ``tls-cert.pem`` in the folder.  The IMAP server, with STARTTLS, is at the port
+    in the file ``imap_port``.
     """
     need("dovecot", "dovecot-pop3d")
-    if not Path("/usr/lib/dovecot/pop3").exists():
-        raise SkipTest("needs Dovecot's POP3 server: install the Debian package dovecot-pop3d")
+    for name in ("pop3", "imap"):
+        if not Path("/usr/lib/dovecot", name).exists():
+            raise SkipTest(f"needs another of Dovecot's servers: install the Debian package dovecot-{name}d")
     need_root()
     folder, port = new_folder(), unused_port()
     users = "".join(f"{name}:{{PLAIN}}{PASSWORD}::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
@@ -75,7 +85,9 @@ def dovecot_pop3() -> Daemon:
     shutil.chown(folder / "mail", "mail", "mail")
     (folder / "users").write_text(users)
     certificate, key = ensure_self_signed(folder, "localhost")
-    config = _CONFIG.format(folder=folder, port=port, certificate=certificate, key=key)
+    imap_port = unused_port()
+    (folder / "imap_port").write_text(str(imap_port))
+    config = _CONFIG.format(folder=folder, port=port, imap_port=imap_port, certificate=certificate, key=key)
     config_file = folder / "config"
     config_file.write_text(config)
     return Daemon(folder, port, folder / "log", ["dovecot", "-F", "-c", config_file], greeting=b"+OK")

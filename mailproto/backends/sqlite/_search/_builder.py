@@ -60,9 +60,6 @@ IDLE_SHARE = 0.85
 BUSY_FOR = 0.25
 """Seconds after a use for which the store counts as in use."""
 
-WANTED_FOR = 1.0
-"""Seconds after somebody waited for texts, in which the store does not count as in use."""
-
 BEGIN_AFTER = 0.5
 """Seconds after the start until the builder begins."""
 
@@ -100,7 +97,6 @@ class Builder:
         self._more = threading.Event()
         self._is_stopped = False
         self._used = 0.0
-        self._wanted = -WANTED_FOR
         self._lock: int | None = None
         self._thread: threading.Thread | None = None
         self._main: sqlite3.Connection | None = None
@@ -131,16 +127,6 @@ class Builder:
         """Something was committed in this process."""
         self._used = time.monotonic()
         self._more.set()
-
-    def wanted(self) -> None:
-        """Somebody waits for texts that are not there yet."""
-        self._wanted = time.monotonic()
-        self._more.set()
-
-    @property
-    def is_building(self) -> bool:
-        """Whether it is the one that builds texts."""
-        return self._lock is not None and bool(self._texts)
 
     def hurry(self) -> None:
         """Somebody waits for the index."""
@@ -254,9 +240,7 @@ class Builder:
             self._give_way(time.monotonic() - began)
 
     def _is_busy(self) -> bool:
-        now = time.monotonic()
-        is_wanted = self._in_hurry or now - self._wanted <= WANTED_FOR
-        return now - self._used < BUSY_FOR and not is_wanted
+        return not self._in_hurry and time.monotonic() - self._used < BUSY_FOR
 
     def _give_way(self, worked: float) -> None:
         """Rest in proportion to the work."""

@@ -17,7 +17,7 @@ from mailproto.backends.sqlite._search._making import BETWEEN, Unpacker, pause
 from mailproto.message import is_indexed_key, search_key
 from mailproto.model import ContentTest, Found, InAddresses, InField, InText, SentOn
 
-__all__ = ["Numbers", "behind", "find"]
+__all__ = ["Numbers", "find"]
 
 KEPT_NUMBERS = 1 << 19
 """UIDs of which it is remembered which bodies they have: 12 octets each."""
@@ -248,18 +248,6 @@ def _with_long_headers(connection: sqlite3.Connection, mailbox: int, uids: Uids)
 
 
 # -- texts
-
-
-def behind(connection: sqlite3.Connection, numbers: Numbers, mailbox: int, uids: Uids) -> tuple[int, int]:
-    """How many of ``uids`` have no texts yet, and how many bodies are indexed until they have."""
-    [upto] = connection.execute("SELECT texts FROM search.state").fetchone()
-    missing = [body for body in numbers.bodies(connection, mailbox, uids) if body > upto]
-    if not missing:
-        return 0, 0
-    [bodies] = connection.execute(
-        "SELECT count(*) FROM bodies WHERE id > ? AND id <= ?", (upto, max(missing))
-    ).fetchone()
-    return len(missing), bodies
 
 
 def _find_texts(

@@ -9,17 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._bodies import Bodies, DaemonPool
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._search._builder import Builder
-from mailproto.backends.sqlite._search._finding import Numbers, behind, find
+from mailproto.backends.sqlite._search._finding import Numbers, find
 from mailproto.backends.sqlite._search._ordering import Answers, sorted_uids, threads
+from mailproto.backends.sqlite._search._scanning import TextScan
 from mailproto.backends.sqlite._search._schema import (
+    FILES,
     SUFFIX,
     clear,
     connect_index,
@@ -36,18 +37,6 @@ __all__ = ["SearchIndex"]
 THREADS = 2
 """How many searches are under way in a process; others wait for a thread."""
 
-MANY_TEXTS = 200
-"""A search waits for the texts of no fewer messages."""
-
-SECONDS_OF_BODY = 0.002
-"""How long it waits for each body."""
-
-PATIENCE = 1.0
-"""Seconds after which it waits only if all comes in time."""
-
-POLL = 0.05
-"""Seconds between two looks at how far the index is."""
-
 T = TypeVar("T")
 
 
@@ -61,7 +50,6 @@ class SearchIndex:
 
     def __init__(self, reactor: IReactorFromThreads, path: str, bodies: Bodies) -> None:
         self._reactor = reactor
-        self._clock = IReactorTime(reactor)
         self._path = path
         self._index_path = path + SUFFIX
         self._bodies = bodies
@@ -72,7 +60,6 @@ class SearchIndex:
         self._answers = Answers()
         self._builder: Builder | None = None
         self._is_told = False
-        self._read: int | None = None  # the mailbox of which many messages were read to search them
 
     def use(self, *, texts: bool | None) -> None:
         """See `IIndexed.use_index`."""
@@ -112,9 +99,7 @@ class SearchIndex:
         answers: list[Found | None] = [self._answers.get((mailbox, test), asked) for test in tests]
         if new := [test for test, answer in zip(tests, answers, strict=True) if answer is None]:
             try:
-                if any(isinstance(test, InText) for test in new):
-                    await self._wait_for_texts(mailbox, asked)
-                found = iter(await self._in_thread(find, self._bodies, self._numbers, mailbox, asked, new))
+                found = iter(await self._found(mailbox, asked, new))
             except Unavailable:
                 return [Found((), asked)] * len(tests)
             for place, (test, answer) in enumerate(zip(tests, answers, strict=True)):
@@ -124,29 +109,26 @@ class SearchIndex:
                         self._answers.keep((mailbox, test), asked, answer, len(answer.passing))
         return [answer for answer in answers if answer is not None]
 
-    async def _wait_for_texts(self, mailbox: int, uids: array[int]) -> None:
-        """If a mailbox is searched again, wait for the texts of many messages, if they come soon.
-
-        The first search reads them.  To read them again and again would keep the builder from its work.
+    async def _found(self, mailbox: int, uids: array[int], tests: Sequence[ContentTest]) -> list[Found]:
+        """What the index knows, and for texts, what it does not know yet.
 
         :raises Unavailable:
         """
-        missing, bodies = await self._in_thread(behind, self._numbers, mailbox, uids)
-        if missing < MANY_TEXTS or bodies > 2 * missing or self._builder is None:
-            return
-        if self._read != mailbox:
-            self._read = mailbox
-            return
-        began, all_bodies = self._clock.seconds(), bodies
-        end = began + SECONDS_OF_BODY * bodies
-        while bodies and self._builder is not None:
-            self._builder.wanted()
-            now = self._clock.seconds()
-            is_late = now > began + PATIENCE and bodies * (now - began) > (all_bodies - bodies) * (end - now)
-            if is_late or not self._builder.is_building:
-                break
-            await deferLater(self._clock, POLL)
-            _, bodies = await self._in_thread(behind, self._numbers, mailbox, uids)
+        found: list[Found] = await self._in_thread(find, self._bodies, self._numbers, mailbox, uids, tests)
+        texts = {
+            place: test
+            for place, test in enumerate(tests)
+            if isinstance(test, InText) and found[place].unknown
+        }
+        if texts:
+            unknown = sorted(set[int]().union(*(found[place].unknown for place in texts)))
+            scan = TextScan(mailbox, array("I", unknown), list(texts.values()))
+            while not scan.is_over:
+                self.used()
+                await self._in_thread(scan.go_on, self._bodies, self._numbers)
+            for place, test in texts.items():
+                found[place] = scan.completed(test, found[place])
+        return found
 
     async def sort(self, mailbox: int, uids: Sequence[int], orders: Sequence[SortOrder]) -> Sequence[int]:
         """See `IFinding.sort`."""
@@ -247,7 +229,7 @@ class SearchIndex:
             [octets] = connection.execute("SELECT coalesce(sum(size), 0) FROM search.texts").fetchone()
             [left_out] = connection.execute("SELECT count(*) FROM search.left_out").fetchone()
         size = 0
-        for end in ("", "-wal"):
+        for end in FILES:
             try:
                 size += os.path.getsize(self._index_path + end)
             except OSError:

@@ -15,6 +15,7 @@ from mailproto.message import FINDING_VERSION
 
 __all__ = [
     "COLUMNS",
+    "FILES",
     "SUFFIX",
     "begin_anew_if_replaced",
     "clear",
@@ -30,6 +31,9 @@ __all__ = [
 
 SUFFIX = "-search"
 """What the name of the index's file has after the database's."""
+
+FILES = ("", "-wal", "-shm")
+"""What the names of all files of the index end with after that, but for an empty one, the lock."""
 
 APPLICATION_ID = 0x6D707273  # "mprs"
 
@@ -152,7 +156,7 @@ def _prepare(connection: sqlite3.Connection) -> bool:
 
 def remove_index(path: str) -> None:
     """Remove the files of the index."""
-    for end in ("", "-wal", "-shm"):
+    for end in FILES:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + end)
 

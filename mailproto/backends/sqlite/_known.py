@@ -39,12 +39,24 @@ class Known:
         self._modseqs.clear()
         self._statuses.clear()
 
+    def saw(self, mailbox: int, modseq: int) -> None:
+        """Something was read of a mailbox when it had this modseq: no answer goes back behind it.
+
+        A commit can be read before all is forgotten, because it is made in another thread.
+        """
+        if self._modseqs.get(mailbox, modseq) < modseq:
+            self._modseqs[mailbox] = modseq
+        status = self._statuses.get(mailbox)
+        if status is not None and status.modseq < modseq:
+            del self._statuses[mailbox]
+
     def modseq(self, mailbox: int) -> int:
         """The mailbox's modseq, or 0 if it does not exist."""
         is_certain = self._is_only_process()
         if is_certain and (known := self._modseqs.get(mailbox)) is not None:
             return known
         modseq: int = self._read(_modseq, mailbox)
+        self.saw(mailbox, modseq)
         if is_certain:
             self._keep(self._modseqs, mailbox, modseq)
         return modseq
@@ -59,6 +71,7 @@ class Known:
             raise NoSuchMailbox
         status: MailboxStatus
         [status] = found.values()
+        self.saw(mailbox, status.modseq)
         if is_certain and not status.recent:  # recent messages are claimed without a commit
             self._keep(self._statuses, mailbox, status)
         return status

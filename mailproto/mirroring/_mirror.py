@@ -63,7 +63,7 @@ async def mirror(
     )
     report = MirrorReport()
     breather = Breather(installed() if clock is None else clock)
-    states = MirrorState(state, dry_run=dry_run)
+    states = await breather.aside(lambda: MirrorState(state, dry_run=dry_run))
     try:
         await MailboxRun(
             *sides,

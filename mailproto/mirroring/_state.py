@@ -66,7 +66,7 @@ Pair = tuple[int, int, str]
 
 
 class MirrorState:
-    """The state of all mailboxes of one pair of accounts.
+    """The state of all mailboxes of one pair of accounts.  To open it may block, as `close` does.
 
     :param path: the file; it is made if there is none.
     :param between: what is mirrored, in any words; it must be the same each time.  ``""`` for anything.
@@ -106,6 +106,8 @@ class MirrorState:
             database.execute("UPDATE about SET value = ? WHERE name = 'between'", (between,))
         elif between and known != between:
             raise MirrorError(f"{path} is the state of {known}, not of {between}")
+        # The first write of a run syncs its new log: now, because whoever opens this waits for the disk.
+        database.execute("UPDATE about SET value = value")
         database.execute("COMMIT")
         database.executescript(_SEEN)
 

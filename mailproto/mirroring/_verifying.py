@@ -62,7 +62,7 @@ async def compare_accounts(
     breather = Breather(installed() if clock is None else clock)
     known: dict[str, str] = {}
     if state is not None:
-        states = MirrorState(state)
+        states = await breather.aside(lambda: MirrorState(state))
         known = states.names()
         await breather.aside(states.close)
     found = []

@@ -77,8 +77,23 @@ class HintTests(TestCase):
                 before = after
             await other.stop()
 
+    async def test_what_a_process_that_has_ended_has_changed_is_seen(self):
+        """Nobody watches the mailbox, and nobody asked while the other process had the store open."""
+        inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        for count in range(1, 3):
+            before = await inbox.status()
+            await inbox.changes_since(before.modseq)
+            other = SQLiteStore(self.folder, reactor=reactor)
+            await other.start()
+            await other.deliver(SMALL, [TO_ALICE])
+            await other.stop()
+            self.assertEqual((await inbox.status()).messages, count)
+            self.assertEqual(len((await inbox.changes_since(before.modseq)).changed), 1)
+
     async def test_what_is_remembered_of_a_mailbox(self):
         inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
         reads = []
         read = _reading.statuses
         self.patch(_known, "statuses", lambda *given: reads.append(given) or read(*given))

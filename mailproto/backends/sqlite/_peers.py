@@ -110,7 +110,7 @@ class Peers:
             return self._others
 
     def alone_since(self) -> int:
-        """A number that stays the same while no other process opens the store; 0 while one may have it open."""
+        """A number that stays the same while no other process opens the store; 0 while one may have it."""
         if self._socket is None or self.others():
             return 0
         return self._listed  # 0 if the next change might not be seen

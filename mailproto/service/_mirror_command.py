@@ -65,6 +65,9 @@ def add_tls_options(parser: ArgumentParser) -> None:
 def _first(options: Namespace) -> None:
     """Read the passwords, before the process changes to the owner of a store."""
     places = options.source, options.target
+    if options.target.mailbox:
+        text = "TARGET's mailboxes are called as those of SOURCE: leave out the mailbox"
+        raise CommandError(text, status=os.EX_USAGE)
     servers = [place.url for place in places if place.url is not None]
     for url in servers:
         try:

@@ -76,9 +76,8 @@ class ChangesReader:
         waiting = self._waiting.get(key)
         if waiting is None:
             begun = self._read(_begin, mailbox, modseq)
-            if begun.modseq != key[2]:  # of a commit that the reactor has not heard of yet
-                self._known.forget()
-                key = mailbox, modseq, begun.modseq
+            self._known.saw(mailbox, begun.modseq)
+            key = mailbox, modseq, begun.modseq
             if begun.changed is not None:
                 changes = Changes(begun.changed, begun.vanished, begun.modseq)
                 of_its_size = small if len(changes.changed) + len(changes.vanished) <= _SMALL else others

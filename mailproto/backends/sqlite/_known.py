@@ -22,8 +22,7 @@ class Known:
     """The modseq and the status of mailboxes, as the database has them now.
 
     Only this process changes the database while no other has it open, and each commit makes all forgotten
-    before somebody has its result.  So nothing has to be read to know that nothing has changed.  Whoever reads
-    something newer before that, makes all forgotten, too: nobody may know less than was told already.
+    before somebody has its result.  So nothing has to be read to know that nothing has changed.
 
     :param read: `Database.read`.
     :param alone_since: `Peers.alone_since`.
@@ -41,12 +40,24 @@ class Known:
         self._modseqs.clear()
         self._statuses.clear()
 
+    def saw(self, mailbox: int, modseq: int) -> None:
+        """Something was read of a mailbox when it had this modseq: no answer goes back behind it.
+
+        A commit can be read before all is forgotten, because it is made in another thread.
+        """
+        if self._modseqs.get(mailbox, modseq) < modseq:
+            self._modseqs[mailbox] = modseq
+        status = self._statuses.get(mailbox)
+        if status is not None and status.modseq < modseq:
+            del self._statuses[mailbox]
+
     def modseq(self, mailbox: int) -> int:
         """The mailbox's modseq, or 0 if it does not exist."""
         is_certain = self._is_certain()
         if is_certain and (known := self._modseqs.get(mailbox)) is not None:
             return known
         modseq: int = self._read(_modseq, mailbox)
+        self.saw(mailbox, modseq)
         if is_certain:
             self._keep(self._modseqs, mailbox, modseq)
         return modseq
@@ -61,6 +72,7 @@ class Known:
             raise NoSuchMailbox
         status: MailboxStatus
         [status] = found.values()
+        self.saw(mailbox, status.modseq)
         if is_certain and not status.recent:  # recent messages are claimed without a commit
             self._keep(self._statuses, mailbox, status)
         return status

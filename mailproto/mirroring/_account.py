@@ -163,11 +163,12 @@ class _AccountRun:
             if self._states.knows(*pair.names):
                 self.report.left_out.append(pair.names[1 - side])
                 return
-            self.report.created.append(name)
             if self._dry_run:
+                self.report.created.append(name)
                 await self._count_new(pair.names[1 - side], 1 - side)
                 return
             await self._accounts[side].create(name, None if other is None else other.special_use)
+            self.report.created.append(name)
         sides = (
             await self._accounts[0].side(pair.names[0], read_only=not self._both or self._dry_run),
             await self._accounts[1].side(pair.names[1], read_only=self._dry_run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from mailproto.interfaces.add_ons import IAccessControl
 from mailproto.mirroring._local_side import LocalSide
 from mailproto.mirroring._remote_side import RemoteMailbox, RemoteSide
 from mailproto.mirroring._sides import Side
-from mailproto.model import DELIMITER, INBOX
+from mailproto.model import DELIMITER, INBOX, canonical_mailbox_name
 
 __all__ = ["AccountSide", "Levels", "ListedMailbox", "account_side"]
 
@@ -27,6 +28,9 @@ Levels = tuple[str, ...]
 
 _VIRTUAL = frozenset({"\\All", "\\Flagged", "\\Important"})
 """Uses of mailboxes that show the messages of others again (RFC 6154 2)."""
+
+# Wildcards, controls, line separators and lone surrogates: a store has none of them in a name (RFC 9051 5.1).
+_IMPOSSIBLE = re.compile("[%*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,9 @@ class LocalAccount:
         ]
 
     def name_of(self, levels: Levels) -> str:
-        """See `AccountSide`."""
-        return _written(levels, DELIMITER)
+        """See `AccountSide`; the canonical spelling, because the account's list has that."""
+        possible = tuple(_IMPOSSIBLE.sub("_", level) or "_" for level in levels)
+        return canonical_mailbox_name(_written(possible, DELIMITER))
 
     async def create(self, name: str, special_use: str | None) -> None:
         """See `AccountSide`."""

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import provider
 
@@ -34,6 +32,7 @@ from mailproto.service._queue_command import add_queue_actions
 from mailproto.service._reasons import file_error, store_error, user_name
 from mailproto.service._send_command import add_send_options
 from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
+from mailproto.service._stopped import run_command
 from mailproto.service._store_command import add_store_actions
 from mailproto.service._user_command import add_user_actions, ask_password
 
@@ -43,7 +42,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command with ``arguments``, by default ``sys.argv``.
 
-    It ends the process with status 0 for success, 1 for a failure, 2 for wrong usage.
+    It ends the process with status 0 for success, 1 for a failure, 2 for wrong usage, and 128 and its number
+    for a signal.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
     run = _run if options.alone is None else _run_alone
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, options)))
+    run_command(partial(run, options=options))
 
 
 def _fail(error: Exception) -> NoReturn:

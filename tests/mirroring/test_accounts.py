@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
+from mailproto.errors import InvalidMailboxName
 from mailproto.mirroring import MirrorError, MirrorReport, compare_accounts, mirror_account
+from mailproto.mirroring._account_sides import LocalAccount
 from tests.imap.server.dialogue import run
 from tests.mirroring.sides import MirrorTestCase, contents
 
@@ -72,6 +75,27 @@ class AccountTests(MirrorTestCase):
         self.assertEqual((report.changes, report.left_out), (0, ["One"]))
         self.assertNotIn("One", self.names(self.account))
         self.assertEqual(len(contents(run(self.other_account.open("One")))), 1)
+
+    def test_names_that_a_store_cannot_have(self) -> None:
+        here = LocalAccount(self.other_account)
+        for levels, name in (
+            (("50%",), "50_"),
+            (("a*b", "c\x07", "d\u2028e", "f\x85"), "a_b/c_/d_e/f_"),
+            (("a", "", "b"), "a/_/b"),
+            (("x/y", "z"), "x_y/z"),
+            (("U\u0308bung",), "\u00dcbung"),  # the spelling of macOS; a store keeps the other one
+            (("inbox", "x"), "INBOX/x"),
+        ):
+            self.assertEqual(here.name_of(levels), name)
+            run(here.create(name, None))
+            self.assertIn(name, [each.name for each in run(here.mailboxes())])
+
+    def test_what_could_not_be_made_is_not_counted(self) -> None:
+        run(self.account.create("One"))
+        with patch.object(LocalAccount, "create", side_effect=InvalidMailboxName):
+            report = self.mirror_all()
+        self.assertNotIn("One", report.created)
+        self.assertIn("One", [each.mailbox for each in report.failures])
 
     def test_a_dry_run(self) -> None:
         run(self.account.create("One"))

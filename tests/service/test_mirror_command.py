@@ -146,6 +146,12 @@ class CommandTests(ProgramCase):
         ):
             await self.fault([*places, "--state", f"{self.folder}/state", *passwords], status, text)
 
+    def test_a_target_with_a_mailbox(self) -> None:
+        options = _command._parser().parse_args(["mirror", "account:a@b", "imap://b@127.0.0.1:1/Lists"])
+        with self.assertRaisesRegex(CommandError, "/Lists: TARGET is a whole account") as caught:
+            options.first(options)
+        self.assertEqual(caught.exception.status, os.EX_USAGE)
+
     async def fault(self, arguments: list[str], status: int, text: str) -> None:
         options: Any = _command._parser().parse_args(["mirror", *arguments])
         options.first(options)

@@ -66,7 +66,7 @@ def _first(options: Namespace) -> None:
     """Read the passwords, before the process changes to the owner of a store."""
     places = options.source, options.target
     if options.target.mailbox:
-        text = "TARGET's mailboxes are called as those of SOURCE: leave out the mailbox"
+        text = f"{options.target}: TARGET is a whole account: leave out the mailbox; its name is SOURCE's"
         raise CommandError(text, status=os.EX_USAGE)
     servers = [place.url for place in places if place.url is not None]
     for url in servers:

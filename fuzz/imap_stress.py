@@ -36,7 +36,7 @@ STEPS = 30
 """Between two checkpoints, of each client; at random up to this."""
 
 SETTLING = 0.3
-"""Seconds that a change may take from one process to another."""
+"""Seconds that a change may take from one session to another (hints may come late)."""
 
 START = 30
 
@@ -126,7 +126,7 @@ async def stress(
         await asyncio.gather(
             *(_play(player, count, end) for player, count in zip(players, steps, strict=True))
         )
-        await checkpoint(world, players, len(addresses) > 1)
+        await checkpoint(world, players)
     for player in players:
         await player.end()
     return world
@@ -139,10 +139,9 @@ async def _play(player: Player, steps: int, end: float) -> None:
         await player.step()
 
 
-async def checkpoint(world: World, players: Sequence[Player], several: bool) -> None:
+async def checkpoint(world: World, players: Sequence[Player]) -> None:
     """All stop and look: they must know the same."""
-    if several:
-        await asyncio.sleep(SETTLING)
+    await asyncio.sleep(SETTLING)
     await asyncio.gather(*(player.checkpoint() for player in players))
     for name, box in world.boxes.items():
         mirrors = [

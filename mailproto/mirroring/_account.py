@@ -73,12 +73,12 @@ async def mirror_account(
         check_call("progress", progress, "a function that takes a MirrorProgress, or None", 1)
     accounts = account_side("source", source), account_side("target", target)
     breather = Breather(installed() if clock is None else clock)
-    states = MirrorState(state, between, dry_run=dry_run)
+    states = await breather.aside(lambda: MirrorState(state, between, dry_run=dry_run))
     try:
         run = _AccountRun(accounts, states, both=both, dry_run=dry_run, breather=breather, progress=progress)
         await run.run(mailboxes)
     finally:
-        states.close()
+        await breather.aside(states.close)
     return run.report
 
 

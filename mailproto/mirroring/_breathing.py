@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 
 from mailproto.content import Content
 
 __all__ = ["Breather"]
+
+T = TypeVar("T")
 
 _AT_ONCE = 0.004
 """Seconds after which others have their turn."""
@@ -31,6 +36,13 @@ class Breather:
         if time.perf_counter() - self._since > _AT_ONCE:
             await deferLater(self._clock, 0)
             self._since = time.perf_counter()
+
+    async def aside(self, function: Callable[[], T]) -> T:
+        """Call a function that waits for the disk, in a thread if there are threads; its result."""
+        if IReactorThreads.providedBy(self._clock):
+            result: T = await deferToThreadPool(self._clock, self._clock.getThreadPool(), function)
+            return result
+        return function()
 
     async def digest(self, content: Content) -> bytes:
         """SHA-256 of a message's octets."""

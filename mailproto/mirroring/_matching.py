@@ -7,7 +7,7 @@ messages may have been appended, but not noted.
 from __future__ import annotations
 
 from mailproto.mirroring._breathing import Breather
-from mailproto.mirroring._sides import BATCH, Side
+from mailproto.mirroring._sides import Side
 from mailproto.mirroring._state import MailboxState
 
 __all__ = ["match"]
@@ -35,8 +35,9 @@ async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breathe
                     if message.content is not None:
                         state.note_digest(side, message.uid, await breather.digest(message.content))
             await breather.breathe()
-    found = state.equal_messages()
-    for at in range(0, len(found), BATCH):
-        state.add((source, target, "") for source, target in found[at : at + BATCH])
+    found = 0
+    for pairs in state.equal_messages():
+        state.add((source, target, "") for source, target in pairs)
+        found += len(pairs)
         await breather.breathe()
-    return len(found)
+    return found

@@ -62,18 +62,19 @@ async def mirror(
         side_of("target", target, read_only=dry_run),
     )
     report = MirrorReport()
-    states = MirrorState(state, dry_run=dry_run)
+    breather = Breather(installed() if clock is None else clock)
+    states = await breather.aside(lambda: MirrorState(state, dry_run=dry_run))
     try:
         await MailboxRun(
             *sides,
             both=both,
             dry_run=dry_run,
-            breather=Breather(installed() if clock is None else clock),
+            breather=breather,
             report=report,
             progress=progress,
         ).run(states)
     finally:
-        states.close()
+        await breather.aside(states.close)
     return report
 
 

@@ -22,6 +22,9 @@ __all__ = ["MailboxState", "MirrorState", "Pair"]
 
 _VERSION = 1
 
+_LOG_PAGES = 16_384
+"""Pages of 4 KB in the log after which they are synced in between: that takes as long as the disk wants."""
+
 _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE mailbox (
@@ -55,6 +58,7 @@ CREATE TEMP TABLE seen (
     digest BLOB,
     PRIMARY KEY (side, uid)
 ) WITHOUT ROWID;
+CREATE INDEX temp.seen_digest ON seen (digest, side, uid) WHERE digest IS NOT NULL;
 """
 
 Pair = tuple[int, int, str]
@@ -62,7 +66,7 @@ Pair = tuple[int, int, str]
 
 
 class MirrorState:
-    """The state of all mailboxes of one pair of accounts.
+    """The state of all mailboxes of one pair of accounts.  To open it may block, as `close` does.
 
     :param path: the file; it is made if there is none.
     :param between: what is mirrored, in any words; it must be the same each time.  ``""`` for anything.
@@ -87,6 +91,7 @@ class MirrorState:
         database = self._database
         database.executescript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;")
         database.executescript("PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE;")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         database.execute("BEGIN EXCLUSIVE")
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -101,11 +106,13 @@ class MirrorState:
             database.execute("UPDATE about SET value = ? WHERE name = 'between'", (between,))
         elif between and known != between:
             raise MirrorError(f"{path} is the state of {known}, not of {between}")
+        # The first write of a run syncs its new log: now, because whoever opens this waits for the disk.
+        database.execute("UPDATE about SET value = value")
         database.execute("COMMIT")
         database.executescript(_SEEN)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; it blocks until all is on disk."""
         self._database.close()
 
     def knows(self, source: str, target: str) -> bool:
@@ -302,27 +309,38 @@ class MailboxState:
         """The digest of a message's octets."""
         self._database.execute("UPDATE seen SET digest = ? WHERE side = ? AND uid = ?", (digest, side, uid))
 
-    def equal_messages(self) -> list[tuple[int, int]]:
-        """UIDs of messages with the same octets on both sides; of several equal ones, the first belong
-        together, and so on."""
-        numbered = (
-            "SELECT seen.uid, digest, row_number() OVER (PARTITION BY digest ORDER BY seen.uid) AS number"
-            " FROM seen LEFT JOIN pair ON pair.mailbox = {id} AND pair.uid{side} = seen.uid"
-            " WHERE side = {side} AND digest IS NOT NULL AND pair.uid0 IS NULL"
-        )
-        ours = numbered.format(id=self._id, side=0)
-        theirs = numbered.format(id=self._id, side=1)
+    def equal_messages(self) -> Iterator[list[tuple[int, int]]]:
+        """UIDs of messages with the same octets on both sides, in pages; of several equal ones, the first
+        belong together, and so on."""
+        digest = b""
+        while rows := self._of_digests("digest > ?", f"LIMIT {BATCH}", digest):
+            if len(rows) == BATCH:  # the last ones may have more equal ones
+                last = rows[-1][0]
+                rows = [row for row in rows if row[0] != last] or self._of_digests("digest = ?", "", last)
+            digest = rows[-1][0]
+            uids: dict[bytes, tuple[list[int], list[int]]] = {}
+            for each, side, uid in rows:
+                uids.setdefault(each, ([], []))[side].append(uid)
+            yield [pair for ours, theirs in uids.values() for pair in zip(ours, theirs, strict=False)]
+
+    def _of_digests(self, which: str, limit: str, digest: bytes) -> list[tuple[bytes, int, int]]:
+        """Digest, side and UID of the new messages that have such digests."""
+        known = "EXISTS (SELECT 1 FROM pair WHERE mailbox = ? AND seen.side = {0} AND uid{0} = seen.uid)"
         return self._rows(
-            f"SELECT a.uid, b.uid FROM ({ours}) AS a JOIN ({theirs}) AS b USING (digest, number)"
-            " ORDER BY a.uid"
+            f"SELECT digest, side, uid FROM seen WHERE {which} AND NOT {known.format(0)}"
+            f" AND NOT {known.format(1)} ORDER BY digest, side, uid {limit}",
+            digest,
+            self._id,
+            self._id,
         )
 
 
 def _opened(path: str, *, dry_run: bool) -> sqlite3.Connection:
     try:
         if not dry_run:
-            return sqlite3.connect(path, timeout=0, isolation_level=None)
-        copy = sqlite3.connect(":memory:", isolation_level=None)
+            # `close`, which syncs, may be called in a thread.
+            return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if os.path.exists(path):
             kept = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:

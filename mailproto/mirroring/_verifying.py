@@ -62,9 +62,9 @@ async def compare_accounts(
     breather = Breather(installed() if clock is None else clock)
     known: dict[str, str] = {}
     if state is not None:
-        states = MirrorState(state)
+        states = await breather.aside(lambda: MirrorState(state))
         known = states.names()
-        states.close()
+        await breather.aside(states.close)
     found = []
     for pair in await mailbox_pairs(accounts, known, both=False, report=MirrorReport()):
         ours = await _digests(await accounts[0].side(pair.names[0], read_only=True), breather)

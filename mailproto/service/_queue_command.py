@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
-
-from tqdm import tqdm
 
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchQueued
@@ -26,6 +23,7 @@ from mailproto.model import (
 from mailproto.printable import printable
 from mailproto.service._command_error import CommandError
 from mailproto.service._durations import read_duration
+from mailproto.service._progress import ShownProgress
 from mailproto.service._queue_text import (
     Paused,
     all_lines,
@@ -205,13 +203,14 @@ def _change(change: QueueChange) -> Callable[[IStore, Namespace], Any]:
         if wanted == QueueFilter() and not options.all:
             raise CommandError(f"name messages to {change.value} by their numbers or a filter, or say --all")
         total = (await settle(queue.counts(time.time()))).messages
-        done, missing = 0, set(options.ids)
-        with tqdm(total=total, unit=" messages", leave=False, disable=not sys.stderr.isatty()) as progress:
+        seen, done, missing = 0, 0, set(options.ids)
+        with ShownProgress("messages", quiet=options.json) as progress:
             async for page in _pages(queue, wanted):
                 changed = await settle(queue.change([message.id for message in page], change))
                 done += len(changed)
                 missing.difference_update(message.id for message in page)
-                progress.update(len(page))
+                seen += len(page)
+                progress.show(seen, max(total, seen))
                 if options.json:
                     for number in changed:
                         _print(json.dumps({"id": number, "change": change.value}), options)

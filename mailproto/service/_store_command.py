@@ -6,13 +6,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
-from tqdm import tqdm
-
 from mailproto.awaiting import settle
 from mailproto.interfaces import ICheckable, IStore
 from mailproto.interfaces.add_ons import IIndexed
 from mailproto.model import IndexState
 from mailproto.service._command_error import CommandError
+from mailproto.service._progress import ShownProgress
 
 __all__ = ["add_store_actions"]
 
@@ -54,11 +53,10 @@ async def _reindex(store: IStore, options: Namespace) -> None:
     """Build the search index anew, and show the progress."""
     if not IIndexed.providedBy(store):
         raise CommandError("this store has no search index")
-    with tqdm(unit=" messages", disable=None) as bar:
+    with ShownProgress("messages") as progress:
 
         def report(state: IndexState) -> None:
-            bar.total = state.messages
-            bar.update(state.indexed - bar.n)
+            progress.show(state.indexed, state.messages)
 
         await settle(store.rebuild_index(report))
     await _stats(store, options)

@@ -105,6 +105,16 @@ class OneWayTests(MirrorTestCase):
         self.assertEqual((report.copied, report.matched), (0, 4))
         self.assertEqual(*self.seen_there())
 
+    def test_many_equal_messages_are_matched_one_to_one(self) -> None:
+        """More than are looked at together, and not as many on one side as on the other."""
+        for mailbox, count in ((self.inbox, 620), (self.local, 610)):
+            for number in range(count):
+                self.put(mailbox, "equal" if number < 600 else f"other {number}")
+        self.put(self.local, "equal")
+        report = self.mirror()
+        self.assertEqual((report.matched, report.copied), (610, 10))
+        self.assertEqual(len(contents(self.local)), 621)
+
     def test_another_uid_validity(self) -> None:
         for text in ("one", "two"):
             self.put(self.inbox, text)

@@ -135,6 +135,8 @@ class CommandTests(ProgramCase):
             with patch("sys.stderr", printed):
                 self.assertRaises(SystemExit, _command._parser().parse_args, ["mirror", *arguments])
             self.assertIn(text, printed.getvalue())
+        options = _command._parser().parse_args(["mirror", "account:x", "imaps://a@c/Work"])
+        self.assertRaisesRegex(CommandError, "leave out the mailbox", options.first, options)
         options = _command._parser().parse_args(["mirror", "imaps://a@c", "account:x", "--plain"])
         self.assertRaisesRegex(CommandError, "imaps is TLS: write imap://", options.first, options)
 

@@ -76,6 +76,7 @@ class ChangesReader:
         waiting = self._waiting.get(key)
         if waiting is None:
             begun = self._read(_begin, mailbox, modseq)
+            self._known.saw(mailbox, begun.modseq)
             key = mailbox, modseq, begun.modseq
             if begun.changed is not None:
                 changes = Changes(begun.changed, begun.vanished, begun.modseq)

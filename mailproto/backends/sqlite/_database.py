@@ -81,7 +81,7 @@ class Database:
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self._peers = Peers(self.path + "-peers", self._finish_work_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
-        self.known = Known(self.read, lambda: self.is_only_process)
+        self.known = Known(self.read, self._peers.alone_since)
         self.changes = ChangesReader(self.read, self.known, self.pause)
         self.hints = Hints(self.read, self.pause, reactor, self._peers, self.known.forget)
         self.writer = Writer(

@@ -25,12 +25,13 @@ class Known:
     before somebody has its result.  So nothing has to be read to know that nothing has changed.
 
     :param read: `Database.read`.
-    :param is_only_process: `Database.is_only_process`.
+    :param alone_since: `Peers.alone_since`.
     """
 
-    def __init__(self, read: Read, is_only_process: Callable[[], bool]) -> None:
+    def __init__(self, read: Read, alone_since: Callable[[], int]) -> None:
         self._read = read
-        self._is_only_process = is_only_process
+        self._alone_since = alone_since
+        self._since = 0
         self._modseqs: dict[int, int] = {}
         self._statuses: dict[int, MailboxStatus] = {}
 
@@ -39,19 +40,31 @@ class Known:
         self._modseqs.clear()
         self._statuses.clear()
 
+    def saw(self, mailbox: int, modseq: int) -> None:
+        """Something was read of a mailbox when it had this modseq: no answer goes back behind it.
+
+        A commit can be read before all is forgotten, because it is made in another thread.
+        """
+        if self._modseqs.get(mailbox, modseq) < modseq:
+            self._modseqs[mailbox] = modseq
+        status = self._statuses.get(mailbox)
+        if status is not None and status.modseq < modseq:
+            del self._statuses[mailbox]
+
     def modseq(self, mailbox: int) -> int:
         """The mailbox's modseq, or 0 if it does not exist."""
-        is_certain = self._is_only_process()
+        is_certain = self._is_certain()
         if is_certain and (known := self._modseqs.get(mailbox)) is not None:
             return known
         modseq: int = self._read(_modseq, mailbox)
+        self.saw(mailbox, modseq)
         if is_certain:
             self._keep(self._modseqs, mailbox, modseq)
         return modseq
 
     def status(self, mailbox: int) -> MailboxStatus:
         """See `IMailbox.status`."""
-        is_certain = self._is_only_process()
+        is_certain = self._is_certain()
         if is_certain and (known := self._statuses.get(mailbox)) is not None:
             return known
         found = self._read(statuses, " WHERE id = ?", (mailbox,))
@@ -59,9 +72,18 @@ class Known:
             raise NoSuchMailbox
         status: MailboxStatus
         [status] = found.values()
+        self.saw(mailbox, status.modseq)
         if is_certain and not status.recent:  # recent messages are claimed without a commit
             self._keep(self._statuses, mailbox, status)
         return status
+
+    def _is_certain(self) -> bool:
+        """Whether nobody else can have changed what is known, or can change what is read now."""
+        since = self._alone_since()
+        if since != self._since:  # another process was here, perhaps for some milliseconds
+            self._since = since
+            self.forget()
+        return since != 0
 
     def _keep(self, known: dict[int, _T], mailbox: int, value: _T) -> None:
         if len(known) >= _MOST:

@@ -193,6 +193,8 @@ class SQLiteMailbox:
         claimed, is_change = database.read(_reading.claim_recent, self._id)
         if not is_change:
             return claimed
+        # There may be messages of a commit that the reactor has not heard of yet.
+        database.known.forget()
         # Nobody else in this process gets them.  Another process may claim the same at the same time: then
         # the transaction says whose they are.
         kept = database.underway(

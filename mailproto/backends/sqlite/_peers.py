@@ -109,6 +109,12 @@ class Peers:
                 self._listed = changed if settled else 0
             return self._others
 
+    def alone_since(self) -> int:
+        """A number that stays the same while no other process opens the store; 0 while one may have it."""
+        if self._socket is None or self.others():
+            return 0
+        return self._listed  # 0 if the next change might not be seen
+
     def tell(self) -> None:
         """Signal a change to the other processes."""
         for name in self.others():

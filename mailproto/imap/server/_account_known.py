@@ -147,6 +147,10 @@ class KnownAccount:
         """Whether the counts of a mailbox have changed since the account had that modseq."""
         return self._counts.get(name, 0) & _MODSEQ_MASK > modseq
 
+    def has(self, name: str) -> bool:
+        """Whether the account itself has a mailbox of that name."""
+        return name in self._counts
+
     def mailboxes(self) -> Sequence[str]:
         """The names of all mailboxes."""
         return list(self._counts)

@@ -134,7 +134,8 @@ class Notifier:
             for at in range(_place(entries, prefix), len(entries)):
                 if not entries[at].name.startswith(prefix):
                     break
-                if entries[at].exists:
+                # Its own may have such names, too; they are told of as any of its own.
+                if entries[at].exists and not self._shared.has(entries[at].name):
                     await self._foreign.begin([entries[at]])
                 await session.yield_turn()
 

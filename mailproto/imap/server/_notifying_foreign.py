@@ -122,6 +122,10 @@ class ForeignMailboxes:
                 continue
             try:
                 status = await settle(watched.mailbox.status())
+                # Whoever owns it may have given it another name, and this name to another.
+                named = await settle(session.signed_in.open(name))
+                if named.uid_validity != watched.mailbox.uid_validity:
+                    raise NoSuchMailbox
             except (NoPermission, NoSuchMailbox) as error:
                 # RFC 5465 5.9: the client may not read it any more.
                 self._forget(name)

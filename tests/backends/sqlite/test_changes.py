@@ -42,6 +42,22 @@ class ChangesTestCase(TestCase):
         await self.inbox.append([NewMessage(b"x")] * COUNT)
 
 
+class OrderTests(ChangesTestCase):
+    async def test_no_answer_is_older_than_the_one_before(self):
+        """A commit can be read before this thread is told of it; SELECT with QRESYNC reads twice."""
+        self.patch(_changes, "FEW", 1000)
+        before = (await self.inbox.status()).modseq
+        await self.inbox.store([1], adding("\\Deleted"))
+        await self.inbox.changes_since(before)  # is remembered
+        self.store._database.writer._batch_ended = lambda: None  # this thread is not told yet
+        await self.inbox.expunge([1])
+        now = await self.inbox.changes_since(0)
+        self.assertNotIn(1, now.changed.uids)
+        again = await self.inbox.changes_since(before)
+        self.assertEqual((list(again.vanished), again.modseq), ([1], now.modseq))
+        self.assertEqual((await self.inbox.status()).messages, COUNT - 1)
+
+
 class SharingTests(ChangesTestCase):
     async def setUp(self):
         await super().setUp()

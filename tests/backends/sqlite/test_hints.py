@@ -77,8 +77,60 @@ class HintTests(TestCase):
                 before = after
             await other.stop()
 
+    async def test_what_a_process_that_has_ended_has_changed_is_seen(self):
+        """Nobody watches the mailbox, and nobody asked while the other process had the store open."""
+        inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        for count in range(1, 3):
+            before = await inbox.status()
+            await inbox.changes_since(before.modseq)
+            other = SQLiteStore(self.folder, reactor=reactor)
+            await other.start()
+            await other.deliver(SMALL, [TO_ALICE])
+            await other.stop()
+            self.assertEqual((await inbox.status()).messages, count)
+            self.assertEqual(len((await inbox.changes_since(before.modseq)).changed), 1)
+
+    async def committed(self, inbox):
+        """Deliver a message; return when it is in the database, before the reactor has heard of it."""
+        before = await inbox.status()
+        await inbox.changes_since(before.modseq)
+        database, held = self.store._database, []
+        deliver = database.writer._deliver
+        self.patch(database.writer, "_deliver", lambda *given: held.append(given))
+        delivery = ensureDeferred(self.store.deliver(SMALL, [TO_ALICE]))
+        await self.eventually(lambda: bool(held))
+
+        def hear():
+            database.writer._deliver = deliver
+            for given in held:
+                deliver(*given)
+            return delivery
+
+        self.addCleanup(hear)
+        return before
+
+    async def test_what_is_claimed_is_seen(self):
+        """Who claims a message, and does not see it, would not tell of it as recent later."""
+        inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        before = await self.committed(inbox)
+        self.assertEqual(await inbox.claim_recent(), range(1, 2))
+        changes = await inbox.changes_since(before.modseq)
+        self.assertEqual(list(changes.changed.uids), [1])
+
+    async def test_the_status_is_as_new_as_the_changes(self):
+        inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        await self.committed(inbox)
+        changes = await inbox.changes_since(0)
+        status = await inbox.status()
+        self.assertEqual((list(changes.changed.uids), status.recent), ([1], 1))
+        self.assertEqual(status.modseq, changes.modseq)
+
     async def test_what_is_remembered_of_a_mailbox(self):
         inbox = await self.inbox()
+        await self.eventually(lambda: self.store._database._peers.alone_since())
         reads = []
         read = _reading.statuses
         self.patch(_known, "statuses", lambda *given: reads.append(given) or read(*given))

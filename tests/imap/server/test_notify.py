@@ -417,6 +417,34 @@ class ForeignTests(NotifyTestCase):
         self.box.add(message(), (), 0)  # it is not subscribed
         self.assertEqual(self.heard(client), b"")
 
+    def test_another_name(self) -> None:
+        """Nothing is told of a name that is no longer there."""
+        gone = b'* LIST (\\NonExistent) "/" user/bob/Mine\r\n'
+        run(self.bob.create("Mine"))
+        run(self.bob.set_acl("Mine", "alice", "lr"))
+        client = self.notify(b"SET (mailboxes user/bob/Mine %b)" % NEW)
+        mine: Any = run(self.bob.open("Mine"))
+        run(self.bob.rename("Mine", "Other"))
+        run(self.bob.create("Mine"))
+        self.heard(client)
+        mine.add(message(), (), 0)
+        self.assertEqual(self.heard(client), gone)
+        mine.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+
+    def test_ones_own_with_such_names_are_told_once(self) -> None:
+        run(self.account.create("shared/own"))
+        own: Any = run(self.account.open("shared/own"))
+        own.add(message(), (), 0)
+        status = b"* STATUS shared%b (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n"
+        above: Any = run(self.account.open("shared"))
+        client = self.notify(
+            b"SET STATUS (subtree shared %b)" % NEW,
+            answer=status % (b"", 0, 1, above.uid_validity) + status % (b"/own", 1, 2, own.uid_validity),
+        )
+        own.add(message(), (), 0)
+        self.assertEqual(self.heard(client), status % (b"/own", 2, 3, own.uid_validity))
+
     def test_they_are_not_personal(self) -> None:
         wanted = b"MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
         client = self.notify(b"SET (personal (%b)) (inboxes (%b))" % (wanted, wanted))

@@ -30,7 +30,7 @@ SAID = (
 )
 ENDINGS = ("250-mx\r\n250 PIPELINING", "250 mx", "250-mx\r\n250-PIPELINING\r\n250 LIMITS MAILMAX=3 RCPTMAX=2")
 CONTENTS = (CONTENT, CONTENT, b"TLS-Required: No\r\n" + CONTENT)
-FINALS = ("250 OK", "250 OK", "0.06|250 OK", "8.0|250 OK")
+FINALS = ("250 OK", "250 OK", "0.06|250 OK", "8.00|250 OK")
 
 
 class RandomTests(World):
@@ -94,7 +94,7 @@ class RandomTests(World):
 
     def odd(self, random: Random, host: str, until: float) -> Mapping[str, Any]:
         if host == HOME or self.network.seconds() > until or random.random() < 0.5:
-            slow = {"greeting": random.choice(["220 mx", "220 mx", "6.0|220 mx"])} if host != HOME else {}
+            slow = {"greeting": random.choice(["220 mx", "220 mx", "6.00|220 mx"])} if host != HOME else {}
             return serving(EHLO=random.choice(ENDINGS), final=random.choice(FINALS), **slow)
         if random.random() < 0.2:
             return serving(connect=random.choice(["refuse", "silent"]))

@@ -71,7 +71,11 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
             failure = ExpungeIssued()
     if failure is not None:
         left_out(server, code)
-        raise failure
+        try:
+            raise failure
+        finally:
+            # Its traceback has this frame: together they would keep what was read, with its open files.
+            del failure, response
     text = None if request.finish is None else await request.finish()
     return completed(server, code, command.full_name, text)
 

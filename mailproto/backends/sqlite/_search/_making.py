@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import zstandard
@@ -129,23 +130,38 @@ class BodyContent(NamedTuple):
     offsets: bytes
     rendered: int
 
-    def read(self, bodies: Bodies) -> Steps[tuple[Octets, Index]]:
-        """Its content and its parts.  :raises OSError: it is lost."""
-        if self.file is not None:
-            content: Octets = bodies.whole(self.file)
-        elif self.octets is not None:
-            content = self.octets
-        else:
-            raise OSError(f"body {self.id} is empty")
+    @contextmanager
+    def open(self, bodies: Bodies) -> Iterator[Octets]:
+        """Its content, which is closed at the end.
+
+        What reads a content may stand in circles, which keep it, and a removed file's room on the disk, until
+        the collector comes.
+
+        :raises OSError: it is lost.
+        """
+        if self.file is None:
+            if self.octets is None:
+                raise OSError(f"body {self.id} is empty")
+            yield self.octets
+            return
+        content = bodies.whole(self.file)
+        try:
+            yield content
+        finally:
+            content.close()
+
+    def parts(self, content: Octets) -> Steps[Index]:
+        """Its parts.  :raises OSError: it is lost."""
         if self.rendered >= RENDER_VERSION:
-            return content, (yield from Index.load_steps(self.offsets))
-        return content, (yield from scan_steps(content))
+            return (yield from Index.load_steps(self.offsets))
+        return (yield from scan_steps(content))
 
     def values(self, bodies: Bodies) -> Steps[HeaderValues]:
         """Its header values; `EMPTY` if it is lost."""
         try:
-            content, index = yield from self.read(bodies)
-            return (yield from header_values_steps(content, index))
+            with self.open(bodies) as content:
+                index = yield from self.parts(content)
+                return (yield from header_values_steps(content, index))
         except (OSError, ValueError):
             return EMPTY
 
@@ -157,8 +173,8 @@ class BodyContent(NamedTuple):
     def texts(self, bodies: Bodies) -> Steps[SearchTexts | None]:
         """Its texts; None if there are too many, or if it is lost."""
         try:
-            content, index = yield from self.read(bodies)
-            texts = yield from search_texts_steps(content, index)
+            with self.open(bodies) as content:
+                texts = yield from search_texts_steps(content, (yield from self.parts(content)))
         except (OSError, ValueError):
             return None
         return texts and SearchTexts(*map(storable, texts))

@@ -72,12 +72,14 @@ class TextScan:
         answers: dict[int, list[Uids]] = {}
         for content in read_bodies(connection, sorted(set(ids))):
             try:
-                octets, index = yield from content.read(bodies)
-                text = Searchable(octets, index, self._keys)
-                passing = []
-                for test, its in self._tests.items():
-                    if (yield from (text.in_text_steps if test.headers else text.in_body_steps)(test.key)):
-                        passing.append(its)
+                with content.open(bodies) as octets:
+                    text = Searchable(octets, (yield from content.parts(octets)), self._keys)
+                    passing = []
+                    for test, its in self._tests.items():
+                        if (
+                            yield from (text.in_text_steps if test.headers else text.in_body_steps)(test.key)
+                        ):
+                            passing.append(its)
             except (OSError, ValueError):
                 continue  # whoever reads it tells what is wrong
             answers[content.id] = passing

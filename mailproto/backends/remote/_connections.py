@@ -73,7 +73,7 @@ class Connections:
         self._watched = watched
         self._lost = lost
         self._links: list[Link] = []
-        self._opening = 0
+        self._opening: set[Deferred[None]] = set()  # each fires when a connection was opened, or was not
         self._waiting: dict[Deferred[Link], str | None] = {}
         self._count = 0
         self._is_closed = False
@@ -93,7 +93,7 @@ class Connections:
     def close(self) -> Deferred[None]:
         """End all connections; whoever waits for one gets an error.  It fires when they are closed."""
         self._is_closed = True
-        ends: list[Deferred[None]] = []
+        ends = list(self._opening)
         for waiter in list(self._waiting):
             self._refuse(waiter, "the account was closed")
         for link in list(self._links):
@@ -109,7 +109,7 @@ class Connections:
     def has_room(self) -> bool:
         """Whether a mailbox can be selected without taking a connection from one that is watched."""
         watched = self._watched()
-        return len(self._links) + self._opening < self._most or any(
+        return len(self._links) + len(self._opening) < self._most or any(
             link.mailbox not in watched for link in self._links
         )
 
@@ -178,7 +178,7 @@ class Connections:
         free.sort(key=lambda link: link.used)
         best = next((link for link in free if mailbox is None or link.mailbox == mailbox), None)
         best = best or next((link for link in free if link.mailbox not in watched), None)
-        if best is None and len(self._links) + self._opening < self._most:
+        if best is None and len(self._links) + len(self._opening) < self._most:
             try:
                 return await self._open()
             except MailError:  # perhaps the server wants no more connections
@@ -195,13 +195,18 @@ class Connections:
         return link
 
     async def _open(self) -> Link:
-        self._opening += 1
+        ended: Deferred[None] = Deferred()
+        self._opening.add(ended)
         try:
             with _translated():
                 client = await settle(self._open_client())
+                if self._is_closed:
+                    await client.quit()
+                    raise Unavailable(detail="the account was closed")
                 return self._taken(await self._made(client))
         finally:
-            self._opening -= 1
+            self._opening.remove(ended)
+            ended.callback(None)
 
     async def _made(self, client: IMAPClient) -> Link:
         link = Link(client)

@@ -129,7 +129,7 @@ class DialogueTests(SessionTestCase):
             S: RESP-CODES
             S: AUTH-RESP-CODE
             S: PIPELINING
-            S: UTF8 USER
+            S: UTF8
             S: LANG
             S: EXPIRE NEVER
             S: USER
@@ -214,7 +214,7 @@ class PrivacyTests(SessionTestCase):
             S: RESP-CODES
             S: AUTH-RESP-CODE
             S: PIPELINING
-            S: UTF8 USER
+            S: UTF8
             S: LANG
             S: EXPIRE NEVER
             S: SASL CRAM-MD5

@@ -73,7 +73,7 @@ class OrderTests(SessionTestCase):
         self.play("C: UTF8\nS: +OK UTF-8 enabled\nC: STLS\nS: -ERR STLS comes before UTF8")
 
     def test_names_and_passwords(self) -> None:
-        """UTF8 USER (RFC 6856 2.2), also before the command."""
+        """UTF8 (RFC 6856 2.2), also before the command."""
         self.checker.addUser("jörg".encode(), "grüße".encode())
         transport: MemoryTransport = self.play("C: USER jörg\nS: +OK...\nC: PASS grüße\nS: +OK...")
         transport.drop()

@@ -14,8 +14,8 @@ from mailproto.pop3 import POP3ServerFactory
 
 def account(variable):  # such as "bob@example.org secret imap.example.org 993"
     name, password, host, port = os.environ[variable].split()
-    tls = os.environ.get("MAILPROTO_TLS", "implicit")
-    server = ServerAddress(host, int(port), tls=tls, credentials=Password(name, password))
+    plain, login = "MAILPROTO_PLAIN" in os.environ, Password(name, password)
+    server = ServerAddress(host, int(port), tls="none" if plain else "implicit", credentials=login)
     return RemoteAccount(name, reactor, lambda: IMAPClient.open(reactor, server))
 
 

@@ -51,7 +51,7 @@ class ExampleTests(ProgramCase):
             MAILPROTO_WORK=work,
             MAILPROTO_HOME=home,
             MAILPROTO_PASSWORD="mine",
-            MAILPROTO_TLS="none",
+            MAILPROTO_PLAIN="yes",
             MAILPROTO_IMAP=ANY,
             MAILPROTO_POP3=ANY,
         )

@@ -27,6 +27,7 @@ class SenderTestCase(TestCase):
     def inbox(self, name: str) -> list[bytes]:
         """The messages of an account."""
         client = poplib.POP3(HOST, self.server.ports["pop3"], timeout=PATIENCE)
+        client.utf8()  # else an international message comes in other words
         client.user(name)
         client.pass_(PASSWORD)
         number, _ = client.stat()

@@ -19,10 +19,10 @@ class _Suite(StoreConformance):
 
 
 for _name, _why in {
-    "test_an_account_that_is_deleted_is_told": "IMAP does not tell of it but by ending sessions",
-    "test_an_account_made_again_is_another": "IMAP does not tell of it but by ending sessions",
-    "test_a_deleted_account_is_gone_with_its_mail": "IMAP does not tell of it but by ending sessions",
-    "test_read_gives_what_was_appended": "our server refuses to append an empty message, as others do",
+    "test_an_account_that_is_deleted_is_told": "Not offered: IMAP tells of it only by ending sessions",
+    "test_an_account_made_again_is_another": "Not offered: IMAP tells of it only by ending sessions",
+    "test_a_deleted_account_is_gone_with_its_mail": "Not offered: IMAP tells of it only by ending sessions",
+    "test_read_gives_what_was_appended": "Not offered: servers refuse to append an empty message",
 }.items():
 
     def _left_out(self: object) -> None:

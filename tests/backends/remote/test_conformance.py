@@ -15,7 +15,7 @@ _ADD_ONS = (IObjectIds, ISaveDates)
 class _Suite(StoreConformance):
     """The suite without what no IMAP server can do for its clients."""
 
-    timeout = 4
+    timeout = 30
 
 
 for _name, _why in {

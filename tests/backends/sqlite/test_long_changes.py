@@ -184,10 +184,13 @@ class LongChangeTests(TestCase):
         folder = self.copy_of_the_store_at_slice(2)
         await self.inbox.copy(ALL, self.trash)
         self.patch(_database, "FINISHING", -1)
-        store = SQLiteStore(folder, reactor=reactor)
+        store, stops = SQLiteStore(folder, reactor=reactor), threading.Event()
+        self.before_slice(1, lambda _: stops.wait(10))  # else it may be done with the rest before
         await store.start()
         with capturedLogs() as events:
-            await store.stop()
+            stopped = Deferred.fromCoroutine(store.stop())
+            stops.set()
+            await stopped
         self.assertNotIn("undone", str(list(map(formatEvent, events))))
         self.assertEqual(len(self.rows("SELECT * FROM long_changes", folder)), 1)
         self.patch(_database, "FINISHING", 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,11 @@ from mailproto.service._password_source import add_password_options, read_creden
 from mailproto.service._progress import ShownProgress
 from mailproto.service._queue_text import counted, in_octets
 from mailproto.service._reasons import file_error
+from mailproto.service._server_options import add_tls_options, check_tls_options, mailbox_url
 from mailproto.service._user_command import found_name
 from mailproto.tls import TLSFilesError
 
-__all__ = ["add_fetch_options", "add_server_options", "client_problem", "mailbox_url"]
+__all__ = ["add_fetch_options", "client_problem"]
 
 
 def add_fetch_options(parser: ArgumentParser) -> None:
@@ -63,35 +64,14 @@ def add_fetch_options(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="where it is remembered what was fetched [default: a file of its own for this URL and TARGET]",
     )
-    add_server_options(parser)
-
-
-def add_server_options(parser: ArgumentParser) -> None:
-    """Add what a command must know of another server, beside its URL."""
-    parser.add_argument(
-        "--plain", action="store_true", help="use no TLS: others may read the password and the mail"
-    )
-    parser.add_argument("--ca-file", metavar="FILE", help="the CA certificates to trust, in PEM form")
+    add_tls_options(parser)
     add_password_options(parser)
-
-
-def mailbox_url(text: str) -> MailboxURL:
-    """The URL of an argument.  :raises ArgumentTypeError: it is none."""
-    try:
-        return MailboxURL.parse(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
 
 
 def _first(options: Namespace) -> None:
     """Read the password, before the process changes to the owner of a store."""
     url, target = options.url, options.target
-    try:
-        url.address(None, plain=options.plain)
-    except ValueError as error:
-        raise CommandError(f"--plain: {error}", status=os.EX_USAGE) from None
-    if options.ca_file is not None:
-        options.ca_file = os.path.abspath(options.ca_file)
+    check_tls_options(options, [url])
     if target.is_account:
         options.name, options.domain = target.name, None
     else:

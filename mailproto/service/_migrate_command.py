@@ -28,11 +28,12 @@ from mailproto.printable import printable
 from mailproto.service._account_file import read_private
 from mailproto.service._command_error import CommandError
 from mailproto.service._migrate_list import Migration, migrations
-from mailproto.service._mirror_command import add_tls_options, report_text
+from mailproto.service._mirror_command import report_text
 from mailproto.service._mirror_place import mirror_state_file
 from mailproto.service._progress import ShownProgress
 from mailproto.service._queue_text import counted
 from mailproto.service._reasons import file_error
+from mailproto.service._server_options import add_tls_options, check_tls_options
 
 __all__ = ["add_migrate_options"]
 
@@ -109,14 +110,7 @@ def _first(options: Namespace) -> None:
     if options.jobs < 1:
         raise CommandError("--jobs: must be at least 1", status=os.EX_USAGE)
     places = [place for each in options.migrations for place in (each.source, each.target)]
-    for place in places:
-        if place.url is not None:
-            try:
-                place.url.address(None, plain=options.plain)
-            except ValueError as error:
-                raise CommandError(f"--plain: {error}", status=os.EX_USAGE) from None
-    if options.ca_file is not None:
-        options.ca_file = os.path.abspath(options.ca_file)
+    check_tls_options(options, [place.url for place in places if place.url is not None])
     if all(place.url is not None for place in places):
         options.alone = _alone
 

@@ -23,9 +23,9 @@ from mailproto.service._password_source import add_password_options, read_creden
 from mailproto.service._progress import ShownProgress
 from mailproto.service._queue_text import counted, in_octets
 from mailproto.service._reasons import file_error
+from mailproto.service._server_options import add_tls_options, check_tls_options
 
-__all__ = ["add_mirror_options", "add_tls_options", "report_text"]
-
+__all__ = ["add_mirror_options", "report_text"]
 
 _SHOWN = 3
 """Names of mailboxes in a line."""
@@ -58,14 +58,6 @@ def add_mirror_options(parser: ArgumentParser) -> None:
     add_password_options(parser, "target-")
 
 
-def add_tls_options(parser: ArgumentParser) -> None:
-    """Add the options about TLS."""
-    parser.add_argument(
-        "--plain", action="store_true", help="use no TLS: others may read the password and the mail"
-    )
-    parser.add_argument("--ca-file", metavar="FILE", help="the CA certificates to trust, in PEM form")
-
-
 def _first(options: Namespace) -> None:
     """Read the passwords, before the process changes to the owner of a store."""
     places = options.source, options.target
@@ -73,13 +65,7 @@ def _first(options: Namespace) -> None:
         text = f"{options.target}: TARGET is a whole account: leave out the mailbox; its name is SOURCE's"
         raise CommandError(text, status=os.EX_USAGE)
     servers = [place.url for place in places if place.url is not None]
-    for url in servers:
-        try:
-            url.address(None, plain=options.plain)
-        except ValueError as error:
-            raise CommandError(f"--plain: {error}", status=os.EX_USAGE) from None
-    if options.ca_file is not None:
-        options.ca_file = os.path.abspath(options.ca_file)
+    check_tls_options(options, servers)
     if len(servers) == 2:
         options.alone = _alone
     options.credentials = [None, None]

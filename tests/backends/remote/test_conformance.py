@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from mailproto.interfaces import IObjectIds
 from mailproto.interfaces.add_ons import ISaveDates
@@ -43,7 +43,8 @@ class DerivedModSeqsTests(_Suite, TestCase):
     """The other server has neither QRESYNC nor CONDSTORE."""
 
     async def test_each_placement_has_an_outcome_of_its_own(self) -> None:
-        """Left out: the modseqs of deliveries are the other server's, and not those that are derived."""
+        """The modseqs of deliveries are the other server's, and not those that are derived."""
+        raise SkipTest("Not offered: modseqs of deliveries")
 
     def make_store(self) -> RemoteStore:  # type: ignore[override]
         return RemoteStore(frozenset({"QRESYNC", "CONDSTORE"}), _ADD_ONS)

@@ -306,6 +306,10 @@ class ClientConnection(Connection, Generic[EventT]):
         self._listener.secured()
         self._watch()
 
+    def count_events(self, more: int) -> None:
+        """The last event stood for so many more: it decides how much is read at once."""
+        self._events += more
+
     # -- the stream
 
     def _go_on_streaming(self) -> None:

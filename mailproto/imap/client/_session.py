@@ -29,6 +29,7 @@ from mailproto.imap.wire._answers import (
     BodyPiece,
     Continuation,
     Data,
+    Fetches,
     StatusResponse,
 )
 from mailproto.imap.wire._client_limits import IMAPClientLimits
@@ -255,6 +256,8 @@ class IMAPSession(ClientSession[Answer]):
         """Pass the event to the command that it belongs to."""
         if self.greeting is None:
             self._greeted_by(event)
+        elif isinstance(event, Fetches):
+            self._fetches(event)
         elif isinstance(event, Data):
             self._data(event)
         elif isinstance(event, BodyPiece):
@@ -280,9 +283,8 @@ class IMAPSession(ClientSession[Answer]):
     def _data(self, data: Data) -> None:
         if self._large:
             self._large.put_into(data)
-        name = data.name
         uid = None
-        if name == "FETCH":
+        if data.name == "FETCH":
             uid = uid_in(data, self.limits)
             view = self.view
             if view is not None:
@@ -290,6 +292,28 @@ class IMAPSession(ClientSession[Answer]):
                     uid = view.uid(data.number)
                 else:
                     view.learn(data.number, uid)
+        self._offer(data, uid)
+
+    def _fetches(self, fetches: Fetches) -> None:
+        """Offer them to the first command that takes FETCH, as many as it takes at once."""
+        answers, uids = fetches.answers, fetches.uids
+        self.connection.count_events(len(uids) - 1)
+        if self.view is not None:
+            self.view.learn_some([data.number or 0 for data in answers], uids)
+        start = 0
+        while start < len(uids) and self.connection.is_open:
+            taken = 0
+            for command in self.running.values():
+                if "FETCH" in command.names and command.collector is not None:
+                    taken = command.collector.take_some(fetches, start)
+                    break
+            if not taken:
+                self._offer(answers[start], uids[start])
+                taken = 1
+            start += taken
+
+    def _offer(self, data: Data, uid: int | None) -> None:
+        name = data.name
         for command in self.running.values():
             if name in command.names and command.collector is not None and command.collector.take(data, uid):
                 return

@@ -42,6 +42,9 @@ __all__ = ["IMAPSession"]
 _SMALL_LITERAL: Final = 4096
 """Octets of a literal that is sent without waiting with LITERAL- (RFC 7888 5)."""
 
+_UNDER_WAY: Final = 100
+"""Commands that are sent before the first of them is answered."""
+
 _AT_ONCE: Final = 1 << 16
 """Octets of a literal that are written together with the command."""
 
@@ -75,6 +78,7 @@ class IMAPSession(ClientSession[Answer]):
         self.is_signed_in = False
         self.is_leaving = False  # whether BYE is expected
         self.running: dict[str, Command] = {}
+        self._noticed: dict[str, Command] = {}  # those of them that others must take notice of
         self.unasked = Unasked(self)
         self.when_idle: Callable[[], None] = _nothing  # called when no command is left
         self.when_busy: Callable[[], None] = _nothing  # called when a command waits
@@ -161,7 +165,9 @@ class IMAPSession(ClientSession[Answer]):
 
     def may_begin_now(self, turn: Turn) -> bool:
         """Whether a turn need not wait for the answers to the commands before it."""
-        return isinstance(turn, Command) and all(map(turn.may_join, self.running.values()))
+        if not isinstance(turn, Command) or len(self.running) >= _UNDER_WAY:
+            return False
+        return all(map(turn.may_join, (self.running if turn.alone else self._noticed).values()))
 
     def begin(self, turn: Turn) -> bool:
         """Begin a command."""
@@ -186,6 +192,8 @@ class IMAPSession(ClientSession[Answer]):
         self._count += 1
         tag = command.tag = f"A{self._count}"
         self.running[tag] = command
+        if command.collector is not None or command.names or command.alone:
+            self._noticed[tag] = command
         self._sending = command
         timeout = self._timeouts.command if command.timeout is None else command.timeout
         self.ask(command.name, _ignore, timeout)
@@ -303,7 +311,7 @@ class IMAPSession(ClientSession[Answer]):
         start = 0
         while start < len(uids) and self.connection.is_open:
             taken = 0
-            for command in self.running.values():
+            for command in self._noticed.values():
                 if "FETCH" in command.names and command.collector is not None:
                     taken = command.collector.take_some(fetches, start)
                     break
@@ -314,7 +322,7 @@ class IMAPSession(ClientSession[Answer]):
 
     def _offer(self, data: Data, uid: int | None) -> None:
         name = data.name
-        for command in self.running.values():
+        for command in self._noticed.values():
             if name in command.names and command.collector is not None and command.collector.take(data, uid):
                 return
         self.unasked.data(data, uid)
@@ -325,7 +333,7 @@ class IMAPSession(ClientSession[Answer]):
                 self.fail(ServiceClosing(reply=event))
             return
         self._note_code(event)
-        for command in self.running.values():
+        for command in self._noticed.values():
             if command.collector is not None:
                 command.collector.note(event)
         self.unasked.status(event)
@@ -360,9 +368,10 @@ class IMAPSession(ClientSession[Answer]):
         if command is None:
             self.fail(ProtocolViolation(f"The server answered {event.tag}, which is no command", reply=event))
             return
-        place = list(self.running).index(event.tag)
+        is_first = command is next(iter(self.running.values()))
+        del self._expected[0 if is_first else list(self.running).index(event.tag)]
         del self.running[event.tag]
-        del self._expected[place]
+        self._noticed.pop(event.tag, None)
         self._note_code(event)
         self.unasked.status(event)
         heard, command.heard = command.heard, None
@@ -385,7 +394,7 @@ class IMAPSession(ClientSession[Answer]):
         uid = uid_in(self._large.beginning(event), self.limits)
         if uid is None and self.view is not None:
             uid = self.view.uid(event.number)
-        self._large.begin(event, uid, self.running.values())
+        self._large.begin(event, uid, self._noticed.values())
 
     # -- the end
 
@@ -393,6 +402,7 @@ class IMAPSession(ClientSession[Answer]):
         """Pass the error to the commands that are under way."""
         running = list(self.running.values())
         self.running.clear()
+        self._noticed.clear()
         self._sending = None
         self._large.forget()
         for command in running:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.client.errors import ConnectionLost
+from mailproto.imap.client._command import Command
 from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.client._view import MailboxView
 from mailproto.imap.limits import IMAPClientLimits
@@ -95,6 +96,29 @@ class TogetherTests(ClientTestCase):
         self.transport.send(message(2, 6) + message(3, 7) + b"A2 OK\r\n")
         self.assertEqual(self.result(self.begin(fetched.all())), [])
         self.assertEqual(self.events, [])
+
+
+class ManyCommandsTests(ClientTestCase):
+    def test_each_looks_at_few_others(self) -> None:
+        self.selected()
+        looks: list[Command] = []
+        may_join = Command.may_join
+
+        def counted(command: Command, other: Command) -> bool:
+            looks.append(other)
+            return may_join(command, other)
+
+        self.patch(Command, "may_join", counted)
+        searching = self.client.search()
+        sent = [self.client.append("x", b"a") for _ in range(300)]
+        self.assertEqual(self.transport.read().count(b"APPEND"), 99)
+        self.transport.send(b"* ESEARCH UID ALL 4\r\nA2 OK\r\n")
+        self.assertEqual(list(self.result(searching).uids), [4])
+        for first in (0, 100, 200):
+            for number in reversed(range(first, first + 100)):  # in any order
+                self.transport.send(b"A%d OK [APPENDUID 7 %d]\r\n" % (number + 3, number + 1))
+        self.assertEqual([self.result(each).uids for each in sent], [(uid + 1,) for uid in range(300)])
+        self.assertLess(len(looks), 1000)
 
 
 numbers = st.integers(1, 9) | st.just(4_000_000_000)

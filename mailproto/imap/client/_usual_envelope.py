@@ -93,4 +93,4 @@ def _name(octets: bytes) -> str:
 
 
 _known = lru_cache(_KEPT)(_read)
-"""People write to each other again and again; this keeps some hundred KB."""
+"""People write to each other again and again; this keeps some hundred KB, and at most some MB."""

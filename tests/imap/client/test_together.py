@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.aio import bridge
 from mailproto.client.errors import ConnectionLost
 from mailproto.imap.client._command import Command
 from mailproto.imap.client._uid_set import UidSet
@@ -85,6 +88,26 @@ class TogetherTests(ClientTestCase):
 
         self.assertEqual(self.result(self.begin(some(2))), [1, 2])
         self.assertEqual(self.result(self.begin(some(9))), [3, 4, 5])
+
+    def test_leaving_a_loop_of_asyncio_gives_up_the_rest(self) -> None:
+        """It closes what a loop has left a turn later."""
+        self.selected(limits=IMAPClientLimits(ahead=5_000))
+
+        async def one() -> None:
+            async for _ in self.client.fetch("1:*", "BODY.PEEK[]"):
+                break
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        async def main() -> None:
+            done = asyncio.ensure_future(bridge(one()))
+            await asyncio.sleep(0)
+            self.transport.send(b"".join(message(number, number, 1000) for number in range(1, 50)))
+            self.assertFalse(self.transport.is_reading)
+            await done
+            self.assertTrue(self.transport.is_reading)
+
+        asyncio.run(main())
 
     def test_all_after_a_drop_is_left_out(self) -> None:
         self.selected()

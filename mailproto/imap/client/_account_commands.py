@@ -8,7 +8,7 @@ from typing import Literal as OneOf
 
 from mailproto._arguments import check_bool, check_choice, check_mapping, check_type, check_whole, wrong_value
 from mailproto.imap.client._answer_data import values_of
-from mailproto.imap.client._command import Literal, Piece
+from mailproto.imap.client._command import Command, Literal, Piece
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._gathering import at_once
 from mailproto.imap.client._mailbox_values import QuotaRoot
@@ -113,7 +113,7 @@ class AccountCommands(ClientCore):
             raise wrong_value("rights", rights, "letters such as 'lrs'")
         name, who = self._name(mailbox), string_piece(identifier)
         await self._needs("ACL")
-        await self._send("SETACL", [b"SETACL ", name, b" ", who, b" ", string_piece(rights)])
+        await self._send(Command("SETACL", [b"SETACL ", name, b" ", who, b" ", string_piece(rights)]))
 
     @at_once
     async def delete_acl(self, mailbox: str, identifier: str) -> None:
@@ -123,7 +123,7 @@ class AccountCommands(ClientCore):
         """
         name, who = self._name(mailbox), string_piece(identifier)
         await self._needs("ACL")
-        await self._send("DELETEACL", [b"DELETEACL ", name, b" ", who])
+        await self._send(Command("DELETEACL", [b"DELETEACL ", name, b" ", who]))
 
     @at_once
     async def list_rights(self, mailbox: str, identifier: str) -> tuple[str, Sequence[str]]:
@@ -195,7 +195,7 @@ class AccountCommands(ClientCore):
             raise ValueError("entries must be at least one")
         pieces[-1] = b")"
         await self._needs("METADATA", *([] if mailbox else ["METADATA-SERVER"]))
-        await self._send("SETMETADATA", pieces)
+        await self._send(Command("SETMETADATA", pieces))
 
     def _metadata_name(self, mailbox: str) -> bytes:
         return self._name(mailbox) if mailbox else b'""'
@@ -243,7 +243,7 @@ class AccountCommands(ClientCore):
                 texts.append(f"({name} ({' '.join(sorted(events))}))")
         await self._needs("NOTIFY")
         text = f"SET {'STATUS ' if status else ''}{' '.join(texts)}" if texts else "NONE"
-        await self._send("NOTIFY", [f"NOTIFY {text}".encode("ascii")])
+        await self._send(Command("NOTIFY", [f"NOTIFY {text}".encode("ascii")]))
 
 
 def _check_entry(entry: object) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from mailproto._arguments import check_bool, check_type, check_whole, wrong_value
 from mailproto.client.errors import CommandRefused
 from mailproto.imap.client._answer_data import list_entry, mailbox_name, set_of, status_of, values_of
+from mailproto.imap.client._command import Command
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._fetched import FetchedMessage, flags_of
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
@@ -162,7 +163,7 @@ class MailboxCommands(ClientCore):
 
         pieces = [b"STATUS ", self._name(mailbox), text]
         asked = INBOX if mailbox.upper() == INBOX else mailbox
-        await self._send("STATUS", pieces, Gathered(session, is_wanted), ("STATUS",), mailbox=asked)
+        await self._send(Command("STATUS", pieces, Gathered(session, is_wanted), ("STATUS",), mailbox=asked))
         return states[-1]
 
     def _status_items(self, items: Iterable[str]) -> tuple[str, ...]:
@@ -198,27 +199,27 @@ class MailboxCommands(ClientCore):
                 raise wrong_value("special_use", special_use, "an attribute such as '\\\\Sent'")
             await self._needs("CREATE-SPECIAL-USE")
             pieces.append(f" (USE ({special_use}))".encode("ascii"))
-        await self._send("CREATE", pieces)
+        await self._send(Command("CREATE", pieces))
 
     @at_once
     async def delete(self, mailbox: str) -> None:
         """DELETE a mailbox with its messages (RFC 9051 6.3.5).  :raises CommandRefused: refused."""
-        await self._send("DELETE", [b"DELETE ", self._name(mailbox)])
+        await self._send(Command("DELETE", [b"DELETE ", self._name(mailbox)]))
 
     @at_once
     async def rename(self, mailbox: str, new_name: str) -> None:
         """RENAME a mailbox (RFC 9051 6.3.6).  :raises CommandRefused: refused."""
-        await self._send("RENAME", [b"RENAME ", self._name(mailbox), b" ", self._name(new_name)])
+        await self._send(Command("RENAME", [b"RENAME ", self._name(mailbox), b" ", self._name(new_name)]))
 
     @at_once
     async def subscribe(self, mailbox: str) -> None:
         """SUBSCRIBE to a mailbox (RFC 9051 6.3.7).  :raises CommandRefused: refused."""
-        await self._send("SUBSCRIBE", [b"SUBSCRIBE ", self._name(mailbox)])
+        await self._send(Command("SUBSCRIBE", [b"SUBSCRIBE ", self._name(mailbox)]))
 
     @at_once
     async def unsubscribe(self, mailbox: str) -> None:
         """UNSUBSCRIBE from a mailbox (RFC 9051 6.3.8).  :raises CommandRefused: refused."""
-        await self._send("UNSUBSCRIBE", [b"UNSUBSCRIBE ", self._name(mailbox)])
+        await self._send(Command("UNSUBSCRIBE", [b"UNSUBSCRIBE ", self._name(mailbox)]))
 
     @at_once
     async def namespace(self) -> Namespaces:
@@ -268,7 +269,7 @@ class MailboxCommands(ClientCore):
         session.view = None
         names = ("EXISTS", "RECENT", "FLAGS", "VANISHED", "FETCH")
         verb = "EXAMINE" if read_only else "SELECT"
-        ending = await self._within_turn(verb, pieces, answers, names)
+        ending = await self._within_turn(Command(verb, pieces, answers, names))
         view = MailboxView(mailbox, session.limits.messages)
         view.exists = answers.exists
         for message, number in answers.changed:
@@ -301,10 +302,10 @@ class MailboxCommands(ClientCore):
         if view is None:
             return
         if session.has("UNSELECT", "IMAP4REV2"):
-            await self._within_turn("UNSELECT", [b"UNSELECT"])
+            await self._within_turn(Command("UNSELECT", [b"UNSELECT"]))
         else:  # CLOSE expunges nothing in a mailbox that was opened with EXAMINE
-            await self._within_turn("EXAMINE", [b"EXAMINE ", self._name(view.name)])
-            await self._within_turn("CLOSE", [b"CLOSE"])
+            await self._within_turn(Command("EXAMINE", [b"EXAMINE ", self._name(view.name)]))
+            await self._within_turn(Command("CLOSE", [b"CLOSE"]))
         session.view = None
 
     def close_mailbox(self) -> Deferred[None]:
@@ -315,7 +316,7 @@ class MailboxCommands(ClientCore):
         return self._session.run(self._close_mailbox)
 
     async def _close_mailbox(self) -> None:
-        await self._within_turn("CLOSE", [b"CLOSE"])
+        await self._within_turn(Command("CLOSE", [b"CLOSE"]))
         self._session.view = None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mailproto._arguments import check_bool, check_type, check_whole, wrong_value
 from mailproto.imap.client._answer_data import numbers_of, search_result, set_of, values_of
-from mailproto.imap.client._command import Piece
+from mailproto.imap.client._command import Command, Piece
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.client._fetching import Fetched, Fetching, FetchIntoSink, Sink, fetch_items
@@ -95,7 +95,7 @@ class MessageCommands(ClientCore):
             raise wrong_value("section", section, "a section such as '' or '1.2'")
         collector = FetchIntoSink(uid, section, sink, self._session)
         text = f"UID FETCH {uid} (UID BODY.PEEK[{section}])".encode("ascii")
-        await self._send("UID FETCH", [text], collector, ("FETCH",), uids=UidSet([uid]))
+        await self._send(Command("UID FETCH", [text], collector, ("FETCH",), uids=UidSet([uid])))
         if collector.error is not None:
             raise collector.error
         return collector.octets
@@ -209,7 +209,9 @@ class MessageCommands(ClientCore):
         for text, known in texts:
             gathered = Gathered(self._session)
             command = f"UID STORE {text}{modifier} {change}".encode("ascii")
-            sent.append((gathered, self._send("UID STORE", [command], gathered, ("FETCH",), uids=known)))
+            sent.append(
+                (gathered, self._send(Command("UID STORE", [command], gathered, ("FETCH",), uids=known)))
+            )
         endings = await each_of([answer for _, answer in sent])
         for (gathered, _), ending in zip(sent, endings, strict=True):
             refused |= set_of(gathered.code("MODIFIED", ending))

@@ -66,7 +66,7 @@ class SigningIn(ClientCore):
 
         :raises CommandRefused: the server refuses it.
         """
-        await self._send("CAPABILITY", [b"CAPABILITY"])
+        await self._send(Command("CAPABILITY", [b"CAPABILITY"]))
         return self.capabilities
 
     def starttls(self, tls: ClientTLSContext) -> Deferred[frozenset[str]]:
@@ -129,7 +129,7 @@ class SigningIn(ClientCore):
                 raise ValueError(f"extension must be a name such as 'QRESYNC', not {name!r}")
         wanted = [name for name in names if self._offers(name) and name not in self._session.enabled]
         if wanted and self._session.has("ENABLE", "IMAP4REV2"):
-            await self._send("ENABLE", [f"ENABLE {' '.join(wanted)}".encode("ascii")], alone=True)
+            await self._send(Command("ENABLE", [f"ENABLE {' '.join(wanted)}".encode("ascii")], alone=True))
         return self.enabled
 
     def _offers(self, extension: str) -> bool:
@@ -163,7 +163,7 @@ class SigningIn(ClientCore):
     @at_once
     async def noop(self) -> None:
         """NOOP: let the server tell what is new.  :raises CommandRefused: the server refuses it."""
-        await self._send("NOOP", [b"NOOP"])
+        await self._send(Command("NOOP", [b"NOOP"]))
 
     def compress(self) -> Deferred[None]:
         """COMPRESS: send and receive compressed data from now on (RFC 4978).
@@ -197,7 +197,7 @@ class SigningIn(ClientCore):
         if self.is_encrypted or not session.has("STARTTLS"):
             raise TLSUnavailable
         try:
-            await self._within_turn("STARTTLS", [b"STARTTLS"])
+            await self._within_turn(Command("STARTTLS", [b"STARTTLS"]))
         except CommandRefused as error:
             raise TLSUnavailable(reply=error.reply) from None
         await session.start_tls(tls)
@@ -208,7 +208,7 @@ class SigningIn(ClientCore):
 
     async def _learn_within_turn(self) -> None:
         if self._session.capabilities is None:
-            await self._within_turn("CAPABILITY", [b"CAPABILITY"])
+            await self._within_turn(Command("CAPABILITY", [b"CAPABILITY"]))
             if self._session.capabilities is None:
                 self._session.learn(b"IMAP4REV1")
 
@@ -256,7 +256,7 @@ class SigningIn(ClientCore):
             _credential(credentials.password),
         ]
         try:
-            await self._within_turn("LOGIN", pieces)
+            await self._within_turn(Command("LOGIN", pieces))
         except CommandRefused as error:
             raise AuthenticationRefused(reply=error.reply) from None
         await self._now_signed_in("LOGIN", offered)
@@ -280,14 +280,14 @@ class SigningIn(ClientCore):
         await self._learn_within_turn()
         if not session.has("COMPRESS=DEFLATE"):
             raise not_offered("COMPRESS=DEFLATE")
-        await self._within_turn("COMPRESS", [b"COMPRESS DEFLATE"])
+        await self._within_turn(Command("COMPRESS", [b"COMPRESS DEFLATE"]))
         session.connection.begin_compression(session.wire.take_pending())
 
     async def _quit(self) -> None:
         session = self._session
         session.is_leaving = True
         with suppress(CommandRefused):
-            await self._within_turn("LOGOUT", [b"LOGOUT"], timeout=self.timeouts.quit)
+            await self._within_turn(Command("LOGOUT", [b"LOGOUT"], timeout=self.timeouts.quit))
         session.leave()
 
 

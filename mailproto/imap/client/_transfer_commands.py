@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mailproto._arguments import wrong_type
 from mailproto.content import Content, Octets
 from mailproto.imap.client._answer_data import ordered_uids, search_result
-from mailproto.imap.client._command import Literal, Piece
+from mailproto.imap.client._command import Command, Literal, Piece
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import AppendedTo, Copied
@@ -57,7 +57,7 @@ class TransferCommands(ClientCore):
             for before, content in texts[start : start + size]:
                 is_binary = binary and content.find(b"\0") >= 0
                 pieces += [before, Literal(content, binary=is_binary)]
-            answers.append(self._send("APPEND", pieces))
+            answers.append(self._send(Command("APPEND", pieces)))
         return _appended(await each_of(answers))
 
     @at_once
@@ -73,7 +73,7 @@ class TransferCommands(ClientCore):
         for text, known in set_texts(uids):
             gathered = Gathered(self._session)
             command = [b"UID COPY %b " % text.encode("ascii"), name]
-            sent.append((gathered, self._send("UID COPY", command, gathered, uids=known)))
+            sent.append((gathered, self._send(Command("UID COPY", command, gathered, uids=known))))
         endings = await each_of([answer for _, answer in sent])
         return _copied([(gathered, end) for (gathered, _), end in zip(sent, endings, strict=True)])
 
@@ -96,7 +96,7 @@ class TransferCommands(ClientCore):
     async def _move(self, text: str, name: bytes) -> tuple[Gathered, StatusResponse]:
         gathered = Gathered(self._session)
         command = [b"UID MOVE %b " % text.encode("ascii"), name]
-        return gathered, await self._send("UID MOVE", command, gathered, alone=True)
+        return gathered, await self._send(Command("UID MOVE", command, gathered, alone=True))
 
     async def _copy_and_expunge(self, texts: Sequence[tuple[str, UidSet | None]], name: bytes) -> Copied:
         answers = []
@@ -106,9 +106,11 @@ class TransferCommands(ClientCore):
                 continue
             gathered = Gathered(self._session)
             octets = uids.encode("ascii")
-            ending = await self._within_turn("UID COPY", [b"UID COPY %b " % octets, name], gathered)
+            ending = await self._within_turn(Command("UID COPY", [b"UID COPY %b " % octets, name], gathered))
             answers.append((gathered, ending))
-            await self._within_turn("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+            await self._within_turn(
+                Command("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+            )
             await self._expunge(UidSet.read(octets) or UidSet())
         return _copied(answers)
 
@@ -126,13 +128,13 @@ class TransferCommands(ClientCore):
         :raises CommandRefused: the server refuses it.
         """
         if uids is None:
-            await self._send("EXPUNGE", [b"EXPUNGE"], alone=True)
+            await self._send(Command("EXPUNGE", [b"EXPUNGE"], alone=True))
             return
         texts = set_texts(uids)
         await self._knows()
         if self._session.has("UIDPLUS", "IMAP4REV2"):
             for text, _ in texts:
-                await self._send("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")], alone=True)
+                await self._send(Command("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")], alone=True))
             return
         for text, known in texts:
             await self._session.run(lambda text=text, known=known: self._expunge_only(text, known))  # type: ignore[misc]
@@ -146,21 +148,27 @@ class TransferCommands(ClientCore):
         """Expunge those of ``uids`` that have ``\\Deleted``, inside of a turn."""
         if self._session.has("UIDPLUS", "IMAP4REV2"):
             for text, _ in set_texts(uids):
-                await self._within_turn("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")])
+                await self._within_turn(Command("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")]))
             return
         others = await self._search_within_turn(b"DELETED") - uids
         kept = [text.encode("ascii") for text, _ in set_texts(others)]
         for octets in kept:
-            await self._within_turn("UID STORE", [b"UID STORE %b -FLAGS.SILENT (\\Deleted)" % octets])
+            await self._within_turn(
+                Command("UID STORE", [b"UID STORE %b -FLAGS.SILENT (\\Deleted)" % octets])
+            )
         try:
-            await self._within_turn("EXPUNGE", [b"EXPUNGE"])
+            await self._within_turn(Command("EXPUNGE", [b"EXPUNGE"]))
         finally:
             for octets in kept:
-                await self._within_turn("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+                await self._within_turn(
+                    Command("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+                )
 
     async def _search_within_turn(self, keys: bytes) -> UidSet:
         gathered = Gathered(self._session)
-        await self._within_turn("UID SEARCH", [b"UID SEARCH " + keys], gathered, ("SEARCH", "ESEARCH"))
+        await self._within_turn(
+            Command("UID SEARCH", [b"UID SEARCH " + keys], gathered, ("SEARCH", "ESEARCH"))
+        )
         return search_result(gathered.data, self._session.limits).uids
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mailproto.imap.client._fetched import flags_of
@@ -18,11 +18,13 @@ from mailproto.model import INBOX
 
 __all__ = [
     "MOST_COPIED",
+    "annotations_of",
     "counts_of",
     "list_entry",
     "mailbox_name",
     "numbers_of",
     "ordered_uids",
+    "rights_of",
     "search_result",
     "set_of",
     "status_of",
@@ -92,6 +94,30 @@ def status_of(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> tuple[str,
         return None
     name = b" ".join(octets_of(each) or b"NIL" for each in values[:-1])
     return mailbox_name(name, utf8=utf8), counts_of(values[-1])
+
+
+def rights_of(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> tuple[str, str] | None:
+    """Read MYRIGHTS (RFC 4314 3.8): the mailbox's name, and the rights; ``utf8`` as in `mailbox_name`."""
+    values = values_of(data, limits)
+    if len(values) < 2:
+        return None
+    return mailbox_name(octets_of(values[0]) or b"NIL", utf8=utf8), text_of(values[-1])
+
+
+def annotations_of(
+    data: Data, limits: IMAPClientLimits, *, utf8: bool
+) -> tuple[str, Mapping[str, bytes | None]] | None:
+    """Read METADATA with values (RFC 5464 4.4.1): the mailbox's name, and values by entry in lower case.
+
+    :param utf8: as in `mailbox_name`.
+    :returns: None for a response without values, which nobody has asked for.
+    """
+    values = values_of(data, limits)
+    if len(values) != 2 or not isinstance(values[1], list):
+        return None
+    pairs = zip(values[1][::2], values[1][1::2], strict=False)
+    told = {text_of(entry).lower(): octets_of(value) for entry, value in pairs}
+    return mailbox_name(octets_of(values[0]) or b"", utf8=utf8), told
 
 
 _COUNTS: dict[str, str] = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mailproto.imap.client._account_commands import AccountCommands
 from mailproto.imap.client._idling import Idler
+from mailproto.imap.client._listing import ListCommands
 from mailproto.imap.client._mailbox_commands import MailboxCommands
 from mailproto.imap.client._parts import PartCommands
+from mailproto.imap.client._selecting import SelectCommands
 from mailproto.imap.client._signing_in import SigningIn
 from mailproto.imap.client._transfer_commands import TransferCommands
 from mailproto.imap.client._unasked import Events
@@ -13,7 +14,7 @@ from mailproto.imap.client._unasked import Events
 __all__ = ["IMAPClient"]
 
 
-class IMAPClient(SigningIn, MailboxCommands, PartCommands, TransferCommands, AccountCommands):
+class IMAPClient(SigningIn, MailboxCommands, ListCommands, SelectCommands, PartCommands, TransferCommands):
     """A connection to an IMAP server, made by `open` or `connect`::
 
         server = ServerAddress("imap.example.org", credentials=Password("bob", "secret"))

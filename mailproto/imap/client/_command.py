@@ -72,7 +72,7 @@ class Command(Turn):
     :param names: the names of the responses that `collector` takes.  Two commands with the same name are not
         sent together, unless the UIDs differ, or the mailboxes.
     :param uids: the messages that it is about, if they are known.
-    :param mailbox: the one that all its data name, if they do so.
+    :param mailbox: the one that all its data name, if they do so; ``""`` is the server itself.
     :param alone: whether no other command may be under way.
     :ivar result: fires with the tagged response if it is OK.
     """
@@ -101,7 +101,7 @@ class Command(Turn):
         names: Collection[str] = (),
         *,
         uids: UidSet | None = None,
-        mailbox: str = "",
+        mailbox: str | None = None,
         alone: bool = False,
         timeout: float | None = None,
     ) -> None:
@@ -125,7 +125,7 @@ class Command(Turn):
             return False
         if not self.names & other.names:
             return True
-        if self.mailbox and other.mailbox:
+        if self.mailbox is not None and other.mailbox is not None:
             return self.mailbox != other.mailbox
         mine, others = self.uids, other.uids
         return mine is not None and others is not None and not mine.overlaps(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from mailproto._arguments import check_bool, check_call, check_type
 from mailproto._twisted_arguments import check_clock
@@ -15,9 +16,12 @@ from mailproto.imap.client._timeouts import IMAPTimeouts
 from mailproto.imap.wire import encode_mailbox
 from mailproto.imap.wire._answers import Answer, Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.model import INBOX
 from mailproto.typing import ReactorTime
 
 __all__ = ["ClientCore"]
+
+T = TypeVar("T")
 
 
 class ClientCore(Client[Answer]):
@@ -67,11 +71,46 @@ class ClientCore(Client[Answer]):
         if not self._session.has(*capabilities):
             raise not_offered(capabilities[0])
 
-    async def _ask(self, name: str, pieces: Iterable[Piece], *names: str) -> list[Data]:
-        """Send a command, and gather the responses of these names."""
-        gathered = Gathered(self._session)
+    async def _ask(
+        self,
+        name: str,
+        pieces: Iterable[Piece],
+        *names: str,
+        wanted: Callable[[Data], bool] | None = None,
+    ) -> list[Data]:
+        """Send a command, and gather the responses of these names, or those of them that are ``wanted``."""
+        gathered = Gathered(self._session, wanted)
         await self._send(Command(name, pieces, gathered, names))
         return gathered.data
+
+    async def _ask_of(
+        self,
+        mailbox: str,
+        name: str,
+        pieces: Iterable[Piece],
+        response: str,
+        read: Callable[[Data], tuple[str, T] | None],
+    ) -> list[T]:
+        """Send a command about one mailbox.  Those about different mailboxes are sent together.
+
+        :param read: reads a response: the mailbox's name, and what is told of it.
+        :returns: what the server tells of it.
+        """
+        session = self._session
+        asked = INBOX if mailbox.upper() == INBOX else mailbox
+        told: list[T] = []
+
+        def is_wanted(data: Data) -> bool:
+            """Whether it is of this mailbox; the server may name it otherwise if no other is asked for."""
+            found = read(data)
+            asking = sum(response in each.names for each in session.running.values())
+            if found is None or (found[0] != asked and asking > 1):
+                return False
+            told.append(found[1])
+            return True
+
+        await self._send(Command(name, pieces, Gathered(session, is_wanted), (response,), mailbox=asked))
+        return told
 
     def _name(self, name: str) -> bytes:
         """A mailbox's name as an argument.

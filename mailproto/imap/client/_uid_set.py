@@ -158,6 +158,10 @@ class UidSet(Sequence[int]):
         """The UIDs of both sets."""
         return UidSet.of_ranges([*self.ranges, *other.ranges])
 
+    def __and__(self, other: UidSet) -> UidSet:
+        """The UIDs that are in both sets."""
+        return self - (self - other)
+
     def overlaps(self, other: UidSet) -> bool:
         """Whether some UID is in both."""
         shorter, longer = (self, other) if len(self._lows) <= len(other._lows) else (other, self)

@@ -73,6 +73,7 @@ class Command(Turn):
         sent together, unless the UIDs differ, or the mailboxes.
     :param uids: the messages that it is about, if they are known.
     :param mailbox: the one that all its data name, if they do so; ``""`` is the server itself.
+    :param tagged: whether all its data name its tag, as ESEARCH does.
     :param alone: whether no other command may be under way.
     :ivar result: fires with the tagged response if it is OK.
     """
@@ -89,6 +90,7 @@ class Command(Turn):
         "rest",
         "result",
         "tag",
+        "tagged",
         "timeout",
         "uids",
     )
@@ -103,6 +105,7 @@ class Command(Turn):
         uids: UidSet | None = None,
         mailbox: str | None = None,
         alone: bool = False,
+        tagged: bool = False,
         timeout: float | None = None,
     ) -> None:
         self.name = name
@@ -112,6 +115,7 @@ class Command(Turn):
         self.uids = uids
         self.mailbox = mailbox
         self.alone = alone
+        self.tagged = tagged
         self.timeout = timeout
         self.tag = ""
         self.literal: Literal | None = None  # for which the server's permission is awaited
@@ -123,7 +127,7 @@ class Command(Turn):
         """Whether it may be sent before ``other`` is answered (RFC 9051 5.5)."""
         if self.alone or other.alone:
             return False
-        if not self.names & other.names:
+        if not self.names & other.names or (self.tagged and other.tagged):
             return True
         if self.mailbox is not None and other.mailbox is not None:
             return self.mailbox != other.mailbox

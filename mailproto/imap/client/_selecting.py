@@ -41,6 +41,7 @@ class SelectCommands(ClientCore):
         name = self._name(mailbox)
         if known is not None:
             check_type("known", known, KnownMailbox, "a KnownMailbox or None")
+        self._session.saved = None
         return self._session.run(lambda: self._select(mailbox, name, read_only, known))
 
     async def _select(
@@ -84,6 +85,7 @@ class SelectCommands(ClientCore):
 
         :raises CommandRefused: the server refuses it.
         """
+        self._session.saved = None
         return self._session.run(self._unselect)
 
     async def _unselect(self) -> None:
@@ -102,6 +104,7 @@ class SelectCommands(ClientCore):
 
         :raises CommandRefused: the server refuses it.
         """
+        self._session.saved = None
         return self._session.run(self._close_mailbox)
 
     async def _close_mailbox(self) -> None:

@@ -21,6 +21,7 @@ from mailproto.imap.client._command import Command, Literal
 from mailproto.imap.client._fetched import uid_in
 from mailproto.imap.client._large_literals import LargeLiterals
 from mailproto.imap.client._timeouts import IMAPTimeouts
+from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.client._unasked import Unasked
 from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._answers import (
@@ -54,6 +55,9 @@ class IMAPSession(ClientSession[Answer]):
     :ivar capabilities: in upper case; None if the server has not told them.
     :ivar enabled: what was enabled (RFC 5161), in upper case.
     :ivar view: the selected mailbox; None if there is none.
+    :ivar saved: what ``$`` stands for if the client remembers it, because the server does not; it may still
+        be searched for.
+    :ivar names_tags: whether the server has shown that its ESEARCH responses name a command.
     :ivar is_signed_in: whether the server has taken credentials, or needs none.
     :ivar running: the commands that are not answered, by tag.
     :ivar unasked: takes what no command asked for.
@@ -71,6 +75,8 @@ class IMAPSession(ClientSession[Answer]):
         self.capabilities: frozenset[str] | None = None
         self.enabled: set[str] = set()
         self.view: MailboxView | None = None
+        self.saved: UidSet | Deferred[UidSet] | None = None
+        self.names_tags = False
         self.is_signed_in = False
         self.is_leaving = False  # whether BYE is expected
         self.running: dict[str, Command] = {}

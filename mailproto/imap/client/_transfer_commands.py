@@ -8,10 +8,10 @@ from mailproto._arguments import wrong_type
 from mailproto.content import Content, Octets
 from mailproto.imap.client._answer_data import ordered_uids, search_result
 from mailproto.imap.client._command import Command, Literal, Piece
-from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import AppendedTo, Copied
 from mailproto.imap.client._message_commands import flags_text
+from mailproto.imap.client._search_commands import SearchCommands
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.wire import internal_date
 from mailproto.imap.wire._answers import StatusResponse
@@ -24,7 +24,7 @@ _PER_COMMAND = 1000
 """Messages of one APPEND (RFC 3502), which is done as a whole or not at all."""
 
 
-class TransferCommands(ClientCore):
+class TransferCommands(SearchCommands):
     """The commands that put messages somewhere, or remove them."""
 
     @at_once
@@ -70,7 +70,7 @@ class TransferCommands(ClientCore):
         """
         name = self._name(mailbox)
         sent = []
-        for text, known in set_texts(uids):
+        for text, known in await self._texts(uids):
             gathered = Gathered(self._session)
             command = [b"UID COPY %b " % text.encode("ascii"), name]
             sent.append((gathered, self._send(Command("UID COPY", command, gathered, uids=known))))
@@ -88,7 +88,7 @@ class TransferCommands(ClientCore):
         """
         await self._knows()
         name = self._name(mailbox)
-        texts = set_texts(uids)
+        texts = await self._texts(uids)
         if self._session.has("MOVE", "IMAP4REV2"):
             return _copied([await self._move(text, name) for text, _ in texts])
         return await self._session.run(lambda: self._copy_and_expunge(texts, name))
@@ -130,7 +130,7 @@ class TransferCommands(ClientCore):
         if uids is None:
             await self._send(Command("EXPUNGE", [b"EXPUNGE"], alone=True))
             return
-        texts = set_texts(uids)
+        texts = await self._texts(uids)
         await self._knows()
         if self._session.has("UIDPLUS", "IMAP4REV2"):
             for text, _ in texts:

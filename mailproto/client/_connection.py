@@ -11,9 +11,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto.client._compressed_input import CompressedInput
 from mailproto.client._reading import FULL_READ, fit_reads
 from mailproto.connection import Connection, Wire
-from mailproto.connection._compression import Damaged, Deflater, Inflater
+from mailproto.connection._compression import Deflater
 from mailproto.errors import WireError
 from mailproto.typing import ClientTLSContext, ReactorTime
 
@@ -89,7 +90,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._handshake_timeout = handshake
         self._timer_due = 0.0
         self._is_held = False  # whether events wait for the application
-        self._inflater: Inflater | None = None
+        self._input = CompressedInput(wire)
         self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
         self._events = 0  # since the last full read
 
@@ -170,8 +171,24 @@ class ClientConnection(Connection, Generic[EventT]):
         :param received: what was received after the server's go-ahead.
         """
         self._send_now()
-        self._deflater, self._inflater = Deflater(), Inflater()
-        self._inflater.receive(received)
+        self._deflater = Deflater()
+        self._input.begin(received)
+
+    def end_compressing(self) -> None:
+        """What is written next is the last that is compressed."""
+        self._send_now()
+        if self._deflater is not None:
+            self._deflater.is_last = True
+
+    def end_compression(self) -> None:
+        """Neither side compresses any more.
+
+        :raises WireError: what the server sends is damaged.
+        """
+        if self._deflater is not None:
+            self._deflater.close()
+            self._deflater = None
+        self._input.end()
 
     def hold(self) -> None:
         """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile."""
@@ -228,10 +245,11 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         if self.is_handshaking:
             self.in_context(self._end_handshake)  # a layer in between may not pass on handshakeCompleted
-        if self._inflater is None:
-            self.wire.receive(data)
-        else:
-            self._inflater.receive(data)
+        try:
+            self._input.receive(data)
+        except WireError as error:
+            self._listener.broken(error)
+            return
         if not self._pumping:
             self.in_context(self._pump)
         if len(data) >= FULL_READ:
@@ -250,7 +268,7 @@ class ClientConnection(Connection, Generic[EventT]):
                         if pieces == PIECES_A_TURN:
                             self._go_on_later()
                             break
-                        if not self._restore():
+                        if not self._input.restore():
                             break
                         pieces += 1
                 except WireError as error:
@@ -280,20 +298,6 @@ class ClientConnection(Connection, Generic[EventT]):
         self._next_pieces = None
         if self.is_open and not self._pumping:
             self._pump()
-
-    def _restore(self) -> bool:
-        """Restore some of what is compressed; False if there is none.
-
-        :raises WireError: it is damaged.
-        """
-        if self._inflater is None:
-            return False
-        try:
-            octets = self._inflater.restore()
-        except Damaged:
-            raise WireError("What was received is not DEFLATE") from None
-        self.wire.receive(octets)
-        return bool(octets)
 
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""

@@ -62,6 +62,12 @@ class ClientCore(Client[Answer]):
             if self._session.capabilities is None:
                 self._session.learn(b"IMAP4REV1")
 
+    async def _learn_within_turn(self) -> None:
+        if self._session.capabilities is None:
+            await self._within_turn(Command("CAPABILITY", [b"CAPABILITY"]))
+            if self._session.capabilities is None:
+                self._session.learn(b"IMAP4REV1")
+
     async def _needs(self, *capabilities: str) -> None:
         """Make sure that the server has one of ``capabilities``.
 

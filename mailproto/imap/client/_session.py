@@ -104,6 +104,13 @@ class IMAPSession(ClientSession[Answer]):
         self.is_signed_in = True
         self.wire.longest = self.limits.line
 
+    def signed_out(self) -> None:
+        """The server has forgotten the account."""
+        self.is_signed_in = False
+        self.wire.longest = self.limits.line_before_login
+        self.enabled.clear()
+        self.view = self.saved = None
+
     # -- commands
 
     def command(self, command: Command) -> Deferred[StatusResponse]:

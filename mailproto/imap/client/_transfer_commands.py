@@ -16,6 +16,7 @@ from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.wire import internal_date
 from mailproto.imap.wire._answers import StatusResponse
 from mailproto.imap.wire._values import number_of
+from mailproto.message import HEADER_LIMIT
 from mailproto.model import NewMessage
 
 __all__ = ["TransferCommands"]
@@ -49,16 +50,21 @@ class TransferCommands(SearchCommands):
         if not texts:
             return AppendedTo()
         await self._knows()
-        binary = self._session.has("BINARY", "IMAP4REV2")
         size = _PER_COMMAND if self._session.has("MULTIAPPEND") else 1
         answers = []
         for start in range(0, len(texts), size):
             pieces: list[Piece] = [b"APPEND ", name]
             for before, content in texts[start : start + size]:
-                is_binary = binary and content.find(b"\0") >= 0
-                pieces += [before, Literal(content, binary=is_binary)]
+                pieces += [before, *self._literal(content)]
             answers.append(self._send(Command("APPEND", pieces)))
         return _appended(await each_of(answers))
+
+    def _literal(self, content: Content) -> tuple[Piece, ...]:
+        """A message as it is sent; one with UTF-8 in its header is marked (RFC 6855 4)."""
+        if "UTF8=ACCEPT" in self._session.enabled and not _header_of(content).isascii():
+            return b"UTF8 (", Literal(content, binary=True), b")"
+        binary = self._session.has("BINARY", "IMAP4REV2") and content.find(b"\0") >= 0
+        return (Literal(content, binary=binary),)
 
     @at_once
     async def copy(self, uids: Uids, mailbox: str) -> Copied:
@@ -184,6 +190,12 @@ def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
     if message.internal_date is not None:
         before += internal_date(message.internal_date, message.zone) + b" "
     return before, message.content
+
+
+def _header_of(content: Content) -> bytes:
+    """The header section, as far as it is read anywhere."""
+    end = content.find(b"\r\n\r\n", 0, HEADER_LIMIT)
+    return content[: HEADER_LIMIT if end < 0 else end]
 
 
 def _appended(endings: list[StatusResponse]) -> AppendedTo:

@@ -526,6 +526,40 @@ class AppendTests(ClientTestCase):
         self.client.append("INBOX", b"a\0b")
         self.assertEqual(self.transport.read(), b"A1 APPEND INBOX ~{3+}\r\na\0b\r\n")
 
+    def test_utf_8_in_the_header(self) -> None:
+        """It is marked, if the client has enabled UTF-8 (RFC 6855 4)."""
+        self.signed_in("IMAP4rev1 LITERAL+ ENABLE UTF8=ONLY")
+        international = "Subject: ü\r\n\r\nü".encode()
+        self.client.append("a", international)
+        self.assertEqual(self.transport.read(), b"A1 APPEND a {17+}\r\n" + international + b"\r\n")
+        self.client.enable("UTF8=ACCEPT")
+        self.assertEqual(self.transport.read(), b"")
+        self.transport.send(b"A1 OK\r\n* ENABLED UTF8=ACCEPT\r\nA2 OK\r\n")
+        self.assertEqual(self.transport.read(), b"A2 ENABLE UTF8=ACCEPT\r\n")
+        self.client.append("a", NewMessage(international, frozenset({"\\Seen"})))
+        marked = b"A3 APPEND a (\\Seen) UTF8 (~{17+}\r\n" + international + b")\r\n"
+        self.assertEqual(self.transport.read(), marked)
+        self.client.append("a", b"Subject: u\r\n\r\n\xfc")
+        self.assertEqual(self.transport.read(), b"A4 APPEND a {15+}\r\nSubject: u\r\n\r\n\xfc\r\n")
+
+    def test_several_with_utf_8(self) -> None:
+        self.signed_in("IMAP4rev1 MULTIAPPEND ENABLE UTF8=ACCEPT")
+        self.client.enable("UTF8=ACCEPT")
+        self.transport.send(b"* ENABLED UTF8=ACCEPT\r\nA1 OK\r\n")
+        self.transport.read()
+        self.client.append("a", "ü: ü".encode(), b"b: b")
+        self.converse(
+            """
+            C: A2 APPEND a UTF8 (~{6}
+            S: + go on
+            C~: ü: ü
+            C: ) {4}
+            S: + go on
+            C: b: b
+            S: A2 OK
+            """
+        )
+
 
 class MoveTests(ClientTestCase):
     def test_move(self) -> None:

@@ -23,7 +23,7 @@ from mailproto.imap.values import (
 )
 from mailproto.message import summarise
 from mailproto.model import NewMessage
-from mailproto.testing import connected
+from mailproto.testing import MemoryTransport, connected
 from tests.imap.server.dialogue import DialogueTestCase
 
 MIXED = (
@@ -240,3 +240,51 @@ class OurServerTests(DialogueTestCase):
         client.quit()
         link.pump()
         self.assertFalse(client.is_usable)
+
+    def test_the_next_account_begins_in_clear(self) -> None:
+        """UNAUTHENTICATE ends the compression, too, which may begin anew (RFC 8437 4.1)."""
+        link = self.sign_in()
+        client = link.client
+        for _ in range(2):
+            link.result(client.compress())
+            link.result(client.enable("QRESYNC"))
+            self.assertEqual(link.result(client.select("INBOX")).name, "INBOX")
+            link.result(client.unauthenticate())
+            self.assertEqual((client.selected, client.enabled, client.authenticated_by), (None, set(), ""))
+            link.result(client.authenticate(Password("alice", "secret")))
+            link.result(client.noop())
+
+    def test_what_follows_a_compressed_stream(self) -> None:
+        """With or without its end, and however it is cut."""
+        for end in (b"", b"\x03\x00", b"\x01\x00\x00\xff\xff"):
+            for size in (1, 2, 3, 100):
+                with self.subTest(end=end, size=size):
+                    client = IMAPClient(self.clock)
+                    transport = MemoryTransport(client.protocol)
+                    transport.send(b"* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE UNAUTHENTICATE]\r\n")
+                    client.compress()
+                    transport.send(b"A1 OK\r\n")
+                    done = client.unauthenticate()
+                    transport.read()
+                    octets = Deflater().compress(b"A2 OK [CAPABILITY IMAP4rev1] Bye\r\n") + end
+                    transport.send(octets, size)
+                    transport.send(b"* CAPABILITY X\r\n* CAPABILITY Y\r\n", size)
+                    self.successResultOf(done)
+                    self.assertEqual(client.capabilities, {"Y"})
+                    waiting = client.noop()
+                    self.assertEqual(transport.read(), b"A3 NOOP\r\n")
+                    transport.send(b"A3 OK\r\n", size)
+                    self.successResultOf(waiting)
+                    client.abort()
+
+    def test_what_follows_is_damaged(self) -> None:
+        client = IMAPClient(self.clock)
+        transport = MemoryTransport(client.protocol)
+        transport.send(b"* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE UNAUTHENTICATE]\r\n")
+        client.compress()
+        transport.send(b"A1 OK\r\n")
+        client.unauthenticate()
+        transport.send(Deflater().compress(b"A2 OK [CAPABILITY IMAP4rev1] Bye\r\n"))
+        transport.send(b"\x01\x01\x01\x01\x01\x01")
+        self.failureResultOf(client.noop(), ProtocolViolation)
+        self.assertFalse(transport.is_open)

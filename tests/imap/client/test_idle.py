@@ -230,3 +230,19 @@ class IdleTests(ClientTestCase):
         self.transport.drop()
         self.error(waiting, ConnectionLost)
         self.error(self.begin(self.client.idle().__anext__()), ConnectionLost)
+
+    def test_a_bad_ends_no_idle(self) -> None:
+        """The server need not say anything now."""
+        self.selected(exists=0)
+        events = self.client.idle()
+        self.clock.advance(1)
+        self.converse(
+            """
+            C: A2 IDLE
+            S: + idling
+            S: * BAD What was that?
+            """
+        )
+        self.clock.advance(600)
+        self.assertTrue(self.client.is_usable)
+        del events

@@ -57,7 +57,9 @@ class GreetingTests(ClientTestCase):
                 self.connect()
                 greeted = self.client.greeted()
                 self.transport.send(words)
-                self.error(greeted, ProtocolViolation)
+                text = str(self.error(greeted, ProtocolViolation))
+                self.assertIn("The server's greeting was '", text)
+                self.assertNotIn("(", text)
                 self.assertFalse(self.transport.is_open)
 
     def test_a_long_line_before_login_ends_the_connection(self) -> None:
@@ -387,6 +389,32 @@ class EndTests(ClientTestCase):
         self.assertNoResult(waiting)
         self.clock.advance(2)
         self.assertIn("no answer to NOOP", str(self.error(waiting, ServerTimeout)))
+
+    def test_a_bad_that_may_be_the_only_answer(self) -> None:
+        """The server has read no tag, and so it gives none."""
+        self.signed_in()
+        waiting, other = self.client.noop(), self.client.status("x", "MESSAGES")
+        self.transport.send(b"* BAD [CLIENTBUG] No tag\r\n")
+        self.clock.advance(29)
+        self.assertNoResult(waiting)
+        self.clock.advance(2)
+        for each in (waiting, other):
+            error = self.error(each, ServerTimeout)
+            self.assertIn("no answer to NOOP, but 'BAD [CLIENTBUG] No tag'", str(error))
+            self.assertEqual(error.reply.code, "CLIENTBUG")
+
+    def test_a_bad_before_the_answer(self) -> None:
+        self.signed_in()
+        waiting = self.client.noop()
+        self.transport.send(b"* BAD Empty line\r\n")
+        self.clock.advance(20)
+        self.transport.send(b"A1 OK\r\n")
+        self.result(waiting)
+        waiting = self.client.noop()
+        self.clock.advance(299)
+        self.assertNoResult(waiting)
+        self.clock.advance(2)
+        self.assertNotIn("Empty", str(self.error(waiting, ServerTimeout)))
 
     def test_an_answer_to_no_command_ends_the_connection(self) -> None:
         self.signed_in()

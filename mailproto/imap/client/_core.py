@@ -24,7 +24,7 @@ __all__ = ["ClientCore"]
 T = TypeVar("T")
 
 
-class ClientCore(Client[Answer]):
+class ClientCore(Client[Answer, frozenset[str]]):
     """The parts of `IMAPClient` that its commands use."""
 
     _session: IMAPSession

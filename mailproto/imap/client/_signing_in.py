@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
-from mailproto._twisted_arguments import check_client_tls
 from mailproto.auth import Password
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import ServerAddress
@@ -48,21 +47,6 @@ class SigningIn(ServerCommands):
         """The mechanism with which the client has signed in, ``LOGIN`` for that command, ``PREAUTH`` if the
         server needed no credentials; ``""`` if it has not signed in."""
         return self._authenticated_by or ("PREAUTH" if self._session.is_signed_in else "")
-
-    def starttls(self, tls: ClientTLSContext) -> Deferred[frozenset[str]]:
-        """STARTTLS: start TLS, and forget what was learnt in plaintext (RFC 9051 6.2.1).
-
-        If plaintext follows the server's reply, that is an attack, and the connection is closed.
-
-        :param tls: such as `mailproto.tls.client_tls` gives.
-        :returns: fires with the server's capabilities.
-        :raises TLSUnavailable: STARTTLS is not offered or is refused, or the server has signed the client in
-            before TLS, which an attacker may have done (PREAUTH); the connection goes on.
-        :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
-            closed.
-        """
-        check_client_tls("tls", tls)
-        return self._session.run(lambda: self._starttls(tls))
 
     def authenticate(
         self, credentials: ClientCredentials, *, mechanism: str | None = None, allow_clear: bool = False

@@ -186,10 +186,10 @@ MOST_COPIED = 100_000
 """The most UIDs of APPENDUID and COPYUID that are read."""
 
 
-def ordered_uids(octets: bytes) -> tuple[int, ...]:
+def ordered_uids(octets: bytes, most: int = MOST_COPIED) -> tuple[int, ...]:
     """The UIDs of a set in the order in which it was written; empty for what is none, or has too many."""
     ranges = ranges_of(octets) or []
-    if sum(abs(high - low) + 1 for low, high in ranges) > MOST_COPIED:
+    if sum(abs(high - low) + 1 for low, high in ranges) > most:
         return ()
     found: list[int] = []
     for low, high in ranges:

@@ -130,8 +130,10 @@ class SearchCommands(ClientCore):
         if partial is not None and self._session.has("ESORT") and self._offers_partial(partial):
             start = f"UID SORT RETURN (PARTIAL {places}) ".encode("ascii")
             found: list[int] = []
+            most = min(abs(partial[1] - partial[0]) + 1, self._session.limits.messages)
             for data in await self._found("UID SORT", [start, *rest], "ESEARCH"):
-                found += ordered_uids(esearch_of(data, self._session.limits).octets or b"")
+                octets = esearch_of(data, self._session.limits).octets or b""
+                found += ordered_uids(octets, most - len(found))
             return found
         numbers = array("I")
         for data in await self._ask("UID SORT", [b"UID SORT ", *rest], "SORT"):

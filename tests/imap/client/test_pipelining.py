@@ -92,7 +92,12 @@ class UidSetTests(SynchronousTestCase):
     def test_uid_sets(self) -> None:
         uids = UidSet([7, 1, 2, 3, 9, 8])
         self.assertEqual((str(uids), len(uids), uids[3], uids[-1]), ("1:3,7:9", 6, 7, 9))
-        self.assertEqual(uids[1:3], [2, 3])
+        for start in range(-7, 8):
+            for stop in (*range(-7, 8), None):
+                for step in (1, 2, -1):
+                    self.assertEqual(list(uids[start:stop:step]), sorted([1, 2, 3, 7, 8, 9][start:stop:step]))
+        everything = UidSet.of_ranges([(1, 10), (20, (1 << 32) - 1)])
+        self.assertEqual(str(everything[5:]), "6:10,20:4294967295")
         self.assertEqual(uids - UidSet([2, 8, 9]), [1, 3, 7])
         self.assertEqual(uids | UidSet([4]), [1, 2, 3, 4, 7, 8, 9])
         self.assertEqual(uids & UidSet([2, 4, 8, 9, 20]), [2, 8, 9])

@@ -214,6 +214,19 @@ class PartialTests(ClientTestCase):
         self.transport.send(b"* SORT 9 3 2 5\r\nA2 OK\r\n")
         self.assertEqual(list(self.result(found)), [2, 5])
 
+    def test_more_than_was_asked_for(self) -> None:
+        """A hostile server's ranges stay ranges, and are not made into numbers."""
+        self.selected(f"{MANY} SORT ESORT PARTIAL")
+        for call in (self.client.search, lambda partial: self.client.sort("DATE", partial=partial)):
+            found = call(partial=(1, 3))
+            tag = self.transport.read().split()[0]
+            self.transport.send(b"* ESEARCH UID PARTIAL (1:3 1:4294967295)\r\n%b OK\r\n" % tag)
+            self.assertIn(len(self.result(found)), (0, (1 << 32) - 1))
+        self.selected(FEW)
+        found = self.client.search(partial=(2, 1 << 31))
+        self.transport.send(b"* ESEARCH UID ALL 1:4294967295\r\nA2 OK\r\n")
+        self.assertEqual(len(self.result(found).uids), (1 << 31) - 1)
+
     def test_arguments(self) -> None:
         self.selected(f"{MANY} PARTIAL SORT")
         for places in ((0, 5), (1, -5), (1,), "1:5", [1, 5], (1, 5.0), (True, 5), (1, 1 << 32), 5):

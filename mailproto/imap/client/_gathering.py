@@ -58,7 +58,8 @@ def check_several(name: str, value: object, example: str) -> None:
 
 def not_offered(what: str) -> NotOffered:
     """The error for an extension that the server does not have."""
-    return NotOffered(Outcome(504, "5.5.1", f"The server does not offer {what}"))
+    text = f"The server does not offer {what}"
+    return NotOffered(Outcome(504, "5.5.1", text), text)
 
 
 class Gathered(Collector):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from mailproto.imap.client._mailbox_values import Namespace
 from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._client_limits import IMAPClientLimits
@@ -20,6 +21,7 @@ class KnownServer:
     :ivar view: the selected mailbox; None if there is none.
     :ivar saved: what ``$`` stands for if the client remembers it, because the server does not; it may still
         be searched for.
+    :ivar personal: prefix and delimiter of the user's own mailboxes; None if they are not known.
     :ivar names_tags: whether the server has shown that its ESEARCH responses name a command.
     """
 
@@ -31,6 +33,7 @@ class KnownServer:
         self.enabled: set[str] = set()
         self.view: MailboxView | None = None
         self.saved: UidSet | Deferred[UidSet] | None = None
+        self.personal: Namespace | None = None
         self.names_tags = False
         self._is_signed_in = False
 
@@ -62,4 +65,4 @@ class KnownServer:
         self._is_signed_in = False
         self.wire.longest = self.limits.line_before_login
         self.enabled.clear()
-        self.view = self.saved = None
+        self.view = self.saved = self.personal = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from mailproto._arguments import check_type, wrong_value
-from mailproto.imap.client._answer_data import mailbox_name, values_of
+from mailproto.imap.client._answer_data import list_entry, mailbox_name, values_of
 from mailproto.imap.client._command import Command
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._gathering import at_once
 from mailproto.imap.client._mailbox_values import Namespace, Namespaces
 from mailproto.imap.wire._values import Value, octets_of, text_of
+from mailproto.model import INBOX
 
 __all__ = ["MailboxCommands"]
 
@@ -57,6 +58,42 @@ class MailboxCommands(ClientCore):
     async def unsubscribe(self, mailbox: str) -> None:
         """UNSUBSCRIBE from a mailbox (RFC 9051 6.3.8).  :raises CommandRefused: refused."""
         await self._send(Command("UNSUBSCRIBE", [b"UNSUBSCRIBE ", self._name(mailbox)]))
+
+    @at_once
+    async def name_of(self, *levels: str) -> str:
+        """The name of a mailbox of the user's own, with the prefix and the delimiter that the server wants::
+
+            await client.create(await client.name_of("Projects", "2024"))  # perhaps INBOX.Projects.2024
+
+        :param levels: from the outermost one on.
+        :raises ValueError: the server has no levels, or its delimiter is in one of them.
+        """
+        for level in levels:
+            check_type("level", level, str, "a str")
+        if not levels or not all(levels):
+            raise wrong_value("levels", levels, "names such as 'Projects' and '2024'")
+        if levels == (INBOX,):
+            return INBOX
+        await self._knows()
+        session = self._session
+        if session.personal is None:
+            session.personal = await self._personal()
+        prefix, delimiter = session.personal.prefix, session.personal.delimiter
+        if len(levels) > 1 and not delimiter:
+            raise ValueError("levels must be one: the server's mailboxes have no levels")
+        if delimiter and any(delimiter in level for level in levels):
+            raise wrong_value("levels", levels, f"names without {delimiter!r}, which separates levels")
+        name = delimiter.join(levels)
+        return name if levels[0].upper() == INBOX else prefix + name
+
+    async def _personal(self) -> Namespace:
+        for namespace in (await self.namespace()).personal:
+            return namespace
+        for data in await self._ask("LIST", [b'LIST "" ""'], "LIST"):
+            entry = list_entry(data, self._session.limits, utf8=self._session.utf8)
+            if entry is not None:
+                return Namespace("", entry.delimiter)
+        return Namespace("", "")
 
     @at_once
     async def namespace(self) -> Namespaces:

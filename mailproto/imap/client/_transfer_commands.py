@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.message import Message
 
 from mailproto._arguments import wrong_type
 from mailproto.content import Content, Octets
@@ -29,7 +30,7 @@ class TransferCommands(SearchCommands):
     """The commands that put messages somewhere, or remove them."""
 
     @at_once
-    async def append(self, mailbox: str, *messages: NewMessage | Octets) -> AppendedTo:
+    async def append(self, mailbox: str, *messages: NewMessage | Octets | Message) -> AppendedTo:
         """APPEND messages to a mailbox (RFC 9051 6.3.12)::
 
             await client.append("Sent", NewMessage(octets, frozenset({"\\\\Seen"})))
@@ -38,7 +39,8 @@ class TransferCommands(SearchCommands):
         together: as one command where the server takes that (MULTIAPPEND), all of them or none; else one
         after the other, and if one is refused, the others may have been appended.
 
-        :param messages: a `mailproto.model.NewMessage`, or only its octets, with CRLF line ends.
+        :param messages: each a `mailproto.model.NewMessage`, or only its octets, with CRLF line ends; or an
+            `email.message.EmailMessage`.
         :returns: their UIDs, if the server tells them (UIDPLUS).
         :raises CommandRefused: the server refuses it; ``error.reply.code`` is ``TRYCREATE`` if there is no
             such mailbox.
@@ -178,11 +180,13 @@ class TransferCommands(SearchCommands):
         return search_result(gathered.data, self._session.limits).uids
 
 
-def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
+def _message(message: NewMessage | Octets | Message) -> tuple[bytes, Content]:
     """What is before the literal, and the octets."""
     if not isinstance(message, NewMessage):
+        if isinstance(message, Message):
+            message = message.as_bytes(policy=message.policy.clone(linesep="\r\n", mangle_from_=False))
         if not isinstance(message, (bytes, Content)):
-            raise wrong_type("each of messages", message, "a NewMessage, bytes or a Content")
+            raise wrong_type("each of messages", message, "a NewMessage, bytes, a Content or an EmailMessage")
         return b" ", Content.of(message)
     before = b" "
     if message.flags:

@@ -168,6 +168,40 @@ class ListTests(ClientTestCase):
         self.assertEqual(spaces.others, ())
         self.assertEqual(spaces.shared, (Namespace("#shared/", "/"), Namespace("#public.", "")))
 
+    def test_names_of_ones_own_mailboxes(self) -> None:
+        self.signed_in("IMAP4rev1 NAMESPACE")
+        name = self.client.name_of("a", "b")
+        self.converse(
+            """
+            C: A1 NAMESPACE
+            S: * NAMESPACE (("INBOX." ".")) NIL NIL
+            S: A1 OK
+            """
+        )
+        self.assertEqual(self.result(name), "INBOX.a.b")
+        for levels, expected in ((("c",), "INBOX.c"), (("inbox", "x"), "inbox.x"), (("INBOX",), "INBOX")):
+            self.assertEqual(self.result(self.client.name_of(*levels)), expected)
+        for wrong in ((), ("",), ("a.b",), ("a", 5)):
+            self.error(self.client.name_of(*wrong), TypeError, ValueError)  # type: ignore[arg-type]
+        self.assertEqual(self.transport.read(), b"")
+
+    def test_names_where_the_server_has_no_namespaces(self) -> None:
+        for delimiter, expected in (('"/"', "a/b"), ("NIL", None)):
+            self.signed_in(FEW)
+            name = self.client.name_of("a", "b")
+            self.converse(
+                f"""
+                C: A1 LIST "" ""
+                S: * LIST (\\Noselect) {delimiter} ""
+                S: A1 OK
+                """
+            )
+            if expected is None:
+                self.error(name, ValueError)
+                self.assertEqual(self.result(self.client.name_of("a/b")), "a/b")
+            else:
+                self.assertEqual(self.result(name), expected)
+
     def test_id(self) -> None:
         self.signed_in("IMAP4rev1 ID")
         done = self.client.id(name="mailproto")

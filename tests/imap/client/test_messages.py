@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import tracemalloc
+from email.message import EmailMessage
 from typing import Any
 
 from twisted.internet.defer import CancelledError, gatherResults
@@ -525,6 +526,18 @@ class AppendTests(ClientTestCase):
         self.signed_in("IMAP4rev1 LITERAL+ BINARY")
         self.client.append("INBOX", b"a\0b")
         self.assertEqual(self.transport.read(), b"A1 APPEND INBOX ~{3+}\r\na\0b\r\n")
+
+    def test_a_message_of_the_email_package(self) -> None:
+        """Its lines end with CRLF, whatever its policy is."""
+        self.signed_in("IMAP4rev1 LITERAL+")
+        message = EmailMessage()
+        message["Subject"] = "hi"
+        message.set_content("From me\n")
+        self.client.append("a", message)
+        sent = self.transport.read().partition(b"\r\n")[2]
+        self.assertTrue(sent.endswith(b"\r\n\r\nFrom me\r\n\r\n"), sent)
+        self.assertNotIn(b"\n", sent.replace(b"\r\n", b""))
+        self.error(self.client.append("a", "Subject: hi\r\n"), TypeError)  # type: ignore[arg-type]
 
     def test_utf_8_in_the_header(self) -> None:
         """It is marked, if the client has enabled UTF-8 (RFC 6855 4)."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from mailproto.imap.client._idling import Idler
-from mailproto.imap.client._listing import ListCommands
 from mailproto.imap.client._mailbox_commands import MailboxCommands
 from mailproto.imap.client._multisearch import MultisearchCommands
-from mailproto.imap.client._parts import PartCommands
 from mailproto.imap.client._signing_in import SigningIn
 from mailproto.imap.client._transfer_commands import TransferCommands
 from mailproto.imap.client._unasked import Events
@@ -14,9 +12,7 @@ from mailproto.imap.client._unasked import Events
 __all__ = ["IMAPClient"]
 
 
-class IMAPClient(
-    SigningIn, MailboxCommands, ListCommands, PartCommands, TransferCommands, MultisearchCommands
-):
+class IMAPClient(SigningIn, MailboxCommands, TransferCommands, MultisearchCommands):
     """A connection to an IMAP server, made by `open` or `connect`::
 
         server = ServerAddress("imap.example.org", credentials=Password("bob", "secret"))

@@ -7,8 +7,8 @@ import re
 from mailproto._arguments import check_type, wrong_value
 from mailproto.imap.client._answer_data import list_entry, mailbox_name, values_of
 from mailproto.imap.client._command import Command
-from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._gathering import at_once
+from mailproto.imap.client._listing import ListCommands
 from mailproto.imap.client._mailbox_values import Namespace, Namespaces
 from mailproto.imap.wire._values import Value, octets_of, text_of
 from mailproto.model import INBOX
@@ -18,7 +18,7 @@ __all__ = ["MailboxCommands"]
 _ATTRIBUTE = re.compile(r"\\[A-Za-z0-9-]+")
 
 
-class MailboxCommands(ClientCore):
+class MailboxCommands(ListCommands):
     """The commands that change the list of mailboxes."""
 
     @at_once

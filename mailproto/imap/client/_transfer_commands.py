@@ -12,7 +12,7 @@ from mailproto.imap.client._command import Command, Literal, Piece
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import AppendedTo, Copied
 from mailproto.imap.client._message_commands import flags_text
-from mailproto.imap.client._search_commands import SearchCommands
+from mailproto.imap.client._parts import PartCommands
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.wire import internal_date
 from mailproto.imap.wire._answers import StatusResponse
@@ -26,7 +26,7 @@ _PER_COMMAND = 1000
 """Messages of one APPEND (RFC 3502), which is done as a whole or not at all."""
 
 
-class TransferCommands(SearchCommands):
+class TransferCommands(PartCommands):
     """The commands that put messages somewhere, or remove them."""
 
     @at_once

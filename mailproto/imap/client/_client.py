@@ -38,7 +38,7 @@ class IMAPClient(SigningIn, MailboxCommands, TransferCommands, MultisearchComman
     _idler: Idler | None = None
 
     def idle(self) -> Events:
-        """What happens in the selected mailbox, as it happens: an asynchronous iterator of events::
+        """What happens in the selected mailbox, and in others after `notify`: an iterator of events::
 
             async for event in client.idle():
                 if isinstance(event, Exists):
@@ -48,7 +48,7 @@ class IMAPClient(SigningIn, MailboxCommands, TransferCommands, MultisearchComman
         where the server has no IDLE, it asks with NOOP from time to time.  Inside the loop, other commands
         may be awaited: IDLE ends for them, and begins anew.  Leaving the loop ends it.
 
-        :returns: the iterator, which raises `ConnectionLost` when the connection ends.
+        :returns: the asynchronous iterator, which raises `ConnectionLost` when the connection ends.
         """
         if self._idler is None:
             self._idler = Idler(self._session)

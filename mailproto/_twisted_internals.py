@@ -95,7 +95,7 @@ NEEDS: Mapping[str, str] = {
         to the proxy.  Its `getPeer` is the proxy's until the header has come, and afterwards the client's if
         the header names one.""",
     "socket_below": """
-        The transport of a Unix socket has its socket in `socket`, and layers pass that on.""",
+        The transport of a TCP or Unix socket has its socket in `socket`, and layers pass that on.""",
     "endpoint_address": """
         Client endpoints have their address in `_host` or `_hostText`, `_port` and `_path`, and an inner
         endpoint in `_wrappedEndpoint`.""",

@@ -61,12 +61,22 @@ class ImapClientPageTests(DialogueTestCase):
         (validity, uid_next, _), printed = self.run_example("mailboxes")
         self.assertIn("INBOX 2 []\n", printed)
         self.assertIn("Sent 0 ['\\\\Sent']\n", printed)
+        names = [each.name for each in self.link.result(self.link.client.list())]
+        self.assertIn("Projects/Ünique", names)
         self.assertEqual((validity > 0, uid_next), (True, 3))
 
     def test_messages(self) -> None:
-        self.link.result(self.link.client.select("INBOX"))
         _, printed = self.run_example("messages")
         self.assertIn("Hello Bob", printed)
+        self.assertEqual(self.link.result(self.link.client.search("UNSEEN")).uids, [])
+
+    def test_parts_of_a_mailbox(self) -> None:
+        found, printed = self.run_example("latest")
+        self.assertEqual((found, printed), ([1, 2], "1 one\n2 two\n"))
+
+    def test_what_was_found_last(self) -> None:
+        found, _ = self.run_example("mark_all_read")
+        self.assertEqual(found, [1, 2])
         self.assertEqual(self.link.result(self.link.client.search("UNSEEN")).uids, [])
 
     def test_filing(self) -> None:

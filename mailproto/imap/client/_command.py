@@ -79,7 +79,8 @@ class Command(Turn):
     :param names: the names of the responses that `collector` takes.  Two commands with the same name are not
         sent together, unless the UIDs differ, or the mailboxes.
     :param uids: the messages that it is about, if they are known.
-    :param mailbox: the one that all its data name, if they do so.
+    :param mailbox: the one that all its data name, if they do so; ``""`` is the server itself.
+    :param tagged: whether all its data name its tag, as ESEARCH does.
     :param alone: whether no other command may be under way.
     :ivar result: fires with the tagged response if it is OK.
     """
@@ -96,6 +97,7 @@ class Command(Turn):
         "rest",
         "result",
         "tag",
+        "tagged",
         "timeout",
         "uids",
     )
@@ -108,8 +110,9 @@ class Command(Turn):
         names: Collection[str] = (),
         *,
         uids: UidSet | None = None,
-        mailbox: str = "",
+        mailbox: str | None = None,
         alone: bool = False,
+        tagged: bool = False,
         timeout: float | None = None,
     ) -> None:
         self.name = name
@@ -119,6 +122,7 @@ class Command(Turn):
         self.uids = uids
         self.mailbox = mailbox
         self.alone = alone
+        self.tagged = tagged
         self.timeout = timeout
         self.tag = ""
         self.literal: Literal | None = None  # for which the server's permission is awaited
@@ -130,9 +134,9 @@ class Command(Turn):
         """Whether it may be sent before ``other`` is answered (RFC 9051 5.5)."""
         if self.alone or other.alone:
             return False
-        if not self.names & other.names:
+        if not self.names & other.names or (self.tagged and other.tagged):
             return True
-        if self.mailbox and other.mailbox:
+        if self.mailbox is not None and other.mailbox is not None:
             return self.mailbox != other.mailbox
         mine, others = self.uids, other.uids
         return mine is not None and others is not None and not mine.overlaps(others)

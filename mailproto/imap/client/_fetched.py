@@ -169,7 +169,7 @@ def _section_of(item: str) -> str | None:
         return _OLD_SECTIONS.get(item)
     if name in ("BODY", "BODY.PEEK"):
         return rest.rpartition("]")[0]
-    return f"{rest.rpartition(']')[0]} BINARY".strip() if name == "BINARY" else None
+    return f"{rest.rpartition(']')[0]} BINARY".strip() if name in ("BINARY", "BINARY.PEEK") else None
 
 
 def flags_of(value: Value) -> frozenset[str]:

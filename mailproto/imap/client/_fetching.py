@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from typing import Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,12 +20,15 @@ from mailproto.imap.client._spooling import LargeLiteral, Spill
 from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.wire._answers import BodyBegins, Data, Fetches
 
-__all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "fetch_items"]
+__all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "Texts", "fetch_items"]
 
 _ITEM = re.compile(
     r"[A-Za-z0-9.\-]+(?:\[[ !-Z\\^-z|}~]*\])?(?:<[0-9]+\.[0-9]+>)?(?: ?\([A-Za-z0-9 =.\-]*\))?"
 )
 _ONLY_FLAGS = ("FLAGS", "UID", "MODSEQ")
+
+
+Texts: TypeAlias = Sequence[tuple[str, UidSet | None]]
 
 
 class Sink(Protocol):
@@ -60,8 +63,8 @@ def fetch_items(items: Iterable[str]) -> tuple[list[str], tuple[bytes, ...]]:
 class Fetching(Collector):
     """One FETCH, in as many commands as it needs.
 
-    :param texts: the sets, as `set_texts` gives them.
-    :param ask: makes the command's text after the set.
+    :param texts: the sets, as `set_texts` gives them, perhaps later.
+    :param rest: the command's text after the set.
     :param marks: see `fetch_items`.
     :ivar ready: messages that the application may have at once.
     :ivar vanished: UIDs that are gone (QRESYNC).
@@ -70,14 +73,14 @@ class Fetching(Collector):
     def __init__(
         self,
         session: IMAPSession,
-        texts: Iterable[tuple[str, UidSet | None]],
+        texts: Texts | Deferred[Texts],
         rest: bytes,
         marks: tuple[bytes, ...],
         *,
         vanished: bool = False,
     ) -> None:
         self._session = session
-        self._texts = deque(texts)
+        self._texts: deque[tuple[str, UidSet | None]] = deque()
         self._rest = rest
         self._marks = marks
         self._names = ("FETCH", "VANISHED") if vanished else ("FETCH",)
@@ -91,6 +94,13 @@ class Fetching(Collector):
         self._is_over = False
         self._is_dropped = False
         self.vanished = UidSet()
+        if isinstance(texts, Deferred):
+            texts.addCallback(self._begin).addErrback(self._failed)
+        else:
+            self._begin(texts)
+
+    def _begin(self, texts: Texts) -> None:
+        self._texts.extend(texts)
         self._next()
 
     def _next(self) -> None:

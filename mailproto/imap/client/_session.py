@@ -14,15 +14,16 @@ from mailproto.client.errors import (
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
+    ServerTimeout,
     ServiceClosing,
 )
 from mailproto.content import Content
 from mailproto.imap.client._command import Command, Literal
 from mailproto.imap.client._fetched import uid_in
+from mailproto.imap.client._known_server import KnownServer
 from mailproto.imap.client._large_literals import LargeLiterals
 from mailproto.imap.client._timeouts import IMAPTimeouts
 from mailproto.imap.client._unasked import Unasked
-from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._answers import (
     Answer,
     BodyBegins,
@@ -49,33 +50,26 @@ _AT_ONCE: Final = 1 << 16
 """Octets of a literal that are written together with the command."""
 
 
-class IMAPSession(ClientSession[Answer]):
-    """The order of commands, and what is known about the server.
+class IMAPSession(KnownServer, ClientSession[Answer]):
+    """The order of commands, and to whom the server's data go.
 
     Commands that may be under way together are sent together (RFC 9051 5.5).  Data belong to the first
     command that takes them, or else are `unasked`.
 
-    :ivar capabilities: in upper case; None if the server has not told them.
-    :ivar enabled: what was enabled (RFC 5161), in upper case.
-    :ivar view: the selected mailbox; None if there is none.
-    :ivar is_signed_in: whether the server has taken credentials, or needs none.
     :ivar running: the commands that are not answered, by tag.
     :ivar unasked: takes what no command asked for.
     """
 
     speaks_unasked = True
+    wire: IMAPClientWire
 
     def __init__(
         self, clock: ReactorTime, *, timeouts: IMAPTimeouts, limits: IMAPClientLimits, is_remote: bool
     ) -> None:
         self.wire = IMAPClientWire(limits)
-        super().__init__(clock, self.wire, timeouts, is_remote=is_remote)
+        KnownServer.__init__(self, limits)
+        ClientSession.__init__(self, clock, self.wire, timeouts, is_remote=is_remote)
         self.timeouts = timeouts
-        self.limits = limits
-        self.capabilities: frozenset[str] | None = None
-        self.enabled: set[str] = set()
-        self.view: MailboxView | None = None
-        self.is_signed_in = False
         self.is_leaving = False  # whether BYE is expected
         self.running: dict[str, Command] = {}
         self._noticed: dict[str, Command] = {}  # those of them that others must take notice of
@@ -86,22 +80,7 @@ class IMAPSession(ClientSession[Answer]):
         self._count = 0
         self._large = LargeLiterals()
         self._garbage = 0
-
-    # -- what is known about the server
-
-    def has(self, *capabilities: str) -> bool:
-        """Whether the server offers one of these."""
-        return self.capabilities is not None and not self.capabilities.isdisjoint(capabilities)
-
-    @property
-    def utf8(self) -> bool:
-        """Whether names of mailboxes are in UTF-8."""
-        return "UTF8=ACCEPT" in self.enabled or "IMAP4REV2" in self.enabled
-
-    def signed_in(self) -> None:
-        """The server has taken the credentials."""
-        self.is_signed_in = True
-        self.wire.longest = self.limits.line
+        self._bad: StatusResponse | None = None  # what may be the answer to a command
 
     # -- commands
 
@@ -337,16 +316,31 @@ class IMAPSession(ClientSession[Answer]):
             if command.collector is not None:
                 command.collector.note(event)
         self.unasked.status(event)
+        if event.status == "BAD":
+            self._is_bad(event)
+
+    def _is_bad(self, event: StatusResponse) -> None:
+        """The server has not understood something; it may be that it answers it no more."""
+        self._bad = event
+        usual, bad = self.timeouts.command, self.timeouts.bad
+        for place, (question, answer, timeout) in enumerate(self._expected):
+            if timeout <= usual:  # not while IDLE waits
+                self._expected[place] = (question, answer, min(timeout, bad))
+        self.connection.wait_anew()
+
+    def timed_out(self) -> None:
+        """Tell what the server has said instead of an answer."""
+        if self._bad is not None and self._expected:
+            why = f"no answer to {self._expected[0][0]}, but {self._bad}"
+            self.fail(ServerTimeout(f"Timed out: {why}", reply=self._bad))
+        else:
+            super().timed_out()
 
     def _note_code(self, event: StatusResponse) -> None:
         if event.code == "CAPABILITY":
             self.learn(event.arguments)
         elif event.code == "CLOSED":
             self.view = None
-
-    def learn(self, capabilities: bytes) -> None:
-        """Set what the server offers."""
-        self.capabilities = frozenset(capabilities.decode("ascii", "replace").upper().split())
 
     def _continues(self, event: Continuation) -> None:
         command = self._sending
@@ -368,6 +362,7 @@ class IMAPSession(ClientSession[Answer]):
         if command is None:
             self.fail(ProtocolViolation(f"The server answered {event.tag}, which is no command", reply=event))
             return
+        self._bad = None
         is_first = command is next(iter(self.running.values()))
         del self._expected[0 if is_first else list(self.running).index(event.tag)]
         del self.running[event.tag]

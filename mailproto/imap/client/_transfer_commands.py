@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.message import Message
 
 from mailproto._arguments import wrong_type
 from mailproto.content import Content, Octets
 from mailproto.imap.client._answer_data import ordered_uids, search_result
-from mailproto.imap.client._command import Literal, Piece
-from mailproto.imap.client._core import ClientCore
+from mailproto.imap.client._command import Command, Literal, Piece
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import AppendedTo, Copied
 from mailproto.imap.client._message_commands import flags_text
+from mailproto.imap.client._parts import PartCommands
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.wire import internal_date
 from mailproto.imap.wire._answers import StatusResponse
 from mailproto.imap.wire._values import number_of
+from mailproto.message import HEADER_LIMIT
 from mailproto.model import NewMessage
 
 __all__ = ["TransferCommands"]
@@ -24,11 +26,11 @@ _PER_COMMAND = 1000
 """Messages of one APPEND (RFC 3502), which is done as a whole or not at all."""
 
 
-class TransferCommands(ClientCore):
+class TransferCommands(PartCommands):
     """The commands that put messages somewhere, or remove them."""
 
     @at_once
-    async def append(self, mailbox: str, *messages: NewMessage | Octets) -> AppendedTo:
+    async def append(self, mailbox: str, *messages: NewMessage | Octets | Message) -> AppendedTo:
         """APPEND messages to a mailbox (RFC 9051 6.3.12)::
 
             await client.append("Sent", NewMessage(octets, frozenset({"\\\\Seen"})))
@@ -37,7 +39,8 @@ class TransferCommands(ClientCore):
         together: as one command where the server takes that (MULTIAPPEND), all of them or none; else one
         after the other, and if one is refused, the others may have been appended.
 
-        :param messages: a `mailproto.model.NewMessage`, or only its octets, with CRLF line ends.
+        :param messages: each a `mailproto.model.NewMessage`, or only its octets, with CRLF line ends; or an
+            `email.message.EmailMessage`.
         :returns: their UIDs, if the server tells them (UIDPLUS).
         :raises CommandRefused: the server refuses it; ``error.reply.code`` is ``TRYCREATE`` if there is no
             such mailbox.
@@ -49,16 +52,21 @@ class TransferCommands(ClientCore):
         if not texts:
             return AppendedTo()
         await self._knows()
-        binary = self._session.has("BINARY", "IMAP4REV2")
         size = _PER_COMMAND if self._session.has("MULTIAPPEND") else 1
         answers = []
         for start in range(0, len(texts), size):
             pieces: list[Piece] = [b"APPEND ", name]
             for before, content in texts[start : start + size]:
-                is_binary = binary and content.find(b"\0") >= 0
-                pieces += [before, Literal(content, binary=is_binary)]
-            answers.append(self._send("APPEND", pieces))
+                pieces += [before, *self._literal(content)]
+            answers.append(self._send(Command("APPEND", pieces)))
         return _appended(await each_of(answers))
+
+    def _literal(self, content: Content) -> tuple[Piece, ...]:
+        """A message as it is sent; one with UTF-8 in its header is marked (RFC 6855 4)."""
+        if "UTF8=ACCEPT" in self._session.enabled and not _header_of(content).isascii():
+            return b"UTF8 (", Literal(content, binary=True), b")"
+        binary = self._session.has("BINARY", "IMAP4REV2") and content.find(b"\0") >= 0
+        return (Literal(content, binary=binary),)
 
     @at_once
     async def copy(self, uids: Uids, mailbox: str) -> Copied:
@@ -70,10 +78,10 @@ class TransferCommands(ClientCore):
         """
         name = self._name(mailbox)
         sent = []
-        for text, known in set_texts(uids):
+        for text, known in await self._texts(uids):
             gathered = Gathered(self._session)
             command = [b"UID COPY %b " % text.encode("ascii"), name]
-            sent.append((gathered, self._send("UID COPY", command, gathered, uids=known)))
+            sent.append((gathered, self._send(Command("UID COPY", command, gathered, uids=known))))
         endings = await each_of([answer for _, answer in sent])
         return _copied([(gathered, end) for (gathered, _), end in zip(sent, endings, strict=True)])
 
@@ -88,7 +96,7 @@ class TransferCommands(ClientCore):
         """
         await self._knows()
         name = self._name(mailbox)
-        texts = set_texts(uids)
+        texts = await self._texts(uids)
         if self._session.has("MOVE", "IMAP4REV2"):
             return _copied([await self._move(text, name) for text, _ in texts])
         return await self._session.run(lambda: self._copy_and_expunge(texts, name))
@@ -96,7 +104,7 @@ class TransferCommands(ClientCore):
     async def _move(self, text: str, name: bytes) -> tuple[Gathered, StatusResponse]:
         gathered = Gathered(self._session)
         command = [b"UID MOVE %b " % text.encode("ascii"), name]
-        return gathered, await self._send("UID MOVE", command, gathered, alone=True)
+        return gathered, await self._send(Command("UID MOVE", command, gathered, alone=True))
 
     async def _copy_and_expunge(self, texts: Sequence[tuple[str, UidSet | None]], name: bytes) -> Copied:
         answers = []
@@ -106,9 +114,11 @@ class TransferCommands(ClientCore):
                 continue
             gathered = Gathered(self._session)
             octets = uids.encode("ascii")
-            ending = await self._within_turn("UID COPY", [b"UID COPY %b " % octets, name], gathered)
+            ending = await self._within_turn(Command("UID COPY", [b"UID COPY %b " % octets, name], gathered))
             answers.append((gathered, ending))
-            await self._within_turn("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+            await self._within_turn(
+                Command("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+            )
             await self._expunge(UidSet.read(octets) or UidSet())
         return _copied(answers)
 
@@ -126,13 +136,13 @@ class TransferCommands(ClientCore):
         :raises CommandRefused: the server refuses it.
         """
         if uids is None:
-            await self._send("EXPUNGE", [b"EXPUNGE"], alone=True)
+            await self._send(Command("EXPUNGE", [b"EXPUNGE"], alone=True))
             return
-        texts = set_texts(uids)
+        texts = await self._texts(uids)
         await self._knows()
         if self._session.has("UIDPLUS", "IMAP4REV2"):
             for text, _ in texts:
-                await self._send("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")], alone=True)
+                await self._send(Command("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")], alone=True))
             return
         for text, known in texts:
             await self._session.run(lambda text=text, known=known: self._expunge_only(text, known))  # type: ignore[misc]
@@ -146,29 +156,37 @@ class TransferCommands(ClientCore):
         """Expunge those of ``uids`` that have ``\\Deleted``, inside of a turn."""
         if self._session.has("UIDPLUS", "IMAP4REV2"):
             for text, _ in set_texts(uids):
-                await self._within_turn("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")])
+                await self._within_turn(Command("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")]))
             return
         others = await self._search_within_turn(b"DELETED") - uids
         kept = [text.encode("ascii") for text, _ in set_texts(others)]
         for octets in kept:
-            await self._within_turn("UID STORE", [b"UID STORE %b -FLAGS.SILENT (\\Deleted)" % octets])
+            await self._within_turn(
+                Command("UID STORE", [b"UID STORE %b -FLAGS.SILENT (\\Deleted)" % octets])
+            )
         try:
-            await self._within_turn("EXPUNGE", [b"EXPUNGE"])
+            await self._within_turn(Command("EXPUNGE", [b"EXPUNGE"]))
         finally:
             for octets in kept:
-                await self._within_turn("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+                await self._within_turn(
+                    Command("UID STORE", [b"UID STORE %b +FLAGS.SILENT (\\Deleted)" % octets])
+                )
 
     async def _search_within_turn(self, keys: bytes) -> UidSet:
         gathered = Gathered(self._session)
-        await self._within_turn("UID SEARCH", [b"UID SEARCH " + keys], gathered, ("SEARCH", "ESEARCH"))
+        await self._within_turn(
+            Command("UID SEARCH", [b"UID SEARCH " + keys], gathered, ("SEARCH", "ESEARCH"))
+        )
         return search_result(gathered.data, self._session.limits).uids
 
 
-def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
+def _message(message: NewMessage | Octets | Message) -> tuple[bytes, Content]:
     """What is before the literal, and the octets."""
     if not isinstance(message, NewMessage):
+        if isinstance(message, Message):
+            message = message.as_bytes(policy=message.policy.clone(linesep="\r\n", mangle_from_=False))
         if not isinstance(message, (bytes, Content)):
-            raise wrong_type("each of messages", message, "a NewMessage, bytes or a Content")
+            raise wrong_type("each of messages", message, "a NewMessage, bytes, a Content or an EmailMessage")
         return b" ", Content.of(message)
     before = b" "
     if message.flags:
@@ -176,6 +194,12 @@ def _message(message: NewMessage | Octets) -> tuple[bytes, Content]:
     if message.internal_date is not None:
         before += internal_date(message.internal_date, message.zone) + b" "
     return before, message.content
+
+
+def _header_of(content: Content) -> bytes:
+    """The header section, as far as it is read anywhere."""
+    end = content.find(b"\r\n\r\n", 0, HEADER_LIMIT)
+    return content[: HEADER_LIMIT if end < 0 else end]
 
 
 def _appended(endings: list[StatusResponse]) -> AppendedTo:

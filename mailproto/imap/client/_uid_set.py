@@ -113,7 +113,19 @@ class UidSet(Sequence[int]):
         if isinstance(places, int):
             place = bisect_right(self._before, places) - 1
             return self._lows[place] + places - self._before[place]
+        if places.step == 1:
+            return UidSet.of_ranges(self._ranges_at(places.start, places.stop))
         return UidSet(self[place] for place in places)
+
+    def _ranges_at(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The ranges of the UIDs at these places."""
+        at = bisect_right(self._before, start) - 1
+        while start < stop:
+            low = self._lows[at] + start - self._before[at]
+            high = min(self._highs[at], low + stop - start - 1)
+            yield low, high
+            start += high - low + 1
+            at += 1
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, UidSet):
@@ -162,6 +174,10 @@ class UidSet(Sequence[int]):
     def __or__(self, other: UidSet) -> UidSet:
         """The UIDs of both sets."""
         return UidSet.of_ranges([*self.ranges, *other.ranges])
+
+    def __and__(self, other: UidSet) -> UidSet:
+        """The UIDs that are in both sets."""
+        return self - (self - other)
 
     def overlaps(self, other: UidSet) -> bool:
         """Whether some UID is in both."""

@@ -123,6 +123,9 @@ class Continuation(NamedTuple):
 
     text: bytes
 
+    def __str__(self) -> str:
+        return f"'{printable(b'+ ' + self.text, 100).strip()}'"
+
 
 class BodyBegins(NamedTuple):
     """A literal of FETCH that is too large for memory; `BodyPiece`s follow, and then its `Data`.
@@ -135,6 +138,10 @@ class BodyBegins(NamedTuple):
     number: int | None
     text: bytes
     size: int
+
+    def __str__(self) -> str:
+        number = "" if self.number is None else f"{self.number} "
+        return f"'* {number}FETCH {printable(self.text, 100)}'"
 
 
 class BodyPiece(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_type, wrong_value
-from mailproto.client.errors import CommandRefused
+from mailproto.client.errors import CommandRefused, ProtocolViolation
 from mailproto.imap.client._answer_data import (
     esearch_of,
     esearch_tag,
@@ -25,7 +25,7 @@ from mailproto.imap.client._mailbox_values import SearchResult, ThreadNode
 from mailproto.imap.client._message_limit import last_done
 from mailproto.imap.client._places import at_places, places_text
 from mailproto.imap.client._searching import SAVED, Criteria, Query, criteria_pieces
-from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
+from mailproto.imap.client._uid_set import Uids, UidSet, range_count, set_texts
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._values import Value, number_of
 
@@ -101,12 +101,18 @@ class SearchCommands(ClientCore):
         """Search, in as many commands as the server needs (RFC 9738)."""
         options = "ALL" if self._session.has("ESEARCH", "IMAP4REV2") else ""
         result, last = await self._search(options, charset, keys)
+        if last is None:
+            return result
+        parts, modseqs = [result.uids], [result.modseq]
         while last is not None and last > 1:
             rest = [b"UID 1:%d " % (last - 1), *keys]
-            more, last = await self._search(options, charset, rest, last)
-            modseqs = [each.modseq for each in (result, more) if each.modseq is not None]
-            result = SearchResult(result.uids | more.uids, max(modseqs, default=None))
-        return result
+            result, last = await self._search(options, charset, rest, last)
+            parts.append(result.uids)
+            modseqs.append(result.modseq)
+            if len(parts) + sum(map(range_count, parts)) > self._session.limits.messages:
+                raise self._session.fail(ProtocolViolation("The server's answers of SEARCH have no end"))
+        uids = UidSet.of_ranges(pair for part in parts for pair in part.ranges)
+        return SearchResult(uids, max((each for each in modseqs if each is not None), default=None))
 
     async def _search(
         self, options: str, charset: bytes, keys: Sequence[Piece], before: int | None = None

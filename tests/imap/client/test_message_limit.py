@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import Password
-from mailproto.client.errors import CommandRefused
+from mailproto.client.errors import CommandRefused, ProtocolViolation
 from mailproto.imap import IMAPClient
 from mailproto.imap.client._message_limit import last_done, part_below, parts_around
-from mailproto.imap.limits import IMAPLimits
+from mailproto.imap.limits import IMAPClientLimits, IMAPLimits
 from mailproto.imap.values import UidSet
 from mailproto.testing import connected
 from tests.imap.client.dialogue import MANY, ClientTestCase
@@ -160,6 +160,19 @@ class LimitTests(ClientTestCase):
         self.signed_in(LIMITED)
         self.client.append("x", *[b"a"] * 5)
         self.assertEqual(self.transport.read().count(b"APPEND"), 3)
+
+    def test_a_search_without_end(self) -> None:
+        self.selected(LIMITED, limits=IMAPClientLimits(messages=10))
+        found = self.client.search()
+        last = 1000
+        while self.client.is_usable and last > 900:
+            tag = self.transport.read().split()[0]
+            self.transport.send(
+                b"* ESEARCH UID ALL %d\r\n%b OK [MESSAGELIMIT 1 %d] x\r\n" % (last, tag, last)
+            )
+            last -= 1
+        self.error(found, ProtocolViolation)
+        self.assertGreater(last, 990)
 
     def test_servers_that_make_no_progress(self) -> None:
         self.selected(LIMITED)

@@ -21,7 +21,7 @@ with instrumented():
     from mailproto.imap import IMAPClient
     from mailproto.imap.limits import IMAPClientLimits
     from mailproto.imap.values import BodyStructure, FetchedMessage, KnownMailbox
-    from mailproto.imap.wire._answers import BodyPiece, IMAPResponseError
+    from mailproto.imap.wire._answers import BodyPiece, Fetches, IMAPResponseError
     from mailproto.imap.wire._client_wire import IMAPClientWire
     from mailproto.testing import MemoryTransport
 
@@ -59,7 +59,9 @@ def play(pieces: Iterable[bytes]) -> list[object]:
                 return [*said, str(error)]
             if event is None:
                 break
-            if isinstance(event, BodyPiece):
+            if isinstance(event, Fetches):
+                said += event.answers
+            elif isinstance(event, BodyPiece):
                 if said and isinstance(said[-1], bytes):
                     said[-1] += event.octets
                     continue

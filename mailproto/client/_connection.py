@@ -284,6 +284,10 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
         self._listener.secured()
         self._watch()
 
+    def count_events(self, more: int) -> None:
+        """The last event stood for so many more: it decides how much is read at once."""
+        self._events += more
+
     # -- time and end
 
     def _timeout(self) -> float | None:

@@ -11,7 +11,7 @@ from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
 from mailproto.content import Content, Octets
 from mailproto.imap.client._uid_set import UidSet
-from mailproto.imap.wire._answers import BodyBegins, Continuation, Data, StatusResponse
+from mailproto.imap.wire._answers import BodyBegins, Continuation, Data, Fetches, StatusResponse
 
 __all__ = ["BodyWriter", "Collector", "Command", "Literal", "Piece"]
 
@@ -52,6 +52,13 @@ class Collector:
         :param uid: of a FETCH response.
         """
         return False
+
+    def take_some(self, fetches: Fetches, start: int) -> int:
+        """Take responses that came together, from number ``start`` on, if that is quicker than `take`.
+
+        :returns: how many, without a gap; 0 to be offered the first one alone.
+        """
+        return 0
 
     def body(self, begins: BodyBegins, uid: int | None) -> BodyWriter | None:
         """What takes a large literal of a response, which comes afterwards; None if it is not wanted here."""

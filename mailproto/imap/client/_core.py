@@ -109,7 +109,7 @@ class ClientCore(Client[Answer, frozenset[str]]):
         def is_wanted(data: Data) -> bool:
             """Whether it is of this mailbox; the server may name it otherwise if no other is asked for."""
             found = read(data)
-            asking = sum(response in each.names for each in session.running.values())
+            asking = sum(response in each.names for each in session.running.listening)
             if found is None or (found[0] != asked and asking > 1):
                 return False
             told.append(found[1])

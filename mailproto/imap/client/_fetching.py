@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Awaitable, Iterable, Sequence
-from typing import Protocol, Self, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from typing import Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -19,7 +19,7 @@ from mailproto.imap.client._message_limit import last_done, part_below
 from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.client._spooling import LargeLiteral, Spill
 from mailproto.imap.client._uid_set import UidSet, set_texts
-from mailproto.imap.wire._answers import BodyBegins, Data, StatusResponse
+from mailproto.imap.wire._answers import BodyBegins, Data, Fetches, StatusResponse
 
 __all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "Texts", "fetch_items"]
 
@@ -57,7 +57,7 @@ def fetch_items(items: Iterable[str]) -> tuple[list[str], tuple[bytes, ...]]:
         if name not in _ONLY_FLAGS:
             # Some servers answer with the name that was asked for.
             plain = name.removesuffix(".PEEK") + bracket
-            marks += [each.encode("ascii") for each in {plain, name + bracket}]
+            marks += [plain.encode("ascii"), (name + bracket).encode("ascii")]
     return checked, tuple(dict.fromkeys(marks))
 
 
@@ -67,6 +67,7 @@ class Fetching(Collector):
     :param texts: the sets, as `set_texts` gives them, perhaps later.
     :param rest: the command's text after the set.
     :param marks: see `fetch_items`.
+    :ivar ready: messages that the application may have at once.
     :ivar vanished: UIDs that are gone (QRESYNC).
     """
 
@@ -87,7 +88,8 @@ class Fetching(Collector):
         self._known: UidSet | None = None
         self._limited: bytes | None = None  # what the server says of its limit
         self._last_done: int | None = None  # the lowest UID before that limit
-        self._queue: deque[tuple[FetchedMessage, int, int]] = deque()  # octets in all, and in memory
+        self.ready: deque[FetchedMessage] = deque()
+        self._queue: deque[tuple[list[FetchedMessage], int, int]] = deque()  # octets in all, and in memory
         self._octets = self._memory = 0
         self._spill = Spill()
         self._waiter: Deferred[None] | None = None
@@ -153,14 +155,8 @@ class Fetching(Collector):
         if uid is None or (self._known is not None and uid not in self._known):
             return False
         text = data.text
-        if self._marks:
-            for mark in self._marks:
-                if mark in text:
-                    break
-            else:  # perhaps in lower case
-                upper = text.upper()
-                if not any(mark in upper for mark in self._marks):
-                    return False
+        if not self._is_asked_for(text):
+            return False
         if self._is_dropped:
             return True
         limits = self._session.limits
@@ -176,14 +172,54 @@ class Fetching(Collector):
             except Exception as error:  # such as a full disk
                 self.give_up(error)
                 return True
-        self._queue.append((FetchedMessage(uid, data, limits), octets, memory))
+        self._add([FetchedMessage(uid, data, limits)], octets, memory)
+        return True
+
+    def take_some(self, fetches: Fetches, start: int) -> int:
+        """Take those that were asked for; none if something must be done with each."""
+        session = self._session
+        if self._is_dropped or session.others_wait:
+            return 0
+        known, limits = self._known, session.limits
+        low, high = (0, 0) if known is not None else (0, 1 << 32)
+        mark = self._marks[0] if self._marks else b""
+        taken: list[FetchedMessage] = []
+        answers, uids = fetches.answers, fetches.uids
+        if start:
+            answers, uids = answers[start:], uids[start:]
+        for data, uid in zip(answers, uids, strict=True):
+            if not low <= uid <= high:
+                found = None if known is None else known.range_of(uid)
+                if found is None:
+                    break
+                low, high = found
+            text = data.text
+            if mark not in text and not self._is_asked_for(text):
+                break
+            taken.append(FetchedMessage(uid, data, limits))
+        if taken:
+            octets = fetches.octets * len(taken) // len(fetches.uids) + 500 * len(taken)
+            self._add(taken, octets, octets)
+        return len(taken)
+
+    def _is_asked_for(self, text: bytes) -> bool:
+        """Whether a response has what was asked for, or only flags that have changed."""
+        if not self._marks:
+            return True
+        for mark in self._marks:
+            if mark in text:
+                return True
+        upper = text.upper()  # perhaps in lower case
+        return any(mark in upper for mark in self._marks)
+
+    def _add(self, messages: list[FetchedMessage], octets: int, memory: int) -> None:
+        self._queue.append((messages, octets, memory))
         self._octets += octets
         self._memory += memory
         if self._waiter is not None:
             self._wake()
-        if self._octets > limits.ahead:
+        if self._octets > self._session.limits.ahead:
             self._hold()
-        return True
 
     def _take_vanished(self, data: Data) -> bool:
         words = data.text.split()
@@ -221,28 +257,30 @@ class Fetching(Collector):
         """Nobody takes the messages any more."""
         self._is_dropped = True
         self._queue.clear()
+        self.ready.clear()
         self._octets = self._memory = 0
         self._spill.close()
         self._session.connection.go_on()
 
-    async def next(self) -> FetchedMessage:
-        """The next message.  :raises StopAsyncIteration: there are no more."""
+    async def more(self) -> bool:
+        """Wait until some messages are `ready`; False if there are no more."""
         while not self._queue:
             if self._error is not None:
                 raise self._error
             if self._is_over:
-                raise StopAsyncIteration
+                return False
             if self._waiter is None:
                 self._waiter = Deferred(self._cancelled)
             await self._waiter
-        message, octets, memory = self._queue.popleft()
+        messages, octets, memory = self._queue.popleft()
+        self.ready.extend(messages)
         before = self._octets
         self._octets -= octets
         self._memory -= memory
         room = self._session.limits.ahead // 2
         if before >= room > self._octets or not self._queue:
             self._session.connection.go_on()
-        return message
+        return True
 
     def _cancelled(self, _: object) -> None:
         self._waiter = None
@@ -265,11 +303,22 @@ class Fetched:
     def __init__(self, fetching: Fetching) -> None:
         self._fetching = fetching
 
-    def __aiter__(self) -> Self:
-        return self
+    async def __aiter__(self) -> AsyncIterator[FetchedMessage]:
+        fetching = self._fetching
+        ready = fetching.ready
+        while ready or await fetching.more():
+            while ready:
+                yield ready.popleft()
 
     def __anext__(self) -> Awaitable[FetchedMessage]:
-        return self._fetching.next()
+        return self._next()
+
+    async def _next(self) -> FetchedMessage:
+        fetching = self._fetching
+        while not fetching.ready:
+            if not await fetching.more():
+                raise StopAsyncIteration
+        return fetching.ready.popleft()
 
     def __del__(self) -> None:
         self._fetching.drop()

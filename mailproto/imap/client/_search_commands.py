@@ -254,7 +254,7 @@ class Found(Gathered):
             session = self._session
             if esearch_tag(data, session.limits) == self.command.tag:
                 session.names_tags = True
-            elif sum("ESEARCH" in each.names for each in session.running.values()) > 1:
+            elif sum("ESEARCH" in each.names for each in session.running.listening) > 1:
                 return False
         return super().take(data, uid)
 

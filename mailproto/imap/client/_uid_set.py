@@ -145,6 +145,11 @@ class UidSet(Sequence[int]):
         text = str(self)
         return f"UidSet({text if len(text) <= 100 else text[:97] + '...'})"
 
+    def range_of(self, uid: int) -> tuple[int, int] | None:
+        """The first and the last UID of the range that has ``uid``; None if there is none."""
+        at = bisect_right(self._lows, uid) - 1
+        return (self._lows[at], self._highs[at]) if at >= 0 and uid <= self._highs[at] else None
+
     def index_of(self, uid: int) -> int | None:
         """The place of ``uid`` in the sequence, from 0 on; None if it is not there."""
         at = bisect_right(self._lows, uid) - 1

@@ -15,6 +15,7 @@ __all__ = [
     "BodyPiece",
     "Continuation",
     "Data",
+    "Fetches",
     "Garbage",
     "IMAPResponseError",
     "StatusResponse",
@@ -101,6 +102,19 @@ class Data(NamedTuple):
         return f"'* {number}{self.name}{printable(self.text, 100)}'"
 
 
+class Fetches(NamedTuple):
+    """FETCH responses, one after the other, which were received whole.
+
+    :ivar answers: at least one.
+    :ivar uids: of each.
+    :ivar octets: of all of them.
+    """
+
+    answers: list[Data]
+    uids: list[int]
+    octets: int
+
+
 class Continuation(NamedTuple):
     """``+``: the server waits for the rest of the command.
 
@@ -149,4 +163,4 @@ class Garbage(NamedTuple):
         return f"'{printable(self.line, 100)}'"
 
 
-Answer: TypeAlias = StatusResponse | Data | Continuation | BodyBegins | BodyPiece | Garbage
+Answer: TypeAlias = StatusResponse | Data | Fetches | Continuation | BodyBegins | BodyPiece | Garbage

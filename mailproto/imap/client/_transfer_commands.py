@@ -102,9 +102,10 @@ class TransferCommands(PartCommands):
             try:
                 ending = await self._send(Command("UID COPY", command, gathered, uids=known))
             except CommandRefused as error:
-                reply = error.reply if isinstance(error.reply, StatusResponse) else None
-                lowest = last_done(gathered.code("MESSAGELIMIT", reply))
-                parts = [] if lowest is None else parts_around(text, known, lowest)
+                reply, parts = error.reply, []
+                if isinstance(reply, StatusResponse) and reply.code == "MESSAGELIMIT":
+                    lowest = last_done(reply.arguments)
+                    parts = [] if lowest is None else parts_around(text, known, lowest)
                 if not parts:
                     raise
                 texts = [each for part in parts for each in set_texts(part)] + texts

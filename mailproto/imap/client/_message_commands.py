@@ -79,7 +79,8 @@ class MessageCommands(SearchCommands):
             if vanished:
                 raise ValueError("partial and vanished exclude each other")
             places = places_text(partial)
-            if self._session.has("PARTIAL") and len(texts) == 1 and uids != "$":
+            offered = self._session.has("PARTIAL") and self._offers_partial(partial)
+            if offered and len(texts) == 1 and uids != "$":
                 modifiers.append(f"PARTIAL {places}")
                 partial = None
         if modifiers:

@@ -131,7 +131,9 @@ class SearchCommands(ClientCore):
         return found
 
     def _offers_partial(self, partial: tuple[int, int]) -> bool:
-        has = self._session.has
+        has, most = self._session.has, self._session.most("MESSAGELIMIT")
+        if most is not None and abs(partial[1] - partial[0]) >= most:  # it would be refused (RFC 9738 3.1)
+            return False
         return has("PARTIAL") or (has("CONTEXT=SEARCH") and partial[0] > 0)
 
     @at_once

@@ -54,7 +54,8 @@ class TransferCommands(PartCommands):
         if not texts:
             return AppendedTo()
         await self._knows()
-        size = self._most_together() if self._session.has("MULTIAPPEND") else 1
+        most = self._session.most("MESSAGELIMIT", "SAVELIMIT") or _PER_COMMAND
+        size = min(most, _PER_COMMAND) if self._session.has("MULTIAPPEND") else 1
         answers = []
         for start in range(0, len(texts), size):
             pieces: list[Piece] = [b"APPEND ", name]
@@ -62,12 +63,6 @@ class TransferCommands(PartCommands):
                 pieces += [before, *self._literal(content)]
             answers.append(self._send(Command("APPEND", pieces)))
         return _appended(await each_of(answers))
-
-    def _most_together(self) -> int:
-        """How many messages one APPEND may have (RFC 9738)."""
-        limits = [each.partition("LIMIT=") for each in self._session.capabilities or ()]
-        told = [number_of(number.encode()) for name, _, number in limits if name in ("MESSAGE", "SAVE")]
-        return min([_PER_COMMAND, *[each for each in told if each]])
 
     def _literal(self, content: Content) -> tuple[Piece, ...]:
         """A message as it is sent; one with UTF-8 in its header is marked (RFC 6855 4)."""

@@ -88,6 +88,16 @@ class LimitTests(ClientTestCase):
         self.client.expunge("$")
         self.assertEqual(self.transport.read(), b"A5 UID EXPUNGE 3,5\r\n")
 
+    def test_a_part_above_the_limit(self) -> None:
+        """It would be refused (3.1)."""
+        self.selected(LIMITED)
+        found, fetched = self.client.search(partial=(1, 3)), self.client.fetch("1:*", partial=(-1, -3))
+        self.assertEqual(self.transport.read(), b"A2 UID SEARCH RETURN (ALL) ALL\r\n")
+        self.transport.send(b"A2 OK\r\n")
+        self.assertEqual(self.transport.read(), b"A3 UID SEARCH RETURN (ALL) UID 1:*\r\n")
+        self.assertEqual(self.result(found).uids, [])
+        del fetched
+
     def test_store(self) -> None:
         self.selected(LIMITED)
         done = self.client.store("5:*", add={"a"}, silent=False)

@@ -99,7 +99,7 @@ class Data(NamedTuple):
 
     def __str__(self) -> str:
         number = "" if self.number is None else f"{self.number} "
-        return f"'* {number}{self.name}{printable(self.text, 100)}'"
+        return f"'* {number}{self.name} {printable(self.text, 100)}".rstrip() + "'"
 
 
 class Fetches(NamedTuple):
@@ -113,6 +113,9 @@ class Fetches(NamedTuple):
     answers: list[Data]
     uids: list[int]
     octets: int
+
+    def __str__(self) -> str:
+        return str(self.answers[0])
 
 
 class Continuation(NamedTuple):

@@ -27,14 +27,14 @@ _READINGS: Final = tuple(
     re.compile(rb"[ \t\r\n]*+(?:" + string + _END, re.DOTALL)
     for string in (
         _STRICT + _STOP,
-        rb'"([^"\\]*+(?:(?:\\["\\]|\\(?!")|' + _INSIDE + rb')[^"\\]*+)*)"',
         rb'"([^"]*+(?:(?:' + _INSIDE + rb')[^"]*+)*)"',
+        rb'"([^"\\]*+(?:(?:\\["\\]|\\(?!")|' + _INSIDE + rb')[^"\\]*+)*)"',
         _STRICT,
     )
 )
 READINGS: Final = range(len(_READINGS))
-"""How strings can be read, the right way first.  A server may not have escaped a quote (one where no string
-could end), nor a backslash before the quote that ends a string; or it has forgotten the space behind one."""
+"""How strings can be read, the right way first.  A server may have escaped neither quotes (where no string can
+end) nor backslashes; or only no quotes; or it has forgotten the space behind a string."""
 
 _ESCAPED = re.compile(rb'\\(["\\])')
 _DEFAULTS: Final = IMAPClientLimits()

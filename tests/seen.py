@@ -1,4 +1,4 @@
-"""Reads what services were seen to send: README.md in this folder tells the form."""
+"""Reads what services were seen to send: `tests/imap/client/seen/README.md` tells the form."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ class Seen(NamedTuple):
     :ivar where: it was seen.
     :ivar said: the octets, without the CRLF at their end.
     :ivar expected: what the client makes of it.
+    :ivar dialogue: the lines of both sides.
     """
 
     title: str
     where: str
     said: bytes
     expected: str
+    dialogue: str
 
     @property
     def service(self) -> str:
@@ -28,10 +30,9 @@ class Seen(NamedTuple):
         return self.title.partition(":")[0]
 
 
-def seen(kind: str) -> list[Seen]:
-    """The answers in a file, such as ``structures``."""
-    text = (Path(__file__).parent / f"{kind}.txt").read_text(encoding="utf-8")
-    return [_read(block) for block in text.strip().split("\n\n")]
+def seen(file: Path) -> list[Seen]:
+    """The answers in a file."""
+    return [_read(block) for block in file.read_text(encoding="utf-8").strip().split("\n\n")]
 
 
 def _read(block: str) -> Seen:
@@ -43,13 +44,12 @@ def _read(block: str) -> Seen:
             said += f"\r\n{rest}"
         elif sign == "..":
             said += rest
-        elif sign == "= ":
+        elif sign.strip() == "=":
             expected.append(line[2:])
-        elif sign == "=":
-            expected.append("")
-        else:
+        elif sign != "C:":
             raise ValueError(f"{line!r} in {title}")
     if title[:2] != "# " or where[:2] != "@ " or not said or not expected:
         raise ValueError(block)
+    dialogue = "\n".join(line for line in lines if line[:2] in ("S:", "C:"))
     octets = said.removeprefix("\r\n").replace("␊", "\n").encode()
-    return Seen(title[2:], where[2:], octets, "\n".join(expected))
+    return Seen(title[2:], where[2:], octets, "\n".join(expected), dialogue)

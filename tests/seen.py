@@ -37,19 +37,17 @@ def seen(file: Path) -> list[Seen]:
 
 def _read(block: str) -> Seen:
     title, where, *lines = block.splitlines()
-    said, expected = "", []
+    whole: list[str] = []
     for line in lines:
-        sign, rest = line[:2], line[3:]
-        if sign == "S:":
-            said += f"\r\n{rest}"
-        elif sign == "..":
-            said += rest
-        elif sign.strip() == "=":
-            expected.append(line[2:])
-        elif sign != "C:":
+        if line[:2] == ".." and whole:
+            whole[-1] += line[3:]
+        elif line[:2].strip() in ("S:", "C:", "="):
+            whole.append(line)
+        else:
             raise ValueError(f"{line!r} in {title}")
+    dialogue = [line.replace("␠", " ") for line in whole if line[0] != "="]
+    said = "\r\n".join(line[3:] for line in dialogue if line[0] == "S").replace("␊", "\n")
+    expected = "\n".join(line[2:] for line in whole if line[0] == "=")
     if title[:2] != "# " or where[:2] != "@ " or not said or not expected:
         raise ValueError(block)
-    dialogue = "\n".join(line for line in lines if line[:2] in ("S:", "C:"))
-    octets = said.removeprefix("\r\n").replace("␊", "\n").encode()
-    return Seen(title[2:], where[2:], octets, "\n".join(expected), dialogue)
+    return Seen(title[2:], where[2:], said.encode(), expected, "\n".join(dialogue))

@@ -33,8 +33,8 @@ _READINGS: Final = tuple(
     )
 )
 READINGS: Final = range(len(_READINGS))
-"""How strings can be read, the right way first.  A server may have escaped neither quotes (where no string can
-end) nor backslashes; or only no quotes; or it has forgotten the space behind a string."""
+"""How strings can be read, the right way first.  A server may escape neither quotes (where no string can end)
+nor backslashes; or only no quotes; or it forgets the space behind a string."""
 
 _ESCAPED = re.compile(rb'\\(["\\])')
 _DEFAULTS: Final = IMAPClientLimits()

@@ -271,7 +271,7 @@ class MailboxCommands(ClientCore):
         try:
             ending = await self._within_turn(verb, pieces, answers, names)
         except CommandRefused as error:
-            if b"Unsafe Login" not in error.reply.octets or not session.has("ID"):
+            if "Unsafe Login" not in str(error) or not session.has("ID"):
                 raise
             # NetEase's services open no mailbox for a program that has not said its name.
             await self._within_turn("ID", [b'ID ("name" "mailproto")'])

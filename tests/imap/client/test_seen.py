@@ -57,6 +57,19 @@ class SeenTests(ClientTestCase):
         if wrong:
             self.fail("\n" + "\n".join(wrong))
 
+    def test_greetings(self) -> None:
+        self.check("greetings", self.greeting)
+
+    def greeting(self, row: Seen) -> str:
+        """The capabilities, if the greeting has them."""
+        self.connect()
+        self.begin(self.client.namespace())
+        self.transport.send(row.said + b"\r\n")
+        asked = self.transport.read()
+        if self.client.capabilities:
+            return " ".join(sorted(self.client.capabilities))
+        return "asks for capabilities" if asked == b"A1 CAPABILITY\r\n" else "does not ask"
+
     def test_structures(self) -> None:
         self.check("structures", self.structure)
 

@@ -41,12 +41,12 @@ def _read(block: str) -> Seen:
     for line in lines:
         if line[:2] == ".." and whole:
             whole[-1] += line[3:]
-        elif line[:2].strip() in ("S:", "C:", "="):
+        elif line[:2].strip() in ("S:", "C:", "=") or line in ("S closes", "C closes"):
             whole.append(line)
         else:
             raise ValueError(f"{line!r} in {title}")
     dialogue = [line.replace("␠", " ") for line in whole if line[0] != "="]
-    said = "\r\n".join(line[3:] for line in dialogue if line[0] == "S").replace("␊", "\n")
+    said = "\r\n".join(line[3:] for line in dialogue if line[:2] == "S:").replace("␊", "\n")
     expected = "\n".join(line[2:] for line in whole if line[0] == "=")
     if title[:2] != "# " or where[:2] != "@ " or not said or not expected:
         raise ValueError(block)

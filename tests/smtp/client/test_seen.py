@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -26,7 +27,7 @@ class SeenTests(ClientTestCase):
         if wrong:
             self.fail("\n" + "\n".join(wrong))
 
-    def error_in(self, done: Deferred[object]) -> str:
+    def error_in(self, done: Deferred[Any]) -> str:
         error = self.error(done, Exception)
         return f"{type(error).__name__}: {error}"
 

@@ -181,8 +181,8 @@ class SeenTests(ClientTestCase):
         self.converse(row.dialogue)
         if isinstance(done.result, Failure):
             return str(self.error(done, AuthenticationRefused))
-        last = re.findall(rb"(?:\* |\[)CAPABILITY ([^\]\r\n]*)", row.said)[-1]
-        self.assertEqual(self.client.capabilities, set(last.decode().upper().split()))
+        told, coded = re.findall(rb"\* CAPABILITY ([^\r\n]*)|\[CAPABILITY ([^\]\r\n]*)", row.said)[-1]
+        self.assertEqual(self.client.capabilities, set((told or coded).decode().upper().split()))
         words = [self.result(done)]
         if box is not None and isinstance(box.result, Failure):
             words.append(str(self.error(box, CommandRefused)))

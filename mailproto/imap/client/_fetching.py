@@ -181,7 +181,7 @@ class Fetching(Collector):
         if self._is_dropped or session.others_wait:
             return 0
         known, limits = self._known, session.limits
-        low, high = (0, 0) if known is not None else (0, 1 << 32)
+        low, high = (1, 0) if known is not None else (0, 1 << 32)  # a range that has the UIDs of some
         mark = self._marks[0] if self._marks else b""
         taken: list[FetchedMessage] = []
         answers, uids = fetches.answers, fetches.uids

@@ -91,7 +91,10 @@ class SearchCommands(ClientCore):
     def _options(self, partial: tuple[int, int] | None, *, save: bool) -> str:
         """The options with which the server does all of it; ``""`` if there are none."""
         has = self._session.has
-        if not has("ESEARCH", "IMAP4REV2") or (save and not has("SEARCHRES", "IMAP4REV2")):
+        if not has("ESEARCH", "IMAP4REV2"):
+            return ""
+        # A server with a limit saves no more than that (RFC 9738 3.4).
+        if save and not (has("SEARCHRES", "IMAP4REV2") and self._session.most("MESSAGELIMIT") is None):
             return ""
         if partial is not None and not self._offers_partial(partial):
             return ""

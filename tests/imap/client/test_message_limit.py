@@ -68,8 +68,8 @@ class LimitTests(ClientTestCase):
         self.assertEqual((list(result), result.modseq), ([5, 9], 7))
 
     def test_a_part_of_a_limited_search(self) -> None:
-        """The server has counted only what it has searched."""
-        self.selected(LIMITED)
+        """The server, which has not announced its limit, has counted only what it has searched."""
+        self.selected(f"{MANY} PARTIAL SEARCHRES")
         found = self.client.search(partial=(1, 2), save=True)
         self.converse(
             """
@@ -87,6 +87,23 @@ class LimitTests(ClientTestCase):
         self.assertEqual(self.result(found).uids, [3, 5])
         self.client.expunge("$")
         self.assertEqual(self.transport.read(), b"A5 UID EXPUNGE 3,5\r\n")
+
+    def test_what_is_saved(self) -> None:
+        """The client remembers all, and the server would only remember some (3.4)."""
+        self.selected(LIMITED)
+        self.client.search(save=True)
+        self.client.store("$", add={"a"})
+        self.converse(
+            """
+            C: A2 UID SEARCH RETURN (ALL) ALL
+            S: * ESEARCH (TAG "A2") UID ALL 8:9
+            S: A2 OK [MESSAGELIMIT 2 8] Only these
+            C: A3 UID SEARCH RETURN (ALL) UID 1:7 ALL
+            S: * ESEARCH (TAG "A3") UID ALL 5
+            S: A3 OK Done
+            C: A4 UID STORE 5,8:9 +FLAGS.SILENT (a)
+            """
+        )
 
     def test_a_part_above_the_limit(self) -> None:
         """It would be refused (3.1)."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -69,6 +71,20 @@ class ImapClientPageTests(DialogueTestCase):
         _, printed = self.run_example("messages")
         self.assertIn("Hello Bob", printed)
         self.assertEqual(self.link.result(self.link.client.search("UNSEEN")).uids, [])
+
+    def test_attachments(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        letter = EmailMessage()
+        letter.set_content("See the file.")
+        letter.add_attachment(b"%PDF", "application", "pdf", filename="../Übersicht.pdf")
+        self.link.result(self.link.client.append("INBOX", letter))
+        self.link.result(self.link.client.select("INBOX"))
+        self.run_example("save_attachments", 3, folder)
+        self.assertEqual(
+            {each.name: each.read_bytes() for each in folder.iterdir()}, {"Übersicht.pdf": b"%PDF"}
+        )
+        self.run_example("save_attachments", 99, folder)
 
     def test_parts_of_a_mailbox(self) -> None:
         found, printed = self.run_example("latest")

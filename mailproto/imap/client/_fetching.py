@@ -15,10 +15,11 @@ from mailproto.client.errors import ClientError
 from mailproto.content import Content
 from mailproto.imap.client._command import BodyWriter, Collector, Command
 from mailproto.imap.client._fetched import FetchedMessage
+from mailproto.imap.client._message_limit import last_done, part_below
 from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.client._spooling import LargeLiteral, Spill
-from mailproto.imap.client._uid_set import UidSet
-from mailproto.imap.wire._answers import BodyBegins, Data, Fetches
+from mailproto.imap.client._uid_set import UidSet, set_texts
+from mailproto.imap.wire._answers import BodyBegins, Data, Fetches, StatusResponse
 
 __all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "Texts", "fetch_items"]
 
@@ -85,6 +86,8 @@ class Fetching(Collector):
         self._marks = marks
         self._names = ("FETCH", "VANISHED") if vanished else ("FETCH",)
         self._known: UidSet | None = None
+        self._limited: bytes | None = None  # what the server says of its limit
+        self._last_done: int | None = None  # the lowest UID before that limit
         self.ready: deque[FetchedMessage] = deque()
         self._queue: deque[tuple[list[FetchedMessage], int, int]] = deque()  # octets in all, and in memory
         self._octets = self._memory = 0
@@ -116,7 +119,21 @@ class Fetching(Collector):
             self._names,
             uids=self._known,
         )
-        self._session.command(command).addCallbacks(lambda _: self._next(), self._failed)
+        self._session.command(command).addCallbacks(self._answered, self._failed, (text,))
+
+    def _answered(self, ending: StatusResponse, text: str) -> None:
+        """Go on with the messages that were too many for the server, and with the next ones."""
+        self.note(ending)
+        arguments, self._limited = self._limited, None
+        self._last_done = last_done(arguments, self._last_done)
+        if self._last_done is not None:
+            self._texts.extendleft(set_texts(part_below(text, self._known, self._last_done)))
+        self._next()
+
+    def note(self, status: StatusResponse) -> None:
+        """The server may say that it does no more messages at once."""
+        if status.code == "MESSAGELIMIT":
+            self._limited = status.arguments
 
     def _failed(self, failure: Failure) -> None:
         error = failure.value
@@ -164,7 +181,7 @@ class Fetching(Collector):
         if self._is_dropped or session.others_wait:
             return 0
         known, limits = self._known, session.limits
-        low, high = (0, 0) if known is not None else (0, 1 << 32)
+        low, high = (1, 0) if known is not None else (0, 1 << 32)  # a range that has the UIDs of some
         mark = self._marks[0] if self._marks else b""
         taken: list[FetchedMessage] = []
         answers, uids = fetches.answers, fetches.uids

@@ -151,6 +151,13 @@ class Idler:
             # If messages came or went meanwhile, nobody knows which of them are in the answer.
             if session.view is view and view.exists == before and view.learn_all(uids):
                 return
-        await session.within_turn(
-            Command("FETCH", [b"FETCH %d:* (UID)" % first], Gathered(session), ("FETCH",), alone=True)
-        )
+        last = b"*"
+        while True:
+            gathered = Gathered(session)
+            fetch = Command("FETCH", [b"FETCH %d:%b (UID)" % (first, last)], gathered, ("FETCH",), alone=True)
+            ending = await session.within_turn(fetch)
+            numbers = [data.number for data in gathered.data if data.number]
+            # A server may leave out the first ones (RFC 9738).
+            if gathered.code("MESSAGELIMIT", ending) is None or not numbers or min(numbers) <= first:
+                return
+            last = b"%d" % (min(numbers) - 1)

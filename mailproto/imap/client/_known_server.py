@@ -9,6 +9,7 @@ from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._client_limits import IMAPClientLimits
 from mailproto.imap.wire._client_wire import IMAPClientWire
+from mailproto.imap.wire._values import number_of
 
 __all__ = ["KnownServer"]
 
@@ -44,6 +45,15 @@ class KnownServer:
     def has(self, *capabilities: str) -> bool:
         """Whether the server offers one of these."""
         return self.capabilities is not None and not self.capabilities.isdisjoint(capabilities)
+
+    def most(self, *limits: str) -> int | None:
+        """The most messages of one command, if the server says so (RFC 9738).
+
+        :param limits: ``MESSAGELIMIT`` or ``SAVELIMIT``, or both.
+        """
+        told = [each.partition("=") for each in self.capabilities or ()]
+        numbers = [number_of(number.encode("ascii", "replace")) for name, _, number in told if name in limits]
+        return min([number for number in numbers if number], default=None)
 
     @property
     def utf8(self) -> bool:

@@ -14,6 +14,7 @@ from mailproto.imap.client._command import Command
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.client._fetching import Fetched, Fetching, FetchIntoSink, Sink, Texts, fetch_items
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
+from mailproto.imap.client._message_limit import last_done, part_below
 from mailproto.imap.client._places import at_places, places_text
 from mailproto.imap.client._search_commands import SearchCommands
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
@@ -78,7 +79,8 @@ class MessageCommands(SearchCommands):
             if vanished:
                 raise ValueError("partial and vanished exclude each other")
             places = places_text(partial)
-            if self._session.has("PARTIAL") and len(texts) == 1 and uids != "$":
+            offered = self._session.has("PARTIAL") and self._offers_partial(partial)
+            if offered and len(texts) == 1 and uids != "$":
                 modifiers.append(f"PARTIAL {places}")
                 partial = None
         if modifiers:
@@ -167,19 +169,27 @@ class MessageCommands(SearchCommands):
             modifier = f" (UNCHANGEDSINCE {unchanged_since})"
         changed: list[FetchedMessage] = []
         refused = UidSet()
-        sent = []
-        for text, known in await self._texts(uids):
-            gathered = Gathered(self._session)
-            command = f"UID STORE {text}{modifier} {change}".encode("ascii")
-            sent.append(
-                (gathered, self._send(Command("UID STORE", [command], gathered, ("FETCH",), uids=known)))
-            )
-        endings = await each_of([answer for _, answer in sent])
-        for (gathered, _), ending in zip(sent, endings, strict=True):
-            refused |= set_of(gathered.code("MODIFIED", ending))
-            for data, uid in zip(gathered.data, gathered.uids, strict=True):
-                if uid is not None:
-                    changed.append(FetchedMessage(uid, data, self._session.limits))
+        texts, last = await self._texts(uids), None
+        while texts:
+            sent = []
+            for text, known in texts:
+                gathered = Gathered(self._session)
+                octets = f"UID STORE {text}{modifier} {change}".encode("ascii")
+                command = Command("UID STORE", [octets], gathered, ("FETCH",), uids=known)
+                sent.append((gathered, text, known, self._send(command)))
+            endings = await each_of([answer for *_, answer in sent])
+            rest = UidSet()
+            for (gathered, text, known, _), ending in zip(sent, endings, strict=True):
+                refused |= set_of(gathered.code("MODIFIED", ending))
+                for data, uid in zip(gathered.data, gathered.uids, strict=True):
+                    if uid is not None:
+                        changed.append(FetchedMessage(uid, data, self._session.limits))
+                done = last_done(gathered.code("MESSAGELIMIT", ending))
+                if done is not None:
+                    rest |= part_below(text, known, done)
+            # Each round leaves fewer, or is the last one.
+            texts = set_texts(rest) if last is None or (rest and rest[-1] < last) else []
+            last = rest[-1] if rest else None
         return Stored(changed, refused)
 
 

@@ -50,7 +50,7 @@ class MultisearchCommands(SearchCommands, SelectCommands):
             pieces += [name, b" "]
         pieces[-1] = b")) RETURN (ALL) "
         found: dict[str, SearchResult] = {}
-        for data in await self._found("ESEARCH", [*pieces, *keys], "ESEARCH"):
+        for data in (await self._found("ESEARCH", [*pieces, *keys], "ESEARCH")).data:
             mailbox = esearch_of(data, session.limits, utf8=session.utf8).mailbox
             result = search_result([data], session.limits)
             if mailbox is not None and result:

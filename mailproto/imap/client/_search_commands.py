@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_type, wrong_value
-from mailproto.client.errors import CommandRefused
+from mailproto.client.errors import CommandRefused, ProtocolViolation
 from mailproto.imap.client._answer_data import (
     esearch_of,
     esearch_tag,
@@ -22,9 +22,10 @@ from mailproto.imap.client._command import Command, Piece
 from mailproto.imap.client._core import ClientCore
 from mailproto.imap.client._gathering import Gathered, at_once
 from mailproto.imap.client._mailbox_values import SearchResult, ThreadNode
+from mailproto.imap.client._message_limit import last_done
 from mailproto.imap.client._places import at_places, places_text
 from mailproto.imap.client._searching import SAVED, Criteria, Query, criteria_pieces
-from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
+from mailproto.imap.client._uid_set import Uids, UidSet, range_count, set_texts
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._values import Value, number_of
 
@@ -52,30 +53,34 @@ class SearchCommands(ClientCore):
         :raises ValueError: there is a line end, or half a text, in the keys.
         """
         keys, needs_charset = criteria_pieces(criteria)
-        places = None if partial is None else places_text(partial)
+        if partial is not None:
+            places_text(partial)
         check_bool("save", save)
         await self._knows()
         session = self._session
         keys = await self._with_saved(keys)
-        if needs_charset and not session.utf8:
-            keys.insert(0, b"CHARSET UTF-8 ")
-        is_extended = session.has("ESEARCH", "IMAP4REV2")
-        options = "ALL" if is_extended else ""
-        if is_extended and partial is not None and self._offers_partial(partial):
-            options, partial = f"PARTIAL {places}", None
-        if not save:
-            return _cut(await self._search(options, keys), partial)
-        if is_extended and partial is None and session.has("SEARCHRES", "IMAP4REV2"):
-            session.saved = None
+        charset = b"CHARSET UTF-8 " if needs_charset and not session.utf8 else b""
+        if partial is None and not save:
+            return await self._search_all(charset, keys)
+        options = self._options(partial, save=save)
+        if options:
+            if save:
+                session.saved = None
             try:
-                return await self._search(f"{options} SAVE", keys)
+                result, last = await self._search(options, charset, keys)
             except CommandRefused as error:
                 if getattr(error.reply, "code", "") != "NOTSAVED":
                     raise
+            else:
+                if last is None:
+                    return result
+        # The client does what the server does not.
+        if not save:
+            return _cut(await self._search_all(charset, keys), partial)
         saving = session.saved = Deferred()
         found = UidSet()
         try:
-            result = _cut(await self._search(options, keys), partial)
+            result = _cut(await self._search_all(charset, keys), partial)
             found = result.uids
         finally:
             if session.saved is saving:
@@ -83,20 +88,55 @@ class SearchCommands(ClientCore):
             saving.callback(found)
         return result
 
-    async def _search(self, options: str, keys: Sequence[Piece]) -> SearchResult:
-        start = f"UID SEARCH {f'RETURN ({options}) ' if options else ''}".encode("ascii")
-        answers = await self._found("UID SEARCH", [start, *keys], "SEARCH", "ESEARCH")
-        return search_result(answers, self._session.limits)
+    def _options(self, partial: tuple[int, int] | None, *, save: bool) -> str:
+        """The options with which the server does all of it; ``""`` if there are none."""
+        has = self._session.has
+        if not has("ESEARCH", "IMAP4REV2"):
+            return ""
+        # A server with a limit saves no more than that (RFC 9738 3.4).
+        if save and not (has("SEARCHRES", "IMAP4REV2") and self._session.most("MESSAGELIMIT") is None):
+            return ""
+        if partial is not None and not self._offers_partial(partial):
+            return ""
+        return ("ALL" if partial is None else f"PARTIAL {places_text(partial)}") + " SAVE" * save
 
-    async def _found(self, name: str, pieces: Sequence[Piece], *names: str) -> list[Data]:
+    async def _search_all(self, charset: bytes, keys: Sequence[Piece]) -> SearchResult:
+        """Search, in as many commands as the server needs (RFC 9738)."""
+        options = "ALL" if self._session.has("ESEARCH", "IMAP4REV2") else ""
+        result, last = await self._search(options, charset, keys)
+        if last is None:
+            return result
+        parts, modseqs = [result.uids], [result.modseq]
+        while last is not None and last > 1:
+            rest = [b"UID 1:%d " % (last - 1), *keys]
+            result, last = await self._search(options, charset, rest, last)
+            parts.append(result.uids)
+            modseqs.append(result.modseq)
+            if len(parts) + sum(map(range_count, parts)) > self._session.limits.messages:
+                raise self._session.fail(ProtocolViolation("The server's answers of SEARCH have no end"))
+        uids = UidSet.of_ranges(pair for part in parts for pair in part.ranges)
+        return SearchResult(uids, max((each for each in modseqs if each is not None), default=None))
+
+    async def _search(
+        self, options: str, charset: bytes, keys: Sequence[Piece], before: int | None = None
+    ) -> tuple[SearchResult, int | None]:
+        """Search with one command; what was searched last if that was not all, as in `last_done`."""
+        start = f"UID SEARCH {f'RETURN ({options}) ' if options else ''}".encode("ascii")
+        found = await self._found("UID SEARCH", [start, charset, *keys], "SEARCH", "ESEARCH")
+        last = last_done(found.code("MESSAGELIMIT"), before)
+        return search_result(found.data, self._session.limits), last
+
+    async def _found(self, name: str, pieces: Sequence[Piece], *names: str) -> Found:
         """Send a command whose answer names its tag, if the server does that."""
         found = Found(self._session)
         command = found.command = Command(name, pieces, found, names, tagged=self._session.names_tags)
-        await self._send(command)
-        return found.data
+        found.note(await self._send(command))
+        return found
 
     def _offers_partial(self, partial: tuple[int, int]) -> bool:
-        has = self._session.has
+        has, most = self._session.has, self._session.most("MESSAGELIMIT")
+        if most is not None and abs(partial[1] - partial[0]) >= most:  # it would be refused (RFC 9738 3.1)
+            return False
         return has("PARTIAL") or (has("CONTEXT=SEARCH") and partial[0] > 0)
 
     @at_once
@@ -131,7 +171,7 @@ class SearchCommands(ClientCore):
             start = f"UID SORT RETURN (PARTIAL {places}) ".encode("ascii")
             found: list[int] = []
             most = min(abs(partial[1] - partial[0]) + 1, self._session.limits.messages)
-            for data in await self._found("UID SORT", [start, *rest], "ESEARCH"):
+            for data in (await self._found("UID SORT", [start, *rest], "ESEARCH")).data:
                 octets = esearch_of(data, self._session.limits).octets or b""
                 found += ordered_uids(octets, most - len(found))
             return found

@@ -7,6 +7,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_type
+from mailproto.client.errors import CommandRefused
 from mailproto.imap.client._answer_data import set_of, values_of
 from mailproto.imap.client._command import Command
 from mailproto.imap.client._core import ClientCore
@@ -53,11 +54,19 @@ class SelectCommands(ClientCore):
             pieces.append(f" {known.parameter()}".encode("ascii"))
         elif session.has("CONDSTORE", "QRESYNC"):
             pieces.append(b" (CONDSTORE)")
-        answers = _Selecting(session)
         session.view = None
         names = ("EXISTS", "RECENT", "FLAGS", "VANISHED", "FETCH")
         verb = "EXAMINE" if read_only else "SELECT"
-        ending = await self._within_turn(Command(verb, pieces, answers, names))
+        answers = _Selecting(session)
+        try:
+            ending = await self._within_turn(Command(verb, pieces, answers, names))
+        except CommandRefused as error:
+            if "Unsafe Login" not in str(error) or not session.has("ID"):
+                raise
+            # NetEase's services open no mailbox for a program that has not said its name.
+            await self._within_turn(Command("ID", [b'ID ("name" "mailproto")']))
+            answers = _Selecting(session)
+            ending = await self._within_turn(Command(verb, pieces, answers, names))
         view = MailboxView(mailbox, session.limits.messages)
         view.exists = answers.exists
         for message, number in answers.changed:

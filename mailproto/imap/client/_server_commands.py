@@ -85,6 +85,7 @@ class ServerCommands(ClientCore):
             pieces[-1] = b")"
         told: dict[str, str] = {}
         for data in await self._ask("ID", pieces, "ID"):
+            data = data._replace(text=data.text.replace(b'", "', b'" "'))  # some servers write commas
             for value in values_of(data, self._session.limits):
                 if isinstance(value, list):
                     pairs = zip(value[::2], value[1::2], strict=False)

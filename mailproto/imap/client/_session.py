@@ -261,6 +261,7 @@ class IMAPSession(KnownServer, ClientSession[Answer]):
             self.fail(ProtocolViolation(f"The server said {printable(str(event), 200)}"))
 
     def _data(self, data: Data) -> None:
+        self._garbage = 0
         if self._large:
             self._large.put_into(data)
         uid = None
@@ -276,6 +277,7 @@ class IMAPSession(KnownServer, ClientSession[Answer]):
 
     def _fetches(self, fetches: Fetches) -> None:
         """Offer them to the first command that takes FETCH, as many as it takes at once."""
+        self._garbage = 0
         answers, uids = fetches.answers, fetches.uids
         self.connection.count_events(len(uids) - 1)
         if self.view is not None:

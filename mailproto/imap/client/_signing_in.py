@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred
@@ -30,6 +31,13 @@ from mailproto.tls import Channel, client_channel
 from mailproto.typing import ClientTLSContext
 
 __all__ = ["SigningIn"]
+
+_UNKNOWN = re.compile(
+    rb"(?:command|mechanism|method|type)\b.{0,20}\b(?:unknown|unsupported|unrecogni[sz]ed|not supported)"
+    rb"|(?:unknown|unsupported|unrecogni[sz]ed)\b.{0,20}\b(?:command|mechanism|method|type)",
+    re.IGNORECASE,
+)
+"""How servers say that they do not know a mechanism that they offer."""
 
 
 class SigningIn(ServerCommands):
@@ -253,5 +261,6 @@ class _Authenticate:
             return SASLAnswer(SASLStatus.CHALLENGE, reply, answer.text)
         if answer.status == "OK":
             return SASLAnswer(SASLStatus.SUCCESS, answer)
-        refused = SASLStatus.OTHER_MECHANISM if answer.status == "BAD" else SASLStatus.REFUSED
-        return SASLAnswer(refused, answer)
+        # NO means either: an unknown mechanism, or credentials that are wrong (RFC 9051 6.2.2).
+        is_other = answer.status == "BAD" or (not answer.code and _UNKNOWN.search(answer.octets) is not None)
+        return SASLAnswer(SASLStatus.OTHER_MECHANISM if is_other else SASLStatus.REFUSED, answer)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from email.message import Message
 
 from mailproto._arguments import wrong_type
+from mailproto.client.errors import CommandRefused
 from mailproto.content import Content, Octets
 from mailproto.imap.client._answer_data import ordered_uids, search_result
 from mailproto.imap.client._command import Command, Literal, Piece
 from mailproto.imap.client._gathering import Gathered, at_once, each_of
 from mailproto.imap.client._mailbox_values import AppendedTo, Copied
 from mailproto.imap.client._message_commands import flags_text
+from mailproto.imap.client._message_limit import last_done, parts_around
 from mailproto.imap.client._parts import PartCommands
 from mailproto.imap.client._uid_set import Uids, UidSet, set_texts
 from mailproto.imap.wire import internal_date
@@ -52,7 +54,8 @@ class TransferCommands(PartCommands):
         if not texts:
             return AppendedTo()
         await self._knows()
-        size = _PER_COMMAND if self._session.has("MULTIAPPEND") else 1
+        most = self._session.most("MESSAGELIMIT", "SAVELIMIT") or _PER_COMMAND
+        size = min(most, _PER_COMMAND) if self._session.has("MULTIAPPEND") else 1
         answers = []
         for start in range(0, len(texts), size):
             pieces: list[Piece] = [b"APPEND ", name]
@@ -77,13 +80,33 @@ class TransferCommands(PartCommands):
             such mailbox.
         """
         name = self._name(mailbox)
-        sent = []
-        for text, known in await self._texts(uids):
+        sent = [self._copy(text, known, name) for text, known in await self._texts(uids)]
+        return _copied([answer for answers in await each_of(sent) for answer in answers])
+
+    @at_once
+    async def _copy(
+        self, text: str, known: UidSet | None, name: bytes
+    ) -> list[tuple[Gathered, StatusResponse]]:
+        """Copy messages, in parts if they are too many for the server (RFC 9738)."""
+        answers = []
+        texts = [(text, known)]
+        while texts:
+            text, known = texts.pop(0)
             gathered = Gathered(self._session)
             command = [b"UID COPY %b " % text.encode("ascii"), name]
-            sent.append((gathered, self._send(Command("UID COPY", command, gathered, uids=known))))
-        endings = await each_of([answer for _, answer in sent])
-        return _copied([(gathered, end) for (gathered, _), end in zip(sent, endings, strict=True)])
+            try:
+                ending = await self._send(Command("UID COPY", command, gathered, uids=known))
+            except CommandRefused as error:
+                reply, parts = error.reply, []
+                if isinstance(reply, StatusResponse) and reply.code == "MESSAGELIMIT":
+                    lowest = last_done(reply.arguments)
+                    parts = [] if lowest is None else parts_around(text, known, lowest)
+                if not parts:
+                    raise
+                texts = [each for part in parts for each in set_texts(part)] + texts
+            else:
+                answers.append((gathered, ending))
+        return answers
 
     @at_once
     async def move(self, uids: Uids, mailbox: str) -> Copied:
@@ -98,22 +121,31 @@ class TransferCommands(PartCommands):
         name = self._name(mailbox)
         texts = await self._texts(uids)
         if self._session.has("MOVE", "IMAP4REV2"):
-            return _copied([await self._move(text, name) for text, _ in texts])
+            moved = []
+            for text, _ in texts:
+                moved += await self._repeat("UID MOVE", [b"UID MOVE %b " % text.encode("ascii"), name])
+            return _copied(moved)
         return await self._session.run(lambda: self._copy_and_expunge(texts, name))
 
-    async def _move(self, text: str, name: bytes) -> tuple[Gathered, StatusResponse]:
-        gathered = Gathered(self._session)
-        command = [b"UID MOVE %b " % text.encode("ascii"), name]
-        return gathered, await self._send(Command("UID MOVE", command, gathered, alone=True))
+    async def _repeat(self, name: str, pieces: list[Piece]) -> list[tuple[Gathered, StatusResponse]]:
+        """Send a command until the server has done it for all messages (RFC 9738)."""
+        answers: list[tuple[Gathered, StatusResponse]] = []
+        last: int | None = None
+        while not answers or last is not None:
+            gathered = Gathered(self._session)
+            ending = await self._send(Command(name, pieces, gathered, alone=True))
+            answers.append((gathered, ending))
+            last = last_done(gathered.code("MESSAGELIMIT", ending), last)
+        return answers
 
     async def _copy_and_expunge(self, texts: Sequence[tuple[str, UidSet | None]], name: bytes) -> Copied:
         answers = []
+        concrete: list[tuple[str, UidSet | None]] = []
         for text, known in texts:
-            uids = text if known is not None else await self._concrete(text)
-            if not uids:
-                continue
+            concrete += [(text, known)] if known is not None else set_texts(await self._existing(text))
+        for text, _ in concrete:
             gathered = Gathered(self._session)
-            octets = uids.encode("ascii")
+            octets = text.encode("ascii")
             ending = await self._within_turn(Command("UID COPY", [b"UID COPY %b " % octets, name], gathered))
             answers.append((gathered, ending))
             await self._within_turn(
@@ -122,10 +154,9 @@ class TransferCommands(PartCommands):
             await self._expunge(UidSet.read(octets) or UidSet())
         return _copied(answers)
 
-    async def _concrete(self, text: str) -> str:
+    async def _existing(self, text: str) -> UidSet:
         """The UIDs that ``text`` stands for now: more may arrive between two commands."""
-        found = await self._search_within_turn(f"UID {text}".encode("ascii"))
-        return str(found)
+        return await self._search_within_turn(f"UID {text}".encode("ascii"))
 
     @at_once
     async def expunge(self, uids: Uids | None = None) -> None:
@@ -142,13 +173,13 @@ class TransferCommands(PartCommands):
         await self._knows()
         if self._session.has("UIDPLUS", "IMAP4REV2"):
             for text, _ in texts:
-                await self._send(Command("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")], alone=True))
+                await self._repeat("UID EXPUNGE", [b"UID EXPUNGE " + text.encode("ascii")])
             return
         for text, known in texts:
             await self._session.run(lambda text=text, known=known: self._expunge_only(text, known))  # type: ignore[misc]
 
     async def _expunge_only(self, text: str, known: UidSet | None) -> None:
-        uids = known if known is not None else UidSet.read((await self._concrete(text)).encode("ascii"))
+        uids = known if known is not None else await self._existing(text)
         if uids:
             await self._expunge(uids)
 
@@ -173,11 +204,16 @@ class TransferCommands(PartCommands):
                 )
 
     async def _search_within_turn(self, keys: bytes) -> UidSet:
-        gathered = Gathered(self._session)
-        await self._within_turn(
-            Command("UID SEARCH", [b"UID SEARCH " + keys], gathered, ("SEARCH", "ESEARCH"))
-        )
-        return search_result(gathered.data, self._session.limits).uids
+        found, last, below = UidSet(), None, b""
+        while True:
+            gathered = Gathered(self._session)
+            pieces = [b"UID SEARCH ", below, keys]
+            ending = await self._within_turn(Command("UID SEARCH", pieces, gathered, ("SEARCH", "ESEARCH")))
+            found |= search_result(gathered.data, self._session.limits).uids
+            last = last_done(gathered.code("MESSAGELIMIT", ending), last)
+            if last is None or last == 1:
+                return found
+            below = b"UID 1:%d " % (last - 1)
 
 
 def _message(message: NewMessage | Octets | Message) -> tuple[bytes, Content]:

@@ -11,7 +11,7 @@ from typing import TypeAlias, overload
 
 from mailproto._arguments import wrong_type, wrong_value
 
-__all__ = ["UidSet", "Uids", "set_texts"]
+__all__ = ["UidSet", "Uids", "range_count", "set_texts"]
 
 _LARGEST = (1 << 32) - 1
 _RANGES = re.compile(rb"[0-9]{1,10}(?::[0-9]{1,10})?(?:,[0-9]{1,10}(?::[0-9]{1,10})?)*")
@@ -187,6 +187,11 @@ class UidSet(Sequence[int]):
             if at < len(longer._lows) and longer._lows[at] <= high:
                 return True
         return False
+
+
+def range_count(uids: UidSet) -> int:
+    """How many ranges are in the set: what it takes in memory."""
+    return len(uids._lows)
 
 
 Uids: TypeAlias = int | str | Iterable[int]

@@ -24,8 +24,8 @@ __all__ = [
 _CODE = re.compile(rb"\[([^\]\s\x00-\x1f]++)(?:[ \t]++([^\r\n]*?))?\](?:[ \t]|\Z)")
 _UNCLOSED_CODE = re.compile(rb"\[([A-Za-z][A-Za-z0-9.-]*+)(?:[ \t]++([^\]\r\n]*+))?\]?")
 
-_PASSING = frozenset(("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "EXPUNGEISSUED"))
-"""Response codes of failures that may be gone soon (RFC 9051 7.1)."""
+_PASSING = frozenset(("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "EXPUNGEISSUED", "TEMPFAIL"))
+"""Response codes of failures that may be gone soon (RFC 9051 7.1); the last one is Yahoo's own."""
 
 
 class IMAPResponseError(WireError):
@@ -99,7 +99,7 @@ class Data(NamedTuple):
 
     def __str__(self) -> str:
         number = "" if self.number is None else f"{self.number} "
-        return f"'* {number}{self.name}{printable(self.text, 100)}'"
+        return f"'* {number}{self.name} {printable(self.text, 100)}".rstrip() + "'"
 
 
 class Fetches(NamedTuple):
@@ -113,6 +113,9 @@ class Fetches(NamedTuple):
     answers: list[Data]
     uids: list[int]
     octets: int
+
+    def __str__(self) -> str:
+        return str(self.answers[0])
 
 
 class Continuation(NamedTuple):

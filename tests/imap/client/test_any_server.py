@@ -111,6 +111,8 @@ words = st.sampled_from(
             b"~{3}\r\n",
             b"~{60}\r\n",
             b"NOTSAVED",
+            b"[MESSAGELIMIT 1 5] ",
+            b"[MESSAGELIMIT 1 2] ",
             b"UNKNOWN-CTE",
             b"* BAD ",
         ),

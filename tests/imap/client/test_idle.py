@@ -288,6 +288,26 @@ class IdleTests(ClientTestCase):
         self.assertEqual(self.transport.read(), b"")
         del events
 
+    def test_uids_in_parts(self) -> None:
+        """A server that tells only the last ones at once (RFC 9738)."""
+        self.selected("IMAP4rev1 IDLE MESSAGELIMIT=2", exists=3)
+        events = self.client.idle()
+        self.clock.advance(1)
+        self.converse(
+            """
+            C: A2 FETCH 1:* (UID)
+            S: * 3 FETCH (UID 9)
+            S: * 2 FETCH (UID 5)
+            S: A2 OK [MESSAGELIMIT 2 5] Only these
+            C: A3 FETCH 1:1 (UID)
+            S: * 1 FETCH (UID 4)
+            S: A3 OK Done
+            S: * 1 EXPUNGE
+            """
+        )
+        self.assertEqual(self.result(self.begin(events.__anext__())), Expunged(4, 1))
+        events.close()
+
     def test_a_bad_ends_no_idle(self) -> None:
         """The server need not say anything now."""
         self.selected(exists=0)

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from mailproto.imap.values import BodyStructure
 from tests.imap.client.dialogue import FEW, ClientTestCase
 
 BINARY = "IMAP4rev1 BINARY"
 WORDS = BodyStructure("2", "text/plain", {"charset": "iso-8859-1"}, encoding="quoted-printable", size=9)
 PDF = BodyStructure("1.MIXED", "application/pdf", encoding="base64", size=8)
+
+
+class StructureTests(SynchronousTestCase):
+    def test_file_names_are_safe(self) -> None:
+        for disposition, name, expected in (
+            ("../../etc/passwd", "", "passwd"),
+            ("C:\\Users\\a.pdf", "b", "a.pdf"),
+            ("..", "b.txt", "b.txt"),
+            ("fdp.\u202eexe", "", "fdp.exe"),
+            ("a\r\nb", "", "a b"),
+            ("", "", ""),
+            ("x" * 300 + ".pdf", "", "x" * 251 + ".pdf"),
+        ):
+            part = BodyStructure("2", "a/b", {"name": name}, disposition_parameters={"filename": disposition})
+            self.assertEqual(part.file_name, expected)
 
 
 class PartTests(ClientTestCase):

@@ -27,6 +27,7 @@ from zope.interface import implementer
 from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import protocol_above, transport_below
 from mailproto.connection._line import TURN, line_of
+from mailproto.connection._staying import STAY, Stay
 
 __all__ = ["Turn", "turn_of"]
 
@@ -62,6 +63,7 @@ class Turn:
 
     :ivar is_running: whether connections are being served.
     :ivar at_end: functions to call once all input has been read; used only while ``is_running``.
+    :ivar when_sent: functions to call after these; the same.
     """
 
     log = PackageLogger()
@@ -72,6 +74,7 @@ class Turn:
         self._selectables: dict[int, Any] = {}
         self._masks: dict[int, int] = {}
         self.at_end: list[Callable[[], None]] = []
+        self.when_sent: list[Callable[[], object]] = []
         self._half_closed: set[int] = set()  # those whose clients have closed their side
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
         # Those for which there was no time, as they came; whether they are strangers, and octets of input.
@@ -79,6 +82,7 @@ class Turn:
         self._oldest_first = False
         self._seconds: dict[int, float] = {}  # what the slower ones took since there was time for all
         self._line = line_of(reactor)
+        self._stay = Stay(reactor, self._epoll)
         self.is_running = False
 
     # -- to the reactor
@@ -92,13 +96,31 @@ class Turn:
         return "connections"
 
     def doRead(self) -> None:
-        """Serve the connections that are ready, as far as there is time."""
+        """Serve the connections that are ready, as far as there is time.
+
+        And again, if one of them expects a command that comes at once, and nobody waits.
+        """
+        self._take_turn(*self._ready())
+        end = 0.0
+        while self.when_sent:
+            calls, self.when_sent = self.when_sent, []
+            for call in calls:
+                self._guard(call)
+            if self._left or self._line.is_called:
+                return
+            end = end or self._reactor.seconds() + STAY
+            found = self._stay.look(end, MOST)
+            if not found or len(found) == MOST:  # if there are more than `MOST`, an order is needed
+                return
+            self._take_turn(found, [])
+
+    def _take_turn(self, known: _Ready, strangers: _Ready) -> None:
+        """Serve these, and then send what was written."""
         self.is_running = True
         line = self._line
         now = line.now = self._reactor.seconds()
         line.begins(now)
         end = now + TURN
-        known, strangers = self._ready()
         share = line.share(min(len(known) + len(strangers), MOST))
         if strangers and known:
             some = self._read(known, share, now + TURN / 2, MOST // 2)

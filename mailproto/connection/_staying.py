@@ -12,7 +12,7 @@ from typing import Any, Final
 
 __all__ = ["STAY", "Stay"]
 
-STAY: Final = 0.0003
+STAY: Final = 0.0005
 """Seconds for which a `Turn` may stay before the reactor does its other work."""
 
 MOMENT: Final = 0.0001

@@ -176,10 +176,7 @@ class Connection(Protocol):
         self.peer, self.peer_address, self.is_local = peer, peer.address, peer.is_local
 
     def when_sent(self, call: Callable[[], object]) -> None:
-        """Prepare what the client will probably ask for at once, after the replies of this turn are sent.
-
-        :param call: takes less than a tenth of a millisecond, and may be left out.
-        """
+        """Prepare what is probably asked for next, within 0.1 ms, after this turn's replies; or not at all."""
         turn = self._turn
         if turn is not None and turn.is_running:
             turn.when_sent.append(call)  # outside of our context, because it runs no code of others

@@ -16,7 +16,8 @@ from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._bodies import Bodies, DaemonPool
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._search._builder import Builder
-from mailproto.backends.sqlite._search._finding import Numbers, find
+from mailproto.backends.sqlite._search._finding import find
+from mailproto.backends.sqlite._search._numbers import Numbers
 from mailproto.backends.sqlite._search._ordering import Answers, sorted_uids, threads
 from mailproto.backends.sqlite._search._scanning import TextScan
 from mailproto.backends.sqlite._search._schema import (

@@ -15,12 +15,18 @@ from mailproto.message import SearchTexts, is_indexed_key, search_key
 from mailproto.model import InText
 
 words = st.one_of(
-    st.text("AB\u4f1a\u8b70a\x7f\x01\"'*", min_size=1, max_size=4),
+    st.text("AB", min_size=1, max_size=5),
+    st.text("AB\u4f1a\u8b70a\x7f\x01\"'*", min_size=1, max_size=7),
     st.sampled_from(["A" * 32, "B" * 33, "AB" * 20, "\u4f1a\u8b70" * 8, "SEE"]),
 )
 lines = st.lists(words, min_size=1, max_size=6).map(lambda line: f" {' '.join(line)} ")
 texts = st.lists(lines, max_size=2).map("\n".join)
-keys = st.one_of(st.text("AB \u4f1a\u8b70a\x7f\x01\"'*", min_size=1, max_size=5), words, lines)
+keys = st.one_of(
+    st.text("AB", min_size=4, max_size=5),
+    st.text("AB \u4f1a\u8b70a\x7f\x01\"'*", min_size=1, max_size=5),
+    words,
+    lines,
+)
 
 
 class WordIndexTests(TestCase):
@@ -29,10 +35,21 @@ class WordIndexTests(TestCase):
         st.lists(keys, min_size=1, max_size=4),
         st.sampled_from((1, 3, 2000)),
         st.sampled_from((1, 8000)),
+        st.sampled_from((2, 32)),
+        st.sampled_from((20, 1000)),
     )
     def test_any_key(
-        self, batches: list[list[SearchTexts]], sought: list[str], limit: int, worth: int
+        self,
+        batches: list[list[SearchTexts]],
+        sought: list[str],
+        limit: int,
+        worth: int,
+        long: int,
+        large: int,
     ) -> None:
+        for module in (_words, _texts):
+            self.patch(module, "LONG", long)
+        self.patch(_words, "LARGE", large)
         self.patch(_texts, "WORDS", limit)
         self.patch(_texts, "_WORTH", worth)
         self.patch(_words, "MESSAGES", 4)

@@ -166,7 +166,7 @@ class BuildingTests(IndexTestCase):
 
     async def test_what_is_removed_leaves_the_index(self) -> None:
         store = await self.opened()
-        long = "http://ecret.example/" + "x" * 20
+        long = "http://ecret.example/" + "x" * 120
         await self.add(mail("remains here"), mail(f"secret \ufb01b {long}"), mail("remains there"))
         await all_indexed(store)
         for found in (
@@ -225,16 +225,16 @@ class BuildingTests(IndexTestCase):
 
     async def test_long_words_and_large_texts(self) -> None:
         store = await self.opened()
-        self.patch(_words, "LARGE", 500)
-        long, sentence = "https://example.org/" + "ab/" * 20, "\u660e\u5929\u6211\u4eec\u53bb" * 5
-        texts = (f"see {long}", sentence, f"{sentence} c", "Large " * 100, "ab/ab", "c", "alarge ", "x" * 32)
-        await self.add(*map(mail, texts), mail("x" * 33), mail("x" * 31))
+        long, sentence = "https://example.org/" + "ab/" * 50, "\u660e\u5929\u6211\u4eec\u53bb" * 5
+        self.patch(_words, "LARGE", 5000)
+        texts = (f"see {long}", sentence, f"{sentence} c", "Large " * 1000, "ab/ab", "c", "alarge ", "x" * 128)
+        await self.add(*map(mail, texts), mail("x" * 129), mail("x" * 127))
         await all_indexed(store)
         await self.check(
             "b/a", "ab", "/", "see http", "\u53bb\u660e\u5929\u6211", "\u53bb\u660e", "\u660e", "\u53bb c"
         )
         await self.check(
-            "large", "large l", " large ", "x" * 31, "x" * 32, "x" * 33, "x" * 34, "/ab/ab/a", " c ", "c"
+            "large", "large l", " large ", "x" * 127, "x" * 128, "x" * 129, "x" * 130, "/ab/ab/a", " c ", "c"
         )
 
     async def test_few_messages_among_many_others(self) -> None:

@@ -36,6 +36,7 @@ class WordIndexTests(TestCase):
         st.sampled_from((1, 3, 2000)),
         st.sampled_from((1, 8000)),
         st.sampled_from((2, 32)),
+        st.sampled_from((0, 4)),
         st.sampled_from((20, 1000)),
     )
     def test_any_key(
@@ -45,10 +46,12 @@ class WordIndexTests(TestCase):
         limit: int,
         worth: int,
         long: int,
+        ascii_more: int,
         large: int,
     ) -> None:
         for module in (_words, _texts):
             self.patch(module, "LONG", long)
+            self.patch(module, "ASCII_LONG", long + ascii_more)
         self.patch(_words, "LARGE", large)
         self.patch(_texts, "WORDS", limit)
         self.patch(_texts, "_WORTH", worth)

@@ -137,7 +137,6 @@ class BodyContent(NamedTuple):
     id: int
     file: str | None
     octets: bytes | None
-    envelope: bytes
     offsets: bytes
     rendered: int
 
@@ -189,23 +188,21 @@ class BodyContent(NamedTuple):
 def read_bodies(connection: sqlite3.Connection, ids: Sequence[int]) -> list[BodyContent]:
     """Those of the bodies that are there, as one row, because each row gives up the interpreter lock."""
     [text, joined] = connection.execute(
-        "SELECT json_group_array(json_array(id, file, length(octets), hex(envelope), hex(offsets), rendered))"
+        "SELECT json_group_array(json_array(id, file, length(octets), hex(offsets), rendered))"
         ", CAST(group_concat(CAST(octets AS TEXT), '') AS BLOB) FROM"
-        " (SELECT bodies.id AS id, file, octets, envelope, offsets, rendered FROM json_each(?)"
+        " (SELECT bodies.id AS id, file, octets, offsets, rendered FROM json_each(?)"
         " CROSS JOIN bodies ON bodies.id = json_each.value"
         " LEFT JOIN contents ON contents.body = bodies.id)",
         (json.dumps(ids),),
     ).fetchone()
     found: list[BodyContent] = []
     at = 0
-    for id_, file, size, envelope, offsets, rendered in json.loads(text):
+    for id_, file, size, offsets, rendered in json.loads(text):
         octets = None
         if size is not None:
             octets = joined[at : at + size]
             at += size
-        found.append(
-            BodyContent(id_, file, octets, bytes.fromhex(envelope), bytes.fromhex(offsets), rendered)
-        )
+        found.append(BodyContent(id_, file, octets, bytes.fromhex(offsets), rendered))
     return found
 
 

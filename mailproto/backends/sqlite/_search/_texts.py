@@ -20,7 +20,7 @@ from typing import NamedTuple
 from mailproto.backends.sqlite._search._late import Uids
 from mailproto.backends.sqlite._search._making import AT_A_STRETCH, BETWEEN, Unpacker, pause
 from mailproto.backends.sqlite._search._numbers import Numbers
-from mailproto.backends.sqlite._search._words import LONG, read_vocabularies, terms, vocabularies
+from mailproto.backends.sqlite._search._words import ASCII_LONG, LONG, read_vocabularies, terms, vocabularies
 from mailproto.model import Found, InText
 
 __all__ = ["find_texts", "passing_bodies"]
@@ -167,7 +167,7 @@ class _Lookup:
         self._words: dict[_Piece, set[bytes]] = {}
         for piece in pieces:
             text = piece.text.encode()
-            if len(text) <= LONG:
+            if len(text) <= (ASCII_LONG if text.isascii() else LONG):
                 self._words[piece] = {text} if piece.begins and piece.ends else set()
         self._read([piece for piece, words in self._words.items() if not words], firsts)
         self._found: dict[tuple[_Piece, bool], set[int] | None] = {}
@@ -191,7 +191,7 @@ class _Lookup:
                     end = time.monotonic() + AT_A_STRETCH
 
     def with_words(self, piece: _Piece, headers: bool) -> set[int] | None:
-        """Bodies with a short word that has a piece; None if too many words or messages have it."""
+        """Bodies with a word of a vocabulary that has a piece; None if too many words or messages have it."""
         words = self._words.get(piece, set[bytes]())
         if len(words) > WORDS:
             return None

@@ -3,7 +3,7 @@
 
 A message has a row of its words, and some hundred messages have a vocabulary, in which words with a key in
 them are looked for.  Long words are in no vocabulary, because hardly any two messages have the same: web
-addresses, keys, and the sentences of languages without blanks.  Of these, a message has the trigrams.
+addresses, and the sentences of languages without blanks.  Of these, a message has the trigrams.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import zstandard
 
 __all__ = [
+    "ASCII_LONG",
     "LONG",
     "TextWords",
     "Vocabulary",
@@ -26,7 +27,10 @@ __all__ = [
 ]
 
 LONG = 32
-"""The octets of the longest word that is in vocabularies."""
+"""The octets of the longest word that is in vocabularies, if it is not of ASCII alone."""
+
+ASCII_LONG = 128
+"""The same for words of ASCII, such as the lines of a signature."""
 
 LARGE = 1 << 16
 """Octets of a text whose words are not told from each other: it has trigrams, as if it were one word."""
@@ -35,7 +39,7 @@ MESSAGES = 256
 """The most messages that have one vocabulary."""
 
 WORDS = 1 << 16
-"""After so many words, a vocabulary gets no other message: 4 MB in memory."""
+"""After so many words, a vocabulary gets no other message: 4 MB in memory, or 10 of long ones."""
 
 _pack = zstandard.ZstdCompressor(level=3).compress
 _ESCAPE = b"\x7f"
@@ -45,7 +49,7 @@ _SMALL = [bytes([octet]) for octet in range(ord("a"), ord("z") + 1)]
 class TextWords(NamedTuple):
     """The different words of a text.
 
-    :ivar short: those of up to `LONG` octets.
+    :ivar short: those of up to `LONG` octets, or `ASCII_LONG`.
     :ivar long: the others, with a blank before each, and two at the end, so that something follows all that
         a word may end with; "" if there are none.
     """
@@ -59,7 +63,7 @@ class TextWords(NamedTuple):
         if len(text) > LARGE:
             return cls((), f"{text.decode()} ")
         words = set(text.split())
-        long = [word for word in words if len(word) > LONG]
+        long = [word for word in words if len(word) > LONG and (len(word) > ASCII_LONG or not word.isascii())]
         if not long:
             return cls(words, "")
         words.difference_update(long)

@@ -227,7 +227,16 @@ class BuildingTests(IndexTestCase):
         store = await self.opened()
         long, sentence = "https://example.org/" + "ab/" * 50, "\u660e\u5929\u6211\u4eec\u53bb" * 5
         self.patch(_words, "LARGE", 5000)
-        texts = (f"see {long}", sentence, f"{sentence} c", "Large " * 1000, "ab/ab", "c", "alarge ", "x" * 128)
+        texts = (
+            f"see {long}",
+            sentence,
+            f"{sentence} c",
+            "Large " * 1000,
+            "ab/ab",
+            "c",
+            "alarge ",
+            "x" * 128,
+        )
         await self.add(*map(mail, texts), mail("x" * 129), mail("x" * 127))
         await all_indexed(store)
         await self.check(

@@ -17,6 +17,7 @@ from mailproto.backends.sqlite._bodies import Bodies, DaemonPool
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._search._builder import Builder
 from mailproto.backends.sqlite._search._finding import find
+from mailproto.backends.sqlite._search._near import near_words
 from mailproto.backends.sqlite._search._numbers import Numbers
 from mailproto.backends.sqlite._search._ordering import Answers, sorted_uids, threads
 from mailproto.backends.sqlite._search._scanning import TextScan
@@ -153,6 +154,17 @@ class SearchIndex:
             answer = Threads(forest.numbers, forest.depths)
             self._answers.keep(key, asked, answer, 2 * len(forest.numbers))
         return answer
+
+    async def near_words(
+        self, mailbox: int, uids: Sequence[int], words: Sequence[str]
+    ) -> Sequence[Sequence[str]]:
+        """See `INearWords.near_words`."""
+        self.used()
+        asked = array("I", uids)
+        if not asked:
+            return [[] for _ in words]
+        found: list[list[str]] = await self._in_thread(near_words, self._numbers, mailbox, asked, words)
+        return found
 
     def state(self) -> Deferred[IndexState]:
         """See `IIndexed.index_state`."""

@@ -16,6 +16,7 @@ class FakeTime:
         self.own = self.others = 0.0
         self.load = 0.0
         self.slept = 0.0
+        self.delay = 0.0
 
     def work(self, seconds: float) -> None:
         self.own += seconds
@@ -23,7 +24,7 @@ class FakeTime:
 
     def sleep(self, seconds: float) -> None:
         self.slept += seconds
-        self._pass(seconds)
+        self._pass(seconds + self.delay)
 
     def _pass(self, seconds: float) -> None:
         self.now += seconds
@@ -46,16 +47,18 @@ class PaceTests(TestCase):
         self.is_stopped = False
         self.pace = Pace(lambda: self.is_stopped)
 
-    def share(self, *, in_use: bool) -> float:
+    def share(self, *, in_use: bool, written: bool = False) -> float:
         """The part of some seconds in which the builder works."""
-        began, slept = self.time.now, self.time.slept
+        began, own = self.time.now, self.time.own
         self.pace.begin()
         while self.time.now - began < 5:
             if in_use:
                 self.pace.used()
+            if written:
+                self.pace.committed()
             self.time.work(0.0004)
             self.pace.breathe()
-        return 1 - (self.time.slept - slept) / (self.time.now - began)
+        return (self.time.own - own) / (self.time.now - began)
 
     def test_nearly_always_while_the_store_is_not_in_use(self) -> None:
         self.assertAlmostEqual(self.share(in_use=False), _pace.IDLE_SHARE, 1)
@@ -63,6 +66,14 @@ class PaceTests(TestCase):
     def test_half_of_what_others_leave_free(self) -> None:
         self.time.load = 0.4
         self.assertAlmostEqual(self.share(in_use=True), 0.3, 1)
+
+    def test_a_quarter_while_mail_comes(self) -> None:
+        self.time.load = 0.4
+        self.assertAlmostEqual(self.share(in_use=True, written=True), 0.15, 2)
+
+    def test_less_where_it_waits_for_a_processor(self) -> None:
+        self.time.delay = 0.01
+        self.assertLess(self.share(in_use=True), 0.12)
 
     def test_little_while_others_need_all(self) -> None:
         self.time.load = 1.5

@@ -58,6 +58,9 @@ OCTETS_AT_ONCE = 2 << 20
 HEADER_OCTETS_AT_ONCE = 8 << 20
 """The same for header values."""
 
+IDLE_LOG = 1 << 20
+"""The most octets of the index's log that are left where there is nothing to be done."""
+
 BEGIN_AFTER = 0.5
 """Seconds after the start until the builder begins."""
 
@@ -122,7 +125,7 @@ class Builder:
 
     def committed(self) -> None:
         """Something was committed in this process."""
-        self._pace.used()
+        self._pace.committed()
         self._more.set()
 
     def hurry(self) -> None:
@@ -223,7 +226,6 @@ class Builder:
 
     def _build(self, main: sqlite3.Connection, index: sqlite3.Connection) -> None:
         """Build until everything is there."""
-        is_changed = False
         self._pace.begin()
         while not self._is_stopped and self._has_room():
             done = (
@@ -235,12 +237,16 @@ class Builder:
             )
             if not done:
                 self._pace.in_hurry = False
-                if is_changed:
-                    index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._shorten_log(index)
                 return
-            is_changed = True
             self._is_told = False
             self._pace.rest()
+
+    def _shorten_log(self, index: sqlite3.Connection) -> None:
+        """Copy a long log, because nothing else is to be done."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.getsize(self._index_path + "-wal") > IDLE_LOG:
+                index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _next(
         self,

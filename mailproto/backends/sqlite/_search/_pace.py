@@ -13,8 +13,11 @@ STRETCH = 0.001
 IDLE_SHARE = 0.85
 """The part of the time in which the builder works while the store is not in use."""
 
-FREE_SHARE = 0.5
-"""The part of the time that all other threads do not work, in which it works while the store is in use."""
+READING_SHARE = 0.5
+"""The part of the time that others leave free, in which it works while the store is read."""
+
+DELIVERING_SHARE = 0.25
+"""The same while the store is written."""
 
 LEAST_SHARE = 0.06
 """The least part of the time in which it works."""
@@ -30,6 +33,8 @@ MEASURED = 0.05
 
 _SLEEP = 0.05
 
+_RESTS = 8  # of which the delays are averaged
+
 
 class Pace:
     """Rests in proportion to the work; for the builder's thread, but for what says otherwise.
@@ -39,7 +44,8 @@ class Pace:
 
     def __init__(self, is_stopped: Callable[[], bool]) -> None:
         self._is_stopped = is_stopped
-        self._in_use = 0.0
+        self._read = self._written = -BUSY_FOR
+        self._late = 0.0
         self._since = 0.0
         self._others = 0.0
         self._measured = (0.0, 0.0)
@@ -47,7 +53,11 @@ class Pace:
 
     def used(self) -> None:
         """The store is in use now; may be called often, from any thread."""
-        self._in_use = time.monotonic()
+        self._read = time.monotonic()
+
+    def committed(self) -> None:
+        """Something was written; from any thread."""
+        self._written = time.monotonic()
 
     def begin(self) -> None:
         """Work begins."""
@@ -60,23 +70,32 @@ class Pace:
 
     def rest(self) -> None:
         """Rest for what was done since the last rest."""
-        now = time.monotonic()
+        began = now = time.monotonic()
         worked = now - self._since
         self._measure(now)
+        end = began
         while not self._is_stopped():
-            share = self._share()
-            left = self._since + worked / share - time.monotonic()
-            if left <= 0:
+            end = self._since + worked / self._share()
+            if now >= end:
                 break
-            time.sleep(min(left, _SLEEP))
-        self._since = time.monotonic()
+            time.sleep(min(end - now, _SLEEP))
+            now = time.monotonic()
+        self._since = now
+        if now > began:
+            # Who wakes up late waits for the interpreter lock, or for a processor.
+            self._late += (max(0.0, now - end) / (now - began) - self._late) / _RESTS
 
     def _share(self) -> float:
         if self.in_hurry:
             return HURRY_SHARE
-        if time.monotonic() - self._in_use >= BUSY_FOR:
+        now = time.monotonic()
+        if now - self._written < BUSY_FOR:
+            share = DELIVERING_SHARE
+        elif now - self._read < BUSY_FOR:
+            share = READING_SHARE
+        else:
             return IDLE_SHARE
-        return max(LEAST_SHARE, FREE_SHARE * (1 - self._others))
+        return max(LEAST_SHARE, share * (1 - self._others - self._late))
 
     def _measure(self, now: float) -> None:
         """Learn how much of the time other threads work."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._search._schema import gram_rows
 from mailproto.backends.sqlite._search._words import TextWords, add_vocabularies, revise_vocabularies, terms
@@ -190,7 +191,7 @@ def read_bodies(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Body
     [text, joined] = connection.execute(
         "SELECT json_group_array(json_array(id, file, length(octets), hex(offsets), rendered))"
         ", CAST(group_concat(CAST(octets AS TEXT), '') AS BLOB) FROM"
-        " (SELECT bodies.id AS id, file, octets, offsets, rendered FROM json_each(?)"
+        f" (SELECT bodies.id AS id, file, {OCTETS} AS octets, offsets, rendered FROM json_each(?)"
         " CROSS JOIN bodies ON bodies.id = json_each.value"
         " LEFT JOIN contents ON contents.body = bodies.id)",
         (json.dumps(ids),),

@@ -14,7 +14,7 @@ from itertools import compress
 from typing import Any, TypeAlias
 
 from mailproto.awaiting import turn
-from mailproto.backends._near_words import NearWords, words_in
+from mailproto.backends._near_words import NearWords
 from mailproto.backends._simple_state import Message
 from mailproto.message import (
     HeaderValues,
@@ -242,7 +242,7 @@ def _words_steps(content: bytes, missing: set[str], near: NearWords) -> Steps[No
     texts = yield from search_texts_steps(content, (yield from scan_steps(content)))
     for text in texts or ():
         missing.difference_update([word for word in missing if word in text])
-        yield from near.read(words_in(text))
+        yield from near.read(text)
 
 
 def _sent(message: Message, values: HeaderValues) -> int:

@@ -214,6 +214,15 @@ class BuildingTests(IndexTestCase):
         self.assertLess(len(messages), 6)
         await self.check("word7", "ord1", "1", "d a", "and")
 
+    async def test_vocabularies_have_a_limit_of_octets(self) -> None:
+        self.patch(_words, "OCTETS", 2000)
+        store = await self.opened()
+        await self.add(*(mail(" ".join(f"{number}x{other}" for other in range(50))) for number in range(40)))
+        await all_indexed(store)
+        sizes = [row[0] for row in self.rows("SELECT size FROM vocabularies")]
+        self.assertLess(max(sizes), 3000)
+        await self.check("7x7", "x49", "39x")
+
     async def test_keys_that_many_words_have(self) -> None:
         self.patch(_texts, "WORDS", 10)
         self.patch(_texts, "TOGETHER", 2)

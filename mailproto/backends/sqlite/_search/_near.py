@@ -6,7 +6,7 @@ import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from mailproto.backends._near_words import NearWords, words_in
+from mailproto.backends._near_words import NearWords
 from mailproto.backends.sqlite._search._late import Uids
 from mailproto.backends.sqlite._search._making import pause
 from mailproto.backends.sqlite._search._numbers import Numbers
@@ -39,6 +39,6 @@ def near_words(
             if bisect_left(ordered, each.first) < bisect_right(ordered, each.last)
         ]
         for text in read_vocabularies(connection, firsts[-VOCABULARIES:], "search"):
-            for _ in near.read(words_in(text.decode())):
+            for _ in near.read(text.decode()):
                 pause()
     return near.found()

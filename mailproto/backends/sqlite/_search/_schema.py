@@ -104,7 +104,7 @@ CREATE TABLE texts (
 CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 CREATE TABLE left_out (body INTEGER PRIMARY KEY);  -- that has too much text, or cannot be read
 CREATE TABLE vocabularies (  -- see `_words.Vocabulary`
-    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, messages INTEGER NOT NULL, words INTEGER NOT NULL,
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, messages INTEGER NOT NULL,
     size INTEGER NOT NULL, packed BLOB NOT NULL
 );
 CREATE VIRTUAL TABLE postings USING fts5(

@@ -38,8 +38,11 @@ LARGE = 1 << 16
 MESSAGES = 256
 """The most messages that have one vocabulary."""
 
-WORDS = 1 << 16
-"""After so many words, a vocabulary gets no other message: 4 MB in memory, or 10 of long ones."""
+OCTETS = 1 << 20
+"""After so many octets, a vocabulary gets no other message: 10 MB in memory, or 30 with very short words.
+
+That counts a word as often as messages have it; usual vocabularies have a tenth of it.
+"""
 
 _pack = zstandard.ZstdCompressor(level=3).compress
 _ESCAPE = b"\x7f"
@@ -88,13 +91,12 @@ class Vocabulary(NamedTuple):
 
     :ivar first: the first of the bodies that have it, and ``last``, the last one.
     :ivar messages: how many of them there were.
-    :ivar words: how many words it has, and ``size``, their octets.
+    :ivar size: octets of the words.
     """
 
     first: int
     last: int
     messages: int
-    words: int
     size: int
 
 
@@ -133,17 +135,20 @@ def add_vocabularies(
     """
     words: set[bytes] = set()
     bodies: list[int] = []
+    size = 0
     for body, its in made:
         bodies.append(body)
-        words.update(*its)
-        if len(words) > WORDS or len(bodies) >= MESSAGES:
-            _add(connection, bodies, words)
-            words, bodies = set(), []
+        for some in its:
+            words.update(some)
+            size += sum(map(len, some))
+        if size > OCTETS or len(bodies) >= MESSAGES:
+            _add(connection, bodies, words, size)
+            words, bodies, size = set(), [], 0
     if bodies:
-        _add(connection, bodies, words)
+        _add(connection, bodies, words, size)
 
 
-def _add(connection: sqlite3.Connection, bodies: Sequence[int], words: set[bytes]) -> None:
+def _add(connection: sqlite3.Connection, bodies: Sequence[int], words: set[bytes], size: int) -> None:
     # With the one before that is not much larger, they become one: so there are few small ones, and each word
     # is written some times only.
     first, messages = bodies[0], len(bodies)
@@ -156,12 +161,12 @@ def _add(connection: sqlite3.Connection, bodies: Sequence[int], words: set[bytes
             known is None
             or known.messages > 2 * messages
             or known.messages + messages > MESSAGES
-            or known.words + len(words) > WORDS
+            or known.size + size > OCTETS
         ):
             break
         for text in read_vocabularies(connection, (known.first,)):
             words.update(text.split())
-        first, messages = known.first, known.messages + messages
+        first, messages, size = known.first, known.messages + messages, known.size + size
         connection.execute("DELETE FROM vocabularies WHERE first = ?", (first,))
     _insert(connection, first, bodies[-1], messages, words)
 
@@ -169,8 +174,8 @@ def _add(connection: sqlite3.Connection, bodies: Sequence[int], words: set[bytes
 def _insert(connection: sqlite3.Connection, first: int, last: int, messages: int, words: set[bytes]) -> None:
     text = b"\n%b\n" % b"\n".join(sorted(words))
     connection.execute(
-        f"INSERT INTO vocabularies ({_COLUMNS}, packed) VALUES (?, ?, ?, ?, ?, ?)",
-        (first, last, messages, len(words), len(text), _pack(text)),
+        f"INSERT INTO vocabularies ({_COLUMNS}, packed) VALUES (?, ?, ?, ?, ?)",
+        (first, last, messages, len(text), _pack(text)),
     )
 
 

@@ -38,11 +38,14 @@ LARGE = 1 << 16
 MESSAGES = 256
 """The most messages that have one vocabulary."""
 
-OCTETS = 1 << 20
-"""After so many octets, a vocabulary gets no other message: 10 MB in memory, or 30 with very short words.
+OCTETS = 1 << 21
+"""After so many octets, a vocabulary gets no other message: 10 MB in memory.
 
-That counts a word as often as messages have it; usual vocabularies have a tenth of it.
+A word counts as often as messages have it, and for `_COST` octets more, because to put 100,000 words together
+takes some milliseconds, in which the reactor's thread waits.
 """
+
+_COST = 16
 
 _pack = zstandard.ZstdCompressor(level=3).compress
 _ESCAPE = b"\x7f"
@@ -140,7 +143,7 @@ def add_vocabularies(
         bodies.append(body)
         for some in its:
             words.update(some)
-            size += sum(map(len, some))
+            size += sum(map(len, some)) + _COST * len(some)
         if size > OCTETS or len(bodies) >= MESSAGES:
             _add(connection, bodies, words, size)
             words, bodies, size = set(), [], 0
@@ -172,7 +175,7 @@ def _add(connection: sqlite3.Connection, bodies: Sequence[int], words: set[bytes
 
 
 def _insert(connection: sqlite3.Connection, first: int, last: int, messages: int, words: set[bytes]) -> None:
-    text = b"\n%b\n" % b"\n".join(sorted(words))
+    text = b"\n%b\n" % b"\n".join(words)
     connection.execute(
         f"INSERT INTO vocabularies ({_COLUMNS}, packed) VALUES (?, ?, ?, ?, ?)",
         (first, last, messages, len(text), _pack(text)),

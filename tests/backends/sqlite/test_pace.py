@@ -55,7 +55,7 @@ class PaceTests(TestCase):
             if in_use:
                 self.pace.used()
             if written:
-                self.pace.committed()
+                self.pace.awaited()
             self.time.work(0.0004)
             self.pace.breathe()
         return (self.time.own - own) / (self.time.now - began)

@@ -126,7 +126,8 @@ class SearchIndex:
             unknown = sorted(set[int]().union(*(found[place].unknown for place in texts)))
             scan = TextScan(mailbox, array("I", unknown), list(texts.values()))
             while not scan.is_over:
-                self.used()
+                if self._builder is not None:
+                    self._builder.awaited()
                 await self._in_thread(scan.go_on, self._bodies, self._numbers)
             for place, test in texts.items():
                 found[place] = scan.completed(test, found[place])

@@ -16,8 +16,8 @@ IDLE_SHARE = 0.85
 READING_SHARE = 0.5
 """The part of the time that others leave free, in which it works while the store is read."""
 
-DELIVERING_SHARE = 0.25
-"""The same while the store is written."""
+WAITING_SHARE = 0.25
+"""The same while mail comes, or somebody waits for a search of texts."""
 
 LEAST_SHARE = 0.06
 """The least part of the time in which it works."""
@@ -44,7 +44,7 @@ class Pace:
 
     def __init__(self, is_stopped: Callable[[], bool]) -> None:
         self._is_stopped = is_stopped
-        self._read = self._written = -BUSY_FOR
+        self._used = self._awaited = -BUSY_FOR
         self._late = 0.0
         self._since = 0.0
         self._others = 0.0
@@ -53,11 +53,11 @@ class Pace:
 
     def used(self) -> None:
         """The store is in use now; may be called often, from any thread."""
-        self._read = time.monotonic()
+        self._used = time.monotonic()
 
-    def committed(self) -> None:
-        """Something was written; from any thread."""
-        self._written = time.monotonic()
+    def awaited(self) -> None:
+        """Mail comes now, or somebody waits for a search of texts; from any thread."""
+        self._awaited = time.monotonic()
 
     def begin(self) -> None:
         """Work begins."""
@@ -89,9 +89,9 @@ class Pace:
         if self.in_hurry:
             return HURRY_SHARE
         now = time.monotonic()
-        if now - self._written < BUSY_FOR:
-            share = DELIVERING_SHARE
-        elif now - self._read < BUSY_FOR:
+        if now - self._awaited < BUSY_FOR:
+            share = WAITING_SHARE
+        elif now - self._used < BUSY_FOR:
             share = READING_SHARE
         else:
             return IDLE_SHARE

@@ -48,7 +48,7 @@ PAGE_SIZE = 16_384
 _MARKS = 10
 """Bodies that are compared when the index is opened."""
 
-LOG_OCTETS = 16 << 20
+LOG_OCTETS = 8 << 20
 """The usual length of the write-ahead log; each time it is copied, the builder waits for the disk."""
 
 COLUMNS = (

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 __all__ = ["NearWords"]
 
 MOST = 5
@@ -42,6 +39,16 @@ def _pieces(text: str) -> Iterator[str]:
         start = stop
 
 
+def _nearest(word: str, some: set[str], errors: int) -> dict[str, float]:
+    """Those of some words that differ from ``word``, in not more errors than that, each with how many."""
+    # Imported here because it takes 6 MB, and few clients search so.
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    found = process.extract(word, some, scorer=OSA.distance, score_cutoff=errors, limit=MOST)
+    return {near: distance for near, distance, _ in found if distance}
+
+
 class NearWords:
     """Looks for the words that are nearest to some others.
 
@@ -60,11 +67,7 @@ class NearWords:
             some = words_in(piece)
             for word, found in self._found.items():
                 errors = next(errors for length, errors in ERRORS if len(word) >= length)
-                for near, distance, _ in process.extract(
-                    word, some, scorer=OSA.distance, score_cutoff=errors, limit=MOST
-                ):
-                    if distance:
-                        found[near] = distance
+                found.update(_nearest(word, some, errors))
                 if len(found) > 10 * MOST:
                     self._found[word] = dict(self._best(word))
                 yield

@@ -15,6 +15,7 @@ from mailproto._twisted_arguments import check_clock
 from mailproto.backends._names import check_name, check_special_use
 from mailproto.backends._watch import ModSeqs
 from mailproto.backends.remote._add_ons import Annotations, Quotas
+from mailproto.backends.remote._checked import uid_validity_of
 from mailproto.backends.remote._connections import Connections, Link, OpenClient
 from mailproto.backends.remote._mailbox import RemoteMailbox
 from mailproto.backends.remote._names import NameMap
@@ -166,7 +167,8 @@ class RemoteAccount(Quotas, Annotations):
             raise NoSuchMailbox from None
         remote = self.names.theirs(name)
         known = self.opened.get(remote)
-        if known is not None and await self._validity(remote) == known.uid_validity:
+        is_there = known is not None and await self._validity(remote) == known.uid_validity
+        if known is not None and is_there and not known.is_gone:
             return known.under(name)
         if known is not None:
             known.go()
@@ -341,7 +343,8 @@ class RemoteAccount(Quotas, Annotations):
             return await link.client.status(remote, "UIDVALIDITY")
 
         try:
-            return (await self._run(work, again=True, otherwise=NoSuchMailbox)).uid_validity or 1
+            counts = await self._run(work, again=True, otherwise=NoSuchMailbox)
+            return uid_validity_of(counts.uid_validity)
         except NoSuchMailbox:
             return 0
 

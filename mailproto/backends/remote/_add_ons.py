@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from mailproto.backends.remote._checked import check_count, is_entry, octets_in
 from mailproto.backends.remote._connections import Link
 from mailproto.errors import InvalidAnnotation, NoPermission, NoSuchQuotaRoot
 from mailproto.model import INBOX, Quota, QuotaLimits, QuotaUse
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Annotations", "Quotas"]
 
 T = TypeVar("T")
+
+_UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 class _Part:
@@ -31,7 +35,7 @@ class Quotas(_Part):
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
         found = await self.run(lambda link: link.client.quota(self.names.theirs(mailbox)))
-        return [each.name for each in found]
+        return [each.name for each in found if not _UNPRINTABLE.search(each.name)]
 
     async def quota(self, root: str) -> Quota:
         """See `IQuota.quota`: of the roots that INBOX counts for."""
@@ -56,7 +60,9 @@ class Quotas(_Part):
         async def work(link: Link) -> int:
             await link.client.noop()
             marked = (await link.client.search("DELETED")).uids
-            return sum([each.size or 0 async for each in link.client.fetch(marked, "RFC822.SIZE")])
+            check_count(len(marked))
+            found = link.client.fetch(marked, "RFC822.SIZE")
+            return sum({each.uid: octets_in(each.size) async for each in found}.values())
 
         return await self.run(work, self.names.theirs(mailbox))
 
@@ -80,7 +86,9 @@ class Annotations(_Part):
             found = await self.run(lambda link: link.client.metadata(name, *entries, depth=below))
         except ValueError:
             raise InvalidAnnotation from None
-        return {entry: value for entry, value in found.items() if value is not None}
+        return {
+            entry.lower(): value for entry, value in found.items() if value is not None and is_entry(entry)
+        }
 
     async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
         """See `IAnnotations.annotate`."""

@@ -11,16 +11,19 @@ from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.awaiting import settle
 from mailproto.backends.remote._failures import translated
-from mailproto.client.errors import ClientError, ConnectionLost
+from mailproto.client.errors import ClientError, ConnectionLost, ProtocolViolation
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import Events, SelectedMailbox
 from mailproto.typing import ReactorTime
 
-__all__ = ["MAX_WAITING", "Connections", "Link", "OpenClient"]
+__all__ = ["LONGEST", "MAX_WAITING", "Connections", "Link", "OpenClient"]
 
 T = TypeVar("T")
 OpenClient = Callable[[], Awaitable[IMAPClient]]
+
+LONGEST = 1800.0
+"""Seconds that one request may take, whatever the other server says meanwhile."""
 
 MAX_WAITING = 1000
 """Requests of one account that wait for a connection; more are refused."""
@@ -38,6 +41,7 @@ class Link:
         self.mailbox: str | None = None
         self.selected = SelectedMailbox("")
         self.is_busy = True
+        self.is_fresh = True  # whether it was opened for its first request just now
         self.used = 0  # when it was last used, as a count
         self.events: Events | None = None
 
@@ -82,8 +86,9 @@ class Connections:
 
     async def adopt(self, client: IMAPClient) -> None:
         """Take a connection that has signed in."""
-        with translated():
+        with translated(), self._limited(client):
             link = await self._made(client)
+            link.is_fresh = False
         if len(self._links) > self._most or self._is_closed:
             self._drop(link)
             client.quit()
@@ -132,26 +137,44 @@ class Connections:
         :param again: whether the work may be done again, if the connection ends meanwhile.
         :raises MailError: what the work or the other server raises, translated.
         """
-        # All open connections may have ended, and be noticed only now.
+        # All open connections may have ended, and be noticed only now; a new one was all right just now.
         tries = self._most + 1 if again else 1
         with translated():
             while True:
                 tries -= 1
+                link = await self._take(mailbox)
+                was_fresh = link.is_fresh
                 try:
-                    return await self._run(work, mailbox)
-                except ConnectionLost:
-                    if not tries or self._is_closed:
+                    return await self._run(link, work, mailbox)
+                except ConnectionLost as error:
+                    if not tries or was_fresh or self._is_closed or isinstance(error, ProtocolViolation):
                         raise
 
-    async def _run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None) -> T:
-        link = await self._take(mailbox)
+    async def _run(self, link: Link, work: Callable[[Link], Awaitable[T]], mailbox: str | None) -> T:
         try:
-            with _translated():
+            with _translated(), self._limited(link.client):
                 if mailbox is not None and link.mailbox != mailbox:
                     await self._select(link, mailbox)
                 return await settle(work(link))
         finally:
+            link.is_fresh = False
             self._release(link)
+
+    @contextmanager
+    def _limited(self, client: IMAPClient) -> Iterator[None]:
+        """End a connection over which the server goes on talking, and does not come to an end."""
+        timer = self._clock.callLater(LONGEST, client.abort)
+        try:
+            yield
+        except (ConnectionLost, Unavailable):
+            if timer.active():
+                raise
+            raise Unavailable(
+                detail=f"The other server has not done within {LONGEST:g} s what it was asked for"
+            ) from None
+        finally:
+            if timer.active():
+                timer.cancel()
 
     async def _select(self, link: Link, mailbox: str) -> None:
         link.leave()
@@ -203,7 +226,8 @@ class Connections:
                 if self._is_closed:
                     await client.quit()
                     raise Unavailable(detail="the account was closed")
-                return self._taken(await self._made(client))
+                with self._limited(client):
+                    return self._taken(await self._made(client))
         finally:
             self._opening.remove(ended)
             ended.callback(None)

@@ -11,8 +11,11 @@ from twisted.internet.defer import DeferredLock
 from mailproto.awaiting import turn
 from mailproto.backends._uid_runs import UidRuns
 from mailproto.backends._watch import ModSeqs
+from mailproto.backends.remote._checked import octets_in, uid_validity_of, within_uids
 from mailproto.backends.remote._connections import Link
-from mailproto.backends.remote._reading import columns_of
+from mailproto.backends.remote._reading import columns_of, missing_among
+from mailproto.client.errors import CommandRefused
+from mailproto.errors import NoSuchMailbox
 from mailproto.imap.values import MailboxCounts, UidSet
 from mailproto.model import DELETED, SEEN, Changes, FlagColumns
 
@@ -51,13 +54,13 @@ class DerivedModSeqs:
 
     async def counts(self, link: Link, name: str) -> MailboxCounts:
         """How much is in the mailbox."""
-        await self._compare(link)
+        await self._compare(link, name)
         flags = self._known.flags
         return MailboxCounts(
             messages=len(flags),
             unseen=sum(SEEN not in each for each in flags),
             uid_next=self._uid_next,
-            uid_validity=link.selected.uid_validity,
+            uid_validity=uid_validity_of(link.selected.uid_validity),
             modseq=self._modseq,
             size=sum(self._sizes.values()),
             deleted=sum(DELETED in each for each in flags),
@@ -65,7 +68,7 @@ class DerivedModSeqs:
 
     async def changes(self, link: Link, name: str, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        await self._compare(link)
+        await self._compare(link, name)
         known = self._known
         if modseq <= 0:
             return Changes(known, (), self._modseq)
@@ -83,7 +86,7 @@ class DerivedModSeqs:
 
     async def flags(self, link: Link, name: str, uids: UidSet) -> FlagColumns:
         """The flags of those messages that exist."""
-        await self._compare(link)
+        await self._compare(link, name)
         known = self._known
         places = []
         for uid in uids:
@@ -99,14 +102,9 @@ class DerivedModSeqs:
     def _gone_since(self, modseq: int) -> UidSet | UidRuns:
         if modseq >= self._forgotten:
             return UidSet(uid for at, uid in self._vanished if at > modseq)
-        runs, last = UidRuns(), 0
-        for uid in self._known.uids:
-            runs.add(last + 1, uid - 1)
-            last = uid
-        runs.add(last + 1, self._uid_next - 1)
-        return runs
+        return missing_among(self._known.uids, self._uid_next - 1)
 
-    async def _compare(self, link: Link) -> None:
+    async def _compare(self, link: Link, name: str) -> None:
         """Learn what has changed."""
         await self._lock.acquire()
         try:
@@ -118,14 +116,30 @@ class DerivedModSeqs:
             self._fresh = link
             try:
                 await link.client.noop()
-                await self._learn(link)
+                await self._learn(link, name)
             except BaseException:
                 self._fresh = None
                 raise
         finally:
             self._lock.release()
 
-    async def _learn(self, link: Link) -> None:
+    async def _ask_uid_next(self, link: Link, name: str) -> int:
+        """The mailbox's UIDNEXT.
+
+        :raises NoSuchMailbox: it is another mailbox now.
+        """
+        told = link.selected
+        try:
+            counts = await link.client.status(name, "UIDNEXT", "UIDVALIDITY")
+        except CommandRefused:  # some servers do not want that of the selected mailbox
+            return within_uids(told.uid_next)
+        if counts.uid_validity and counts.uid_validity != told.uid_validity:
+            link.leave()
+            raise NoSuchMailbox(detail=f"{name} has another UIDVALIDITY now")
+        return within_uids(counts.uid_next or told.uid_next)
+
+    async def _learn(self, link: Link, name: str) -> None:
+        uid_next = await self._ask_uid_next(link, name)
         found = await columns_of(link.client.fetch("1:*", "FLAGS"))
         before: dict[int, tuple[frozenset[str], int]] = {}
         known = self._known
@@ -155,9 +169,10 @@ class DerivedModSeqs:
         while len(self._vanished) > TOMBSTONES:
             self._forgotten = self._vanished.popleft()[0]
         if new:
+            self._sizes.update(dict.fromkeys(new, 0))
             async for message in link.client.fetch(UidSet(new), "RFC822.SIZE"):
-                self._sizes[message.uid] = message.size or 0
+                if message.uid in self._sizes:
+                    self._sizes[message.uid] = octets_in(message.size)
         self._known = FlagColumns(found.uids, found.flags, modseqs)
-        told = link.selected.uid_next or 1
-        self._uid_next = max(self._uid_next, told, found.uids[-1] + 1 if len(found) else 1)
+        self._uid_next = max(self._uid_next, uid_next, within_uids(found.uids[-1] + 1 if len(found) else 1))
         self._modseq = now or self._modseq

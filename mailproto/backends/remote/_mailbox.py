@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, TypeVar
 from zope.interface import alsoProvides, implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends.remote._checked import (
+    ascending,
+    check_count,
+    modseq_of,
+    object_id,
+    uid_validity_of,
+    within_uids,
+)
 from mailproto.backends.remote._connections import Link
 from mailproto.backends.remote._derived import DerivedModSeqs
 from mailproto.backends.remote._modseqs import ServersModSeqs
 from mailproto.backends.remote._reading import items_for, metadata_of, read_infos
-from mailproto.errors import LimitReached, NoSuchMailbox, OverQuota, ReadOnly
+from mailproto.errors import LimitReached, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 from mailproto.imap.values import Copied, MailboxCounts, SelectedMailbox, Stored, UidSet
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds
 from mailproto.interfaces.add_ons import ISaveDates
@@ -56,13 +64,14 @@ class RemoteMailbox:
         self._connections = account.connections
         self.name = name
         self._remote_name = remote_name
-        self.uid_validity = selected.uid_validity or 1
+        self.uid_validity = uid_validity_of(selected.uid_validity)
         self.writable = not selected.is_read_only
         self.permanent_flags = selected.permanent_flags & PERMANENT_FLAGS
         self._origin: RemoteMailbox | None = None
         self._is_gone = False
         self.last_modseq = 0  # that was told to those who watch
-        self.mailbox_id = selected.mailbox_id or ""
+        self.highest = 0  # that anybody has seen
+        self.mailbox_id = object_id(selected.mailbox_id) or ""
         has = self._connections.capabilities
         self._has_ids, self._has_dates = "OBJECTID" in has and bool(self.mailbox_id), "SAVEDATE" in has
         if self._has_ids:
@@ -78,11 +87,17 @@ class RemoteMailbox:
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
-        return await self._run(self._status, again=True)
+        status = await self._run(self._status, again=True)
+        self._seen(status.modseq)
+        return status
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return await self._run(lambda link: self.tracking.changes(link, self.remote_name, modseq), again=True)
+        changes = await self._run(
+            lambda link: self.tracking.changes(link, self.remote_name, modseq), again=True
+        )
+        self._seen(changes.modseq)
+        return changes
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
@@ -116,8 +131,10 @@ class RemoteMailbox:
             uids = UidSet(told.uids)
             if len(uids) != len(kept):  # the server does not say: the last ones, that were not there before
                 found = (await link.client.search(f"UID {before}:*")).uids
-                uids = UidSet([uid for uid in found if uid >= before][-len(kept) :])
+                uids = UidSet([uid for uid in found[-len(kept) :] if uid >= before])
             flags = await self.tracking.flags(link, self.remote_name, uids)
+            if len(flags) != len(kept):
+                raise Unavailable(detail="The other server does not say what has become of an APPEND")
             return [AppendedMessage(each.uid, each.modseq) for each in flags]
 
         return await self._changing(work)
@@ -143,7 +160,7 @@ class RemoteMailbox:
                 wanted, since = wanted - refused, None
             if wanted and (flags or change.operation is FlagOperation.SET):
                 stored = await self._store(link, wanted, change.operation, flags, since)
-                refused |= stored.refused
+                refused |= UidSet(uid for uid in wanted if uid in stored.refused)
             self.tracking.forget(link)
             left = wanted - refused
             changed = await self.tracking.flags(link, self.remote_name, left) if left else FlagColumns()
@@ -168,8 +185,8 @@ class RemoteMailbox:
             await link.client.noop()
             marked = (await link.client.search("DELETED")).uids
             if uids is not None:
-                wanted = set(uids)
-                marked = UidSet(uid for uid in marked if uid in wanted)
+                marked = UidSet(uid for uid in uids if uid in marked)
+            check_count(len(marked))
             if not marked:
                 return ()
             await link.client.expunge(marked)
@@ -191,7 +208,7 @@ class RemoteMailbox:
     async def look(self, link: Link | None = None) -> int:
         """The mailbox's modseq now."""
         if link is not None:
-            return max((await self._counts(link)).modseq or 1, 1)
+            return modseq_of((await self._counts(link)).modseq)
         return (await self.status()).modseq
 
     def under(self, name: str) -> RemoteMailbox:
@@ -227,6 +244,9 @@ class RemoteMailbox:
 
     # -- inside
 
+    def _seen(self, modseq: int) -> None:
+        self.origin.highest = max(self.origin.highest, modseq)
+
     def _writable(self) -> None:
         if not self.writable:
             raise ReadOnly
@@ -236,7 +256,7 @@ class RemoteMailbox:
             raise NoSuchMailbox
 
         async def checked(link: Link) -> T:
-            if (link.selected.uid_validity or 1) != self.uid_validity:
+            if uid_validity_of(link.selected.uid_validity) != self.uid_validity:
                 raise NoSuchMailbox(detail=f"{self.name} has another UIDVALIDITY now")
             return await work(link)
 
@@ -267,19 +287,19 @@ class RemoteMailbox:
         if deleted is None:
             deleted = len(await link.client.search("DELETED"))
         return MailboxStatus(
-            messages=counts.messages or 0,
-            unseen=counts.unseen or 0,
+            messages=within_uids(counts.messages),
+            unseen=within_uids(counts.unseen),
             recent=0,
             uid_next=self._next_of(counts),
             uid_validity=self.uid_validity,
-            modseq=max(counts.modseq or 1, 1),
-            size=counts.size or 0,
-            deleted=deleted,
+            modseq=modseq_of(counts.modseq),
+            size=min(counts.size or 0, (1 << 63) - 1),
+            deleted=within_uids(deleted),
             mailbox_id=self.mailbox_id if self._has_ids else None,
         )
 
     def _next_of(self, counts: MailboxCounts) -> int:
-        return max(counts.uid_next or 1, 1)
+        return within_uids(counts.uid_next) or 1
 
     async def _read(self, uids: Sequence[int], parts: Part, octets: int | None) -> Sequence[MessageInfo]:
         items = items_for(parts, ids=self._has_ids, dates=self._has_dates)
@@ -311,7 +331,11 @@ class RemoteMailbox:
         async def work(link: Link) -> Sequence[tuple[int, int]]:
             await link.client.noop()
             self.tracking.forget(link)
-            return sorted(await transfer(link, target.remote_name))
+            pairs = sorted(await transfer(link, target.remote_name))
+            sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+            # A server need not say it, and what cannot be true is as good as nothing.
+            is_right = set(uids).issuperset(sources) and ascending(sources) and ascending(targets)
+            return pairs if is_right else ()
 
         try:
             return await self._changing(work)

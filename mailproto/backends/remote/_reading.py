@@ -8,13 +8,23 @@ from collections.abc import AsyncIterable, Sequence
 from datetime import datetime
 
 from mailproto.awaiting import turn
+from mailproto.backends._uid_runs import UidRuns
+from mailproto.backends.remote._checked import (
+    FlagKeeper,
+    check_count,
+    is_envelope,
+    is_structure,
+    modseq_of,
+    object_id,
+    octets_in,
+)
 from mailproto.imap import IMAPClient
 from mailproto.imap.client._fetched import internal_date
 from mailproto.imap.values import FetchedMessage, UidSet
 from mailproto.message import Working, summarise_steps
 from mailproto.model import FlagColumns, MessageInfo, Metadata, Part
 
-__all__ = ["columns_of", "flags_in", "items_for", "metadata_of", "read_infos", "seconds"]
+__all__ = ["columns_of", "items_for", "metadata_of", "missing_among", "read_infos"]
 
 _ITEMS = (
     (Part.INTERNAL_DATE, "INTERNALDATE"),
@@ -57,7 +67,8 @@ async def read_infos(
         at += len(some)
         got: dict[int, MessageInfo] = {}
         async for message in client.fetch(UidSet(some), *items):
-            got[message.uid] = await _info(message, parts)
+            if 0 < message.uid < 1 << 32:
+                got[message.uid] = await _info(message, parts)
         # What the server says of a message may be nothing that our clients could read.
         if broken := [uid for uid, info in got.items() if _is_broken(info, parts)]:
             async for message in client.fetch(UidSet(broken), *dict.fromkeys([*items, "BODY.PEEK[]"])):
@@ -69,9 +80,8 @@ async def read_infos(
 
 
 def _is_broken(info: MessageInfo, parts: Part) -> bool:
-    return any(
-        part in parts and not (octets or b"").startswith(b"(")
-        for part, octets in ((Part.ENVELOPE, info.envelope), (Part.BODY_STRUCTURE, info.body_structure))
+    return (Part.ENVELOPE in parts and not is_envelope(info.envelope or b"")) or (
+        Part.BODY_STRUCTURE in parts and not is_structure(info.body_structure or b"")
     )
 
 
@@ -97,14 +107,14 @@ async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = Fa
     return MessageInfo(
         message.uid,
         date,
-        message.size or 0 if Part.SIZE in parts else None,
+        octets_in(message.size) if Part.SIZE in parts else None,
         envelope,
         structure,
         offsets,
         content if Part.CONTENT in parts else None,
-        message.email_id or None,
-        message.thread_id or None,
-        seconds(message.save_date),
+        object_id(message.email_id),
+        object_id(message.thread_id),
+        _seconds(message.save_date),
         zone,
     )
 
@@ -115,7 +125,7 @@ def _in_memory(info: MessageInfo) -> int:
     return octets + (size if size <= IN_MEMORY else 0)
 
 
-def seconds(date: datetime | None) -> int | None:
+def _seconds(date: datetime | None) -> int | None:
     """A time as seconds since the epoch."""
     return None if date is None else int(date.timestamp())
 
@@ -142,7 +152,9 @@ async def metadata_of(client: IMAPClient, uids: Sequence[int]) -> Metadata:
     """The sizes and dates of messages, without an object for each."""
     rows: dict[int, tuple[int, int, int]] = {}
     async for message in client.fetch(UidSet(uids), "RFC822.SIZE", "INTERNALDATE"):
-        rows[message.uid] = message.size or 0, *_when(message)
+        if 0 < message.uid < 1 << 32:
+            rows[message.uid] = octets_in(message.size), *_when(message)
+            check_count(len(rows))
     order = sorted(rows)
     sizes, dates, zones = (
         array(kind, (rows[uid][column] for uid in order)) for column, kind in enumerate("Qqh")
@@ -150,10 +162,18 @@ async def metadata_of(client: IMAPClient, uids: Sequence[int]) -> Metadata:
     return Metadata(array("I", order), sizes, dates, zones if any(zones) else ())
 
 
-def flags_in(message: FetchedMessage, kept: dict[frozenset[str], frozenset[str]]) -> frozenset[str]:
-    """The flags without ``\\Recent``; equal sets are one object."""
-    flags = message.flags - {"\\Recent"}
-    return kept.setdefault(flags, flags)
+def missing_among(uids: Sequence[int], up_to: int = 0) -> UidRuns:
+    """The UIDs that are not among ``uids``, up to the last one, or to a later one.
+
+    :raises Unavailable: they are too many.
+    """
+    runs, last = UidRuns(), 0
+    for uid in uids:
+        runs.add(last + 1, uid - 1)
+        last = uid
+    runs.add(last + 1, up_to)
+    check_count(len(runs))
+    return runs
 
 
 async def columns_of(messages: AsyncIterable[FetchedMessage], *, modseq: int = 1) -> FlagColumns:
@@ -161,15 +181,20 @@ async def columns_of(messages: AsyncIterable[FetchedMessage], *, modseq: int = 1
 
     :param modseq: of those of which the server tells none.
     """
-    kept: dict[frozenset[str], frozenset[str]] = {}
+    kept = FlagKeeper().kept
     uids, modseqs = array("I"), array("Q")
     flags: list[frozenset[str]] = []
     is_sorted = True
     async for message in messages:
+        if not 0 < message.uid < 1 << 32:
+            continue
         is_sorted = is_sorted and (not uids or uids[-1] < message.uid)
         uids.append(message.uid)
-        flags.append(flags_in(message, kept))
-        modseqs.append(message.modseq or modseq)
+        flags.append(kept(message.flags))
+        told = message.modseq
+        modseqs.append(modseq if told is None else modseq_of(told))
+        if len(uids) & 0xFFF == 0:
+            check_count(len(uids))
     if is_sorted:
         return FlagColumns(uids, flags, modseqs)
     rows = {uid: (each, number) for uid, each, number in zip(uids, flags, modseqs, strict=True)}

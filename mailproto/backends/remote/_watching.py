@@ -114,15 +114,17 @@ class Watching:
         """Tell of a mailbox's modseq, unless that is known."""
         if modseq == mailbox.last_modseq:
             return
+        # A server that has lost its modseqs begins anew with lower ones: that is news, too.
+        hint = modseq if modseq >= mailbox.highest else mailbox.highest + 1
         mailbox.last_modseq = modseq
-        self._mailboxes.notify(mailbox, modseq)
+        self._mailboxes.notify(mailbox, hint)
         self.tell_all(modseq)
 
     def tell_end(self, mailbox: RemoteMailbox) -> None:
         """A mailbox is gone."""
         mailbox = mailbox.origin
-        self._mailboxes.notify(mailbox, mailbox.last_modseq + 1)
-        self.tell_all(mailbox.last_modseq)
+        self._mailboxes.notify(mailbox, mailbox.highest + 1)
+        self.tell_all(mailbox.highest)
 
     def tell_all(self, modseq: int) -> None:
         """Tell who watches the account."""

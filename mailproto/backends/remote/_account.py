@@ -24,7 +24,6 @@ from mailproto.errors import (
     InvalidMailboxName,
     MailboxExists,
     MailError,
-    NoSuchAccount,
     NoSuchMailbox,
     UnsupportedSpecialUse,
 )
@@ -48,8 +47,8 @@ class RemoteAccount(Quotas, Annotations):
         account = RemoteAccount("bob", reactor, lambda: IMAPClient.open(reactor, server))
 
     The first connection is opened when something is asked for.  One that is lost is made again; what was
-    only being read is read again then, and anything else raises `Unavailable`.  All methods raise
-    `NoSuchAccount` if the other server does not accept the credentials any more.
+    only being read is read again then, and anything else raises `Unavailable`.  So does everything while
+    the server cannot be reached, or does not accept the credentials any more; the log says once what it is.
 
     After `connect` it provides `IQuota` and `IAnnotations`, if the other server has QUOTA and METADATA.
 
@@ -85,6 +84,7 @@ class RemoteAccount(Quotas, Annotations):
         self.connections = Connections(
             clock,
             open_client,
+            name=name,
             most=connections,
             wait=wait,
             heard=self.watching.heard,
@@ -98,7 +98,6 @@ class RemoteAccount(Quotas, Annotations):
         self.names = NameMap()
         self.opened: WeakValueDictionary[str, RemoteMailbox] = WeakValueDictionary()
         self._knows_names = False
-        self._is_gone = False
 
     async def connect(self, client: IMAPClient | None = None) -> None:
         """Open a connection if there is none, and learn what the server has.
@@ -270,9 +269,8 @@ class RemoteAccount(Quotas, Annotations):
         for name in names:
             try:
                 found[name] = await (await self.open(name)).status()
-            except (NoSuchAccount, NoSuchMailbox) as error:
-                if isinstance(error, NoSuchAccount):
-                    raise
+            except NoSuchMailbox:
+                continue
         return found
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
@@ -280,8 +278,6 @@ class RemoteAccount(Quotas, Annotations):
 
         Its modseqs are in order only as far as the other server's are.
         """
-        if self._is_gone:
-            raise NoSuchAccount
         return self.watching.watch_all(listener)
 
     # -- for the account's parts
@@ -324,9 +320,6 @@ class RemoteAccount(Quotas, Annotations):
     ) -> T:
         try:
             return await self.connections.run(work, mailbox, again=again)
-        except NoSuchAccount:
-            self._is_gone = True
-            raise
         except MailError as error:
             if otherwise is not None and type(error) is MailError:
                 raise otherwise(detail=str(error)) from error

@@ -9,9 +9,10 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
+from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
 from mailproto.backends.remote._failures import translated
-from mailproto.client.errors import ClientError, ConnectionLost, ProtocolViolation
+from mailproto.client.errors import AuthenticationRefused, ClientError, ConnectionLost, ProtocolViolation
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import Events, SelectedMailbox
@@ -21,6 +22,9 @@ __all__ = ["LONGEST", "MAX_WAITING", "Connections", "Link", "OpenClient"]
 
 T = TypeVar("T")
 OpenClient = Callable[[], Awaitable[IMAPClient]]
+
+REFUSED_FOR = 60.0
+"""Seconds for which credentials that were refused are not tried again."""
 
 LONGEST = 1800.0
 """Seconds that one request may take, whatever the other server says meanwhile."""
@@ -53,16 +57,20 @@ class Link:
 class Connections:
     """Gives each request a connection of its own, with the right mailbox selected.
 
+    :param name: the account's, for the log.
     :param heard: called with the other server's name of a mailbox, when the server tells of a change in it.
     :param watched: the mailboxes whose connections should stay with them, because somebody waits for changes.
     :param lost: called when a connection has ended.
     """
+
+    _log = PackageLogger()
 
     def __init__(
         self,
         clock: ReactorTime,
         open_client: OpenClient,
         *,
+        name: str,
         most: int,
         wait: float,
         heard: Callable[[Link], None],
@@ -71,6 +79,7 @@ class Connections:
     ) -> None:
         self._clock = clock
         self._open_client = open_client
+        self._name = name
         self._most = most
         self._wait = wait
         self._heard = heard
@@ -81,6 +90,8 @@ class Connections:
         self._waiting: dict[Deferred[Link], str | None] = {}
         self._count = 0
         self._is_closed = False
+        self._is_down = False  # whether the log has been told that the server cannot be used
+        self._refused: tuple[float, AuthenticationRefused] | None = None
         self.capabilities: frozenset[str] = frozenset()
         self.has_qresync = False
 
@@ -88,7 +99,8 @@ class Connections:
         """Take a connection that has signed in."""
         with translated(), self._limited(client):
             link = await self._made(client)
-            link.is_fresh = False
+            link.is_fresh = self._is_down = False
+            self._refused = None
         if len(self._links) > self._most or self._is_closed:
             self._drop(link)
             client.quit()
@@ -109,6 +121,11 @@ class Connections:
     def holds(self, mailbox: str) -> bool:
         """Whether a connection has this mailbox selected, and hears of its changes."""
         return any(link.mailbox == mailbox for link in self._links)
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self._links)
 
     @property
     def has_room(self) -> bool:
@@ -222,7 +239,7 @@ class Connections:
         self._opening.add(ended)
         try:
             with _translated():
-                client = await settle(self._open_client())
+                client = await self._connected()
                 if self._is_closed:
                     await client.quit()
                     raise Unavailable(detail="the account was closed")
@@ -231,6 +248,43 @@ class Connections:
         finally:
             self._opening.remove(ended)
             ended.callback(None)
+
+    async def _connected(self) -> IMAPClient:
+        """A connection that has signed in; what is wrong is told to the log once.
+
+        Credentials that were refused are not tried again for a minute: servers lock out who goes on.
+        """
+        if self._refused is not None:
+            until, refusal = self._refused
+            if self._clock.seconds() < until:
+                raise refusal
+        try:
+            client = await settle(self._open_client())
+        except ClientError as error:
+            if not self._is_down:
+                self._is_down = True
+                self._log_down(error)
+            if isinstance(error, AuthenticationRefused):
+                self._refused = self._clock.seconds() + REFUSED_FOR, error
+            raise
+        self._refused = None
+        if self._is_down:
+            self._is_down = False
+            self._log.info("{name}: the server of this account can be used again", name=self._name)
+        return client
+
+    def _log_down(self, error: ClientError) -> None:
+        if isinstance(error, AuthenticationRefused):
+            advice = f"give it the right password; it is tried again in {REFUSED_FOR:g} s at the earliest"
+        else:
+            advice = "look whether it runs and can be reached; every request tries again"
+        self._log.warn(
+            "{name}: the server of this account cannot be used, and clients are told so (UNAVAILABLE):"
+            " {error}: {advice}",
+            name=self._name,
+            error=str(error),
+            advice=advice,
+        )
 
     async def _made(self, client: IMAPClient) -> Link:
         link = Link(client)
@@ -275,6 +329,11 @@ class Connections:
             self._drop(link)
             self._go_on()
             if not self._is_closed:
+                self._log.info(
+                    "{name}: a connection to {peer} has ended; it is made again when it is needed",
+                    name=self._name,
+                    peer=link.client.peer,
+                )
                 self._lost()
 
     def _drop(self, link: Link) -> None:

@@ -25,6 +25,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 class Watching:
     """The watchers of an account and of its mailboxes.
 
+    :ivar when_lost: called when a connection has ended.
+
     A connection that has a watched mailbox selected waits with IDLE.  If there are too few of them, and for
     what happens in other mailboxes, the server is asked every ``poll`` seconds.
     """
@@ -41,6 +43,7 @@ class Watching:
         self._repairer: IDelayedCall | None = None
         self._pause = _FIRST_PAUSE
         self._is_closed = False
+        self.when_lost: Callable[[], None] = _do_nothing
 
     def watched(self) -> Collection[str]:
         """The other server's names of the watched mailboxes."""
@@ -135,6 +138,7 @@ class Watching:
 
     def lost(self) -> None:
         """A connection has ended."""
+        self.when_lost()
         if self._mailboxes:
             self._repair_later(self._pause)
 
@@ -173,6 +177,10 @@ class Watching:
             connections = self._account.connections
             if not connections.holds(mailbox.remote_name) and connections.has_room:
                 self.look_soon(mailbox)
+
+
+def _do_nothing() -> None:
+    """Used if nobody wants to know of lost connections."""
 
 
 def _nothing(_: object) -> None:

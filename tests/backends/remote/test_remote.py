@@ -6,9 +6,12 @@ from typing import Any
 
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
 
 from mailproto.awaiting import settle
 from mailproto.backends import MemoryStore
@@ -35,15 +38,26 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
     Unavailable,
 )
+from mailproto.imap import IMAPClient
 from mailproto.imap.values import FetchedMessage
 from mailproto.imap.wire._answers import StatusResponse
-from mailproto.interfaces import IAccount
+from mailproto.interfaces import IAccount, IRevocable
 from mailproto.interfaces.add_ons import IAnnotations, IQuota
 from mailproto.message import summarise
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 from tests.backends.remote.upstream import Upstream, reactor
 
 TEXT = b"Subject: one\r\n\r\nText.\r\n"
+
+
+@implementer(IRevocable)
+class Mind:
+    """A session."""
+
+    is_revoked = False
+
+    def revoke(self) -> None:
+        self.is_revoked = True
 
 
 class NameTests(SynchronousTestCase):
@@ -291,8 +305,8 @@ class RemoteTests(TestCase):
 
     # -- signing in
 
-    async def login(self, portal: Any, password: str = "secret") -> Any:
-        _, account, logout = await portal.login(UsernamePassword(b"alice", password.encode()), None, IAccount)
+    async def login(self, portal: Any, password: str = "secret", mind: object = None) -> Any:
+        _, account, logout = await portal.login(UsernamePassword(b"alice", password.encode()), mind, IAccount)
         self.accounts.append(account)
         return account, logout
 
@@ -310,6 +324,49 @@ class RemoteTests(TestCase):
         end_second()
         self.assertEqual((realm._signed_in, signed_in.password), ({}, ""))
         await self.failing(second.list(), Unavailable)
+
+    async def test_passwords_that_are_not_kept_end_the_sessions_with_the_last_connection(self) -> None:
+        realm = RemoteRealm(self.upstream.address(), reactor, keeps_passwords=False)
+        portal = Portal(realm, [realm])
+        mind = Mind()
+        account, _ = await self.login(portal, mind=mind)
+        [signed_in] = realm._signed_in.values()
+        self.assertEqual(signed_in.password, "")
+        inboxes = [await account.open(name) for name in ("INBOX", "Sent", "INBOX")]
+        self.assertEqual([(await each.status()).messages for each in inboxes], [0, 0, 0])
+        self.assertFalse(mind.is_revoked)
+        self.drop_connections()
+        await self.until(lambda: mind.is_revoked)
+        await self.failing(account.list(), Unavailable)
+
+    async def test_a_password_that_is_not_accepted_any_more_ends_the_sessions(self) -> None:
+        portal = remote_portal(self.upstream.address(), reactor)
+        realm: Any = portal.realm
+        mind = Mind()
+        account, _ = await self.login(portal, mind=mind)
+        [signed_in] = realm._signed_in.values()
+        signed_in.password = "wrong"  # the other server's is another one now
+        self.drop_connections()
+        await self.failing(account.list(), Unavailable)
+        self.assertEqual((mind.is_revoked, signed_in.password), (True, ""))
+
+    async def test_refused_credentials_are_not_tried_again_at_once(self) -> None:
+        tries = []
+
+        async def open_client() -> IMAPClient:
+            tries.append(0)
+            return await IMAPClient.open(reactor, self.upstream.address("alice", "wrong"))
+
+        account = RemoteAccount("alice", reactor, open_client)
+        self.accounts.append(account)
+        with capturedLogs() as logged:
+            for _ in range(3):
+                await self.failing(account.list(), Unavailable)
+        self.assertEqual(len(tries), 1)
+        [line] = [
+            formatEvent(each) for each in logged if each["log_level"] is LogLevel.warn and "name" in each
+        ]
+        self.assertRegex(line, r"\Aalice: the server of this account cannot be used, .*AUTH.*right password")
 
     async def test_who_is_refused_there_is_refused_here(self) -> None:
         portal = remote_portal(self.upstream.address(), reactor)

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MOST_MESSAGES: Final = 4_000_000
-"""Messages of one mailbox; one with more cannot be used.  Each takes 20 octets, or 40 without QRESYNC."""
+"""Messages of one mailbox; one with more cannot be used.  Each takes 12 octets, or 40 without QRESYNC."""
 
 _SYSTEM: Final = frozenset(SYSTEM_FLAGS)
 _LARGEST_UID: Final = (1 << 32) - 1

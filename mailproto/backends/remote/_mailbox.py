@@ -21,6 +21,7 @@ from mailproto.backends.remote._connections import Link
 from mailproto.backends.remote._derived import DerivedModSeqs
 from mailproto.backends.remote._modseqs import ServersModSeqs
 from mailproto.backends.remote._reading import items_for, metadata_of, read_infos
+from mailproto.backends.remote._uids import in_parts, uid_set
 from mailproto.errors import LimitReached, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 from mailproto.imap.values import Copied, MailboxCounts, SelectedMailbox, Stored, UidSet
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds
@@ -152,15 +153,16 @@ class RemoteMailbox:
             return StoreResult(FlagColumns())
 
         async def work(link: Link) -> StoreResult:
-            wanted, refused = UidSet(uids), UidSet()
+            wanted, refused = await uid_set(uids), UidSet()
             since = unchanged_since
             if since is not None and isinstance(self.tracking, DerivedModSeqs):
-                now = await self.tracking.flags(link, self.remote_name, wanted)
-                refused = UidSet(each.uid for each in now if each.modseq > since)
+                refused = await self.tracking.changed_since(link, self.remote_name, wanted, since)
                 wanted, since = wanted - refused, None
-            if wanted and (flags or change.operation is FlagOperation.SET):
-                stored = await self._store(link, wanted, change.operation, flags, since)
-                refused |= UidSet(uid for uid in wanted if uid in stored.refused)
+            if flags or change.operation is FlagOperation.SET:
+                for some in in_parts(wanted):
+                    stored = await self._store(link, UidSet(some), change.operation, flags, since)
+                    if stored.refused:
+                        refused |= UidSet(uid for uid in some if uid in stored.refused)
             self.tracking.forget(link)
             left = wanted - refused
             changed = await self.tracking.flags(link, self.remote_name, left) if left else FlagColumns()
@@ -170,12 +172,12 @@ class RemoteMailbox:
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
-        return await self._transfer(uids, target, lambda link, name: link.client.copy(UidSet(uids), name))
+        return await self._transfer(uids, target, lambda some, link, name: link.client.copy(some, name))
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
         self._writable()
-        return await self._transfer(uids, target, lambda link, name: link.client.move(UidSet(uids), name))
+        return await self._transfer(uids, target, lambda some, link, name: link.client.move(some, name))
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
@@ -185,7 +187,7 @@ class RemoteMailbox:
             await link.client.noop()
             marked = (await link.client.search("DELETED")).uids
             if uids is not None:
-                marked = UidSet(uid for uid in uids if uid in marked)
+                marked = await uid_set(uids, among=marked)
             check_count(len(marked))
             if not marked:
                 return ()
@@ -318,7 +320,10 @@ class RemoteMailbox:
         return await store(uids, replace=flags, unchanged_since=since)
 
     async def _transfer(
-        self, uids: Sequence[int], target: IMailbox, transfer: Callable[[Link, str], Awaitable[Copied]]
+        self,
+        uids: Sequence[int],
+        target: IMailbox,
+        transfer: Callable[[UidSet, Link, str], Awaitable[Copied]],
     ) -> Sequence[tuple[int, int]]:
         if not isinstance(target, RemoteMailbox) or target._account is not self._account:
             raise TypeError(f"target must be a mailbox of the same account, not {target!r}")
@@ -331,7 +336,7 @@ class RemoteMailbox:
         async def work(link: Link) -> Sequence[tuple[int, int]]:
             await link.client.noop()
             self.tracking.forget(link)
-            pairs = sorted(await transfer(link, target.remote_name))
+            pairs = sorted(await transfer(await uid_set(uids), link, target.remote_name))
             sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
             # A server need not say it, and what cannot be true is as good as nothing.
             is_right = set(uids).issuperset(sources) and ascending(sources) and ascending(targets)

@@ -66,11 +66,15 @@ async def read_infos(
         some = uids[at : at + size]
         at += len(some)
         got: dict[int, MessageInfo] = {}
+        broken: list[int] = []
         async for message in client.fetch(UidSet(some), *items):
             if 0 < message.uid < 1 << 32:
-                got[message.uid] = await _info(message, parts)
+                info = got[message.uid] = await _info(message, parts)
+                if _is_broken(info, parts):
+                    broken.append(message.uid)
+        await turn()
         # What the server says of a message may be nothing that our clients could read.
-        if broken := [uid for uid, info in got.items() if _is_broken(info, parts)]:
+        if broken:
             async for message in client.fetch(UidSet(broken), *dict.fromkeys([*items, "BODY.PEEK[]"])):
                 got[message.uid] = await _info(message, parts, by_ourselves=True)
         found += [got[uid] for uid in sorted(got)]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.backends._watch import Watchers
 from mailproto.backends.remote._connections import Link
 from mailproto.backends.remote._mailbox import RemoteMailbox
+from mailproto.connection._awaiting import begin
 from mailproto.errors import MailError, NoSuchMailbox
 
 if TYPE_CHECKING:
@@ -93,7 +94,14 @@ class Watching:
             self._again.add(mailbox)
             return
         self._looking.add(mailbox)
-        Deferred.fromCoroutine(self._look(mailbox)).addErrback(_nothing)
+        self._begin(self._look(mailbox))
+
+    def _begin(self, coroutine: Coroutine[object, object, None]) -> None:
+        """Run a coroutine, which gives turns to others."""
+        with suppress(MailError):
+            running = begin(coroutine, _step, self._account.clock)
+            if running is not None:
+                running.addErrback(_nothing)
 
     async def _look(self, mailbox: RemoteMailbox) -> None:
         try:
@@ -152,7 +160,7 @@ class Watching:
             if not self._account.connections.holds(mailbox.remote_name):
                 self.look_soon(mailbox)
         if self._all:
-            Deferred.fromCoroutine(self._look_at_all()).addErrback(_nothing)
+            self._begin(self._look_at_all())
         if self._mailboxes or self._all:
             self._poll_later()
 
@@ -177,6 +185,10 @@ class Watching:
             connections = self._account.connections
             if not connections.holds(mailbox.remote_name) and connections.has_room:
                 self.look_soon(mailbox)
+
+
+def _step(call: Callable[[object], object], argument: object) -> object:
+    return call(argument)
 
 
 def _do_nothing() -> None:

@@ -38,6 +38,9 @@ IN_MEMORY = 1 << 16
 FIRST, MOST = 8, 256
 """Messages of the first FETCH with contents, and of later ones, which are larger while messages are small."""
 
+IN_FILES = 64 << 20
+"""Octets in files after which `read_infos` reads no more messages."""
+
 
 def items_for(parts: Part, *, ids: bool, dates: bool) -> list[str]:
     """What FETCH asks for, to know these parts; whole messages to know where their parts are.
@@ -58,20 +61,27 @@ def items_for(parts: Part, *, ids: bool, dates: bool) -> list[str]:
 async def read_infos(
     client: IMAPClient, uids: Sequence[int], parts: Part, items: Sequence[str], octets: int | None
 ) -> list[MessageInfo]:
-    """Read messages in batches, until there are ``octets`` in memory, or all (None)."""
+    """Read messages in batches: until ``octets`` are in memory, or `IN_FILES` in files; or all (None)."""
     found: list[MessageInfo] = []
     has_contents = "BODY.PEEK[]" in items
-    at, size, held = 0, FIRST if has_contents and octets is not None else MOST, 0
-    while at < len(uids) and (octets is None or held < octets):
+    at, size = 0, FIRST if has_contents and octets is not None else MOST
+    held = in_files = 0
+    while at < len(uids) and (octets is None or (held < octets and in_files < IN_FILES)):
         some = uids[at : at + size]
         at += len(some)
         got: dict[int, MessageInfo] = {}
         broken: list[int] = []
+        last = 0
         async for message in client.fetch(UidSet(some), *items):
-            if 0 < message.uid < 1 << 32:
-                info = got[message.uid] = await _info(message, parts)
-                if _is_broken(info, parts):
-                    broken.append(message.uid)
+            if not 0 < message.uid < 1 << 32:
+                continue
+            info = got[message.uid] = await _info(message, parts)
+            if _is_broken(info, parts):
+                broken.append(message.uid)
+            in_files += _in_file(info)
+            last = message.uid if last < message.uid else 1 << 32
+            if octets is not None and in_files >= IN_FILES and last < 1 << 32:
+                break  # whoever wants more asks for those after it, because all have come in their order
         await turn()
         # What the server says of a message may be nothing that our clients could read.
         if broken:
@@ -79,7 +89,7 @@ async def read_infos(
                 got[message.uid] = await _info(message, parts, by_ourselves=True)
         found += [got[uid] for uid in sorted(got)]
         held += sum(map(_in_memory, got.values()))
-        size = min(MOST, size * 2)
+        size = min(MOST, size * 2) if in_files == 0 else FIRST
     return found
 
 
@@ -121,6 +131,11 @@ async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = Fa
         _seconds(message.save_date),
         zone,
     )
+
+
+def _in_file(info: MessageInfo) -> int:
+    size = 0 if info.content is None else len(info.content)
+    return size if size > IN_MEMORY else 0
 
 
 def _in_memory(info: MessageInfo) -> int:

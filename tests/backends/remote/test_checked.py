@@ -173,6 +173,21 @@ class ProxyTests(SynchronousTestCase):
         self.assertIn(b"t OK", self.say('LIST "" *'))
         self.assertLess(self.proxy.longest, 400)
 
+    def test_one_body_that_does_not_come_stops_nobody_else(self) -> None:
+        proxy = self.begin()
+        first = proxy.client
+        self.lies(lie(_stop, where=40))
+        first.send(b"t FETCH 1 (BODY.PEEK[])\r\n")
+        proxy.settle()
+        proxy.longest = 0
+        proxy.connect()
+        self.assertIn(b"t OK", self.say("LOGIN alice secret"))
+        self.assertIn(b"t OK", self.say("SELECT INBOX"))
+        self.assertIn(b"Text.", self.say("FETCH 2 (BODY.PEEK[])"))
+        self.assertLess(proxy.longest, 1)
+        self.assertEqual(first.read(), b"")
+        first.drop()
+
     def test_modseqs_that_are_lost_are_told_anew(self) -> None:
         """As when Dovecot makes its index anew."""
         proxy = self.begin()

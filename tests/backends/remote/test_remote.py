@@ -21,6 +21,7 @@ from mailproto.backends.remote import (
     RemoteAccount,
     RemoteRealm,
     _connections,
+    _reading,
     remote_portal,
 )
 from mailproto.backends.remote._failures import refusal
@@ -228,6 +229,16 @@ class RemoteTests(TestCase):
         self.assertEqual([info.uid for info in some], list(range(1, len(some) + 1)))
         self.assertLess(len(some), 60)
         self.assertGreaterEqual(len(some), 2)
+
+    async def test_reading_ends_when_there_is_enough_in_files(self) -> None:
+        self.patch(_reading, "IN_FILES", 300_000)
+        await (await self.there()).append([NewMessage(TEXT + b"x" * 100_000 + b"\r\n")] * 20)
+        inbox = await self.account().open("INBOX")
+        some = await inbox.read_some(range(1, 21), Part.CONTENT, 1 << 20)
+        self.assertEqual([info.uid for info in some], [1, 2, 3])
+        rest = await inbox.read_some(range(4, 21), Part.CONTENT, 1 << 20)
+        self.assertEqual([info.uid for info in rest], [4, 5, 6])
+        self.assertEqual(len(await inbox.read(range(1, 21), Part.CONTENT)), 20)
 
     async def test_add_ons_are_what_the_other_server_has(self) -> None:
         account = self.account()

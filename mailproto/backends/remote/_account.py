@@ -19,6 +19,7 @@ from mailproto.backends.remote._checked import uid_validity_of
 from mailproto.backends.remote._connections import Connections, Link, OpenClient
 from mailproto.backends.remote._mailbox import RemoteMailbox
 from mailproto.backends.remote._names import NameMap
+from mailproto.backends.remote._rights import AccessControl
 from mailproto.backends.remote._watching import Watching
 from mailproto.errors import (
     InvalidMailboxName,
@@ -30,7 +31,7 @@ from mailproto.errors import (
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import MailboxCounts
 from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IAnnotations, IQuota
+from mailproto.interfaces.add_ons import IAccessControl, IAnnotations, IQuota
 from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 from mailproto.typing import ReactorTime
 
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 
 @implementer(IAccount)
-class RemoteAccount(Quotas, Annotations):
+class RemoteAccount(Quotas, Annotations, AccessControl):
     """An account on another IMAP server, as an `IAccount` that our servers can serve::
 
         server = ServerAddress("imap.example.org", tls="implicit", credentials=Password("bob", "secret"))
@@ -50,7 +51,8 @@ class RemoteAccount(Quotas, Annotations):
     only being read is read again then, and anything else raises `Unavailable`.  So does everything while
     the server cannot be reached, or does not accept the credentials any more; the log says once what it is.
 
-    After `connect` it provides `IQuota` and `IAnnotations`, if the other server has QUOTA and METADATA.
+    After `connect` it provides `IQuota`, `IAnnotations` and `IAccessControl`, if the other server has QUOTA,
+    METADATA and ACL.
 
     :param name: the account's name here.
     :param clock: the reactor.
@@ -114,6 +116,9 @@ class RemoteAccount(Quotas, Annotations):
             alsoProvides(self, IQuota)
         if "METADATA" in has:
             alsoProvides(self, IAnnotations)
+        if "ACL" in has:
+            await self.learn_namespaces()
+            alsoProvides(self, IAccessControl)
 
     def close(self) -> Deferred[None]:
         """End all connections, for good; fires when they are closed."""

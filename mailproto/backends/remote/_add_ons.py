@@ -14,14 +14,16 @@ from mailproto.model import INBOX, Quota, QuotaLimits, QuotaUse
 if TYPE_CHECKING:
     from mailproto.backends.remote._names import NameMap
 
-__all__ = ["Annotations", "Quotas"]
+__all__ = ["Annotations", "Part", "Quotas"]
 
 T = TypeVar("T")
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-class _Part:
+class Part:
+    """What the parts of an account use."""
+
     names: NameMap
 
     async def run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None = None) -> T:
@@ -29,7 +31,7 @@ class _Part:
         raise NotImplementedError
 
 
-class Quotas(_Part):
+class Quotas(Part):
     """`IQuota`, from the other server's QUOTA (RFC 9208)."""
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
@@ -71,7 +73,7 @@ def _use(pair: tuple[int, int] | None, unit: int = 1) -> QuotaUse:
     return QuotaUse(0) if pair is None else QuotaUse(pair[0] * unit, pair[1] * unit)
 
 
-class Annotations(_Part):
+class Annotations(Part):
     """`IAnnotations`, from the other server's METADATA (RFC 5464)."""
 
     async def annotations(

@@ -26,10 +26,12 @@ from mailproto.backends.remote import (
 )
 from mailproto.backends.remote._failures import refusal
 from mailproto.backends.remote._names import NameMap
+from mailproto.backends.remote._rights import _normal
 from mailproto.client import ServerAddress
 from mailproto.client.errors import CommandRefused
 from mailproto.errors import (
     InvalidMailboxName,
+    InvalidRights,
     MailboxExists,
     MailError,
     NoPermission,
@@ -43,7 +45,7 @@ from mailproto.imap import IMAPClient
 from mailproto.imap.values import FetchedMessage
 from mailproto.imap.wire._answers import StatusResponse
 from mailproto.interfaces import IAccount, IRevocable
-from mailproto.interfaces.add_ons import IAnnotations, IQuota
+from mailproto.interfaces.add_ons import IAccessControl, IAnnotations, IQuota
 from mailproto.message import summarise
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 from tests.backends.remote.upstream import Upstream, reactor
@@ -257,6 +259,33 @@ class RemoteTests(TestCase):
         other = self.account("bob")
         await other.connect()
         self.assertFalse(IQuota.providedBy(other) or IAnnotations.providedBy(other))
+
+    async def test_rights_are_those_of_the_other_server(self) -> None:
+        account, bob = self.account(), self.account("bob")
+        for each in (account, bob):
+            await each.connect()
+            self.assertTrue(IAccessControl.providedBy(each))
+        self.assertEqual(account.other_users, "user/")
+        self.assertEqual(await account.my_rights("INBOX"), "lrswipkxtea")
+        await account.set_acl("INBOX", "bob", "lr")
+        await account.set_acl("INBOX", "bob", "s", FlagOperation.ADD)
+        self.assertEqual((await account.acl("INBOX"))["bob"], "lrs")
+        self.assertEqual(await bob.my_rights("user/alice/INBOX"), "lrs")
+        self.assertIn("user/alice/INBOX", [each.name for each in await bob.list()])
+        shown = await bob.open("user/alice/INBOX")
+        await (await account.open("INBOX")).append([NewMessage(TEXT)])
+        self.assertEqual((await shown.status()).messages, 1)
+        await self.failing(bob.acl("user/alice/INBOX"), NoPermission)
+        await self.failing(account.set_acl("INBOX", "bob", "!"), InvalidRights)
+        await self.failing(account.set_acl("INBOX", "bob", "z"), InvalidRights)
+        always, groups = await account.list_rights("INBOX", "bob")
+        self.assertEqual((always, set("".join(groups))), ("", set("lrswipkxtea")))
+        await account.set_acl("INBOX", "bob", "")
+        self.assertNotIn("bob", await account.acl("INBOX"))
+        await self.failing(bob.my_rights("user/alice/INBOX"), NoSuchMailbox)
+
+    async def test_old_rights_stand_for_several(self) -> None:
+        self.assertEqual([_normal(each) for each in ("lrcd", "lrkcd", "", "z9")], ["lrkxte", "lrkte", "", ""])
 
     async def test_derived_modseqs_from_before_tell_of_all_that_does_not_exist(self) -> None:
         self.upstream.without = frozenset({"QRESYNC", "CONDSTORE"})

@@ -27,6 +27,7 @@ __all__ = [
     "object_id",
     "octets_in",
     "uid_validity_of",
+    "usual_forms",
     "within_uids",
 ]
 
@@ -128,10 +129,29 @@ _QUOTED = rb'"[^"\\\r\n\x00\x80-\xff]*+(?:\\["\\][^"\\\r\n\x00\x80-\xff]*+)*"'
 _STRING = rb"(?:NIL|" + _QUOTED + rb")"
 _ADDRESS = rb"\(" + rb" ".join([_STRING] * 4) + rb"\)"
 _ADDRESSES = rb"(?:NIL|\((?:" + _ADDRESS + rb")+\))"
-_ENVELOPE = re.compile(rb"\(" + rb" ".join([_STRING] * 2 + [_ADDRESSES] * 6 + [_STRING] * 2) + rb"\)")
+_FIELDS = rb"\(" + rb" ".join([_STRING] * 2 + [_ADDRESSES] * 6 + [_STRING] * 2) + rb"\)"
+_ENVELOPE = re.compile(_FIELDS)
+# Of a part that is no multipart, and of a multipart of such parts.
+_LIST = rb"\(%b(?: (?:%b|\(%b(?: %b)*\)))*\)" % (_STRING, _STRING, _STRING, _STRING)
+_ITEM = rb"(?:" + _STRING + rb"|[0-9]{1,10}|" + _LIST + rb")"
+_PART = rb"\(" + _ITEM + rb"(?: " + _ITEM + rb")*\)"
+_PARTS = rb"\((?:" + _PART + rb")+(?: " + _ITEM + rb")+\)"
+_BEFORE = rb'\((?:[A-Za-z0-9.]++ (?:[0-9]++|\([^()"{]*+\)|"[^"\\\x00]*+") )*'
+_USUAL = re.compile(
+    _BEFORE + rb"(?:ENVELOPE (" + _FIELDS + rb")(?= |\)\Z) ?)?"
+    rb"(?:BODYSTRUCTURE (" + _PART + rb"|" + _PARTS + rb")(?= |\)\Z))?"
+)
+_USUAL_OCTETS = 1 << 14
 _LITERAL = re.compile(rb"\{([0-9]{1,19})\}\r\n")
 _QUOTED_OR_LITERAL = re.compile(rb"(%b)|%b" % (_QUOTED, _LITERAL.pattern))
 _STRUCTURE = re.compile(rb'(?:""|NIL|[0-9]{1,10}(?![0-9])|[() ])+')
+
+
+def usual_forms(text: bytes) -> tuple[bytes | None, bytes | None]:
+    """The ENVELOPE and the BODYSTRUCTURE in the text of a FETCH response, if they are there in the form that
+    nearly all have, and all that they have to be."""
+    match = _USUAL.match(text) if len(text) <= _USUAL_OCTETS else None
+    return (None, None) if match is None else (match[1], match[2])
 
 
 def is_envelope(octets: bytes) -> bool:

@@ -17,6 +17,7 @@ from mailproto.backends.remote._checked import (
     modseq_of,
     object_id,
     octets_in,
+    usual_forms,
 )
 from mailproto.imap import IMAPClient
 from mailproto.imap.client._fetched import internal_date
@@ -94,9 +95,23 @@ async def read_infos(
 
 
 def _is_broken(info: MessageInfo, parts: Part) -> bool:
-    return (Part.ENVELOPE in parts and not is_envelope(info.envelope or b"")) or (
-        Part.BODY_STRUCTURE in parts and not is_structure(info.body_structure or b"")
+    return (Part.ENVELOPE in parts and info.envelope is None) or (
+        Part.BODY_STRUCTURE in parts and info.body_structure is None
     )
+
+
+def _forms(message: FetchedMessage, parts: Part) -> tuple[bytes | None, bytes | None]:
+    """The ENVELOPE and the BODYSTRUCTURE as the server has written them; None for what cannot be one."""
+    if not parts & (Part.ENVELOPE | Part.BODY_STRUCTURE):
+        return None, None
+    envelope, structure = usual_forms(message._data.text)
+    if Part.ENVELOPE in parts and envelope is None:
+        said = message.raw("ENVELOPE") or b""
+        envelope = said if is_envelope(said) else None
+    if Part.BODY_STRUCTURE in parts and structure is None:
+        said = message.raw("BODYSTRUCTURE") or b""
+        structure = said if is_structure(said) else None
+    return envelope, structure
 
 
 async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = False) -> MessageInfo:
@@ -105,8 +120,7 @@ async def _info(message: FetchedMessage, parts: Part, *, by_ourselves: bool = Fa
     :param by_ourselves: read the message, instead of believing what the server says of it.
     """
     content = message.content
-    envelope = message.raw("ENVELOPE") if Part.ENVELOPE in parts else None
-    structure = message.raw("BODYSTRUCTURE") if Part.BODY_STRUCTURE in parts else None
+    envelope, structure = _forms(message, parts)
     offsets = None
     if (Part.OFFSETS in parts or by_ourselves) and content is not None:
         # Our own reading of the message tells where its parts are; what it says of them has to fit.

@@ -8,7 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends._keywords import MAX_COMBINED_KEYWORDS, MAX_MAILBOX_KEYWORDS
 from mailproto.backends.remote import _checked
-from mailproto.backends.remote._checked import FlagKeeper, is_entry, is_envelope, is_structure, object_id
+from mailproto.backends.remote._checked import (
+    FlagKeeper,
+    is_entry,
+    is_envelope,
+    is_structure,
+    object_id,
+    usual_forms,
+)
 from mailproto.backends.remote._connections import LONGEST
 from mailproto.message import summarise
 from mailproto.model import SYSTEM_FLAGS
@@ -62,6 +69,29 @@ class ValueTests(SynchronousTestCase):
             b"(\0)",
         ):
             self.assertFalse(is_structure(bad), bad)
+
+    def test_usual_forms_are_found_where_nothing_can_be_mistaken_for_them(self) -> None:
+        envelope = b"(" + NILS + b'NIL NIL "<a@b>")'
+        part = b'("text" "plain" ("charset" "x") NIL NIL "7bit" 5 1 NIL ("inline" ("filename" "a (b")) NIL)'
+        mixed = b"(" + part * 2 + b' "mixed" ("boundary" "x") NIL NIL NIL)'
+        for structure in (part, mixed):
+            text = b"(UID 7 RFC822.SIZE 5 FLAGS (\\Seen) ENVELOPE %b BODYSTRUCTURE %b)" % (
+                envelope,
+                structure,
+            )
+            self.assertEqual(usual_forms(text), (envelope, structure))
+            self.assertTrue(is_envelope(envelope) and is_structure(structure))
+        self.assertEqual(usual_forms(b"(UID 7 BODYSTRUCTURE %b)" % part), (None, part))
+        self.assertEqual(usual_forms(b"(ENVELOPE %b UID 7)" % envelope), (envelope, None))
+        for text in (
+            b"(UID 7 ENVELOPE %bx)" % envelope,
+            b"(UID 7 ENVELOPE %b) (" % envelope,
+            b'(UID 7 X "a ENVELOPE %b")' % envelope,
+            b"(UID 7 X (a) (ENVELOPE %b))" % envelope,
+            b"(UID 7 BODYSTRUCTURE %b))" % part,
+            b"",
+        ):
+            self.assertEqual(usual_forms(text), (None, None), text)
 
     def test_ids_and_entries(self) -> None:
         self.assertEqual(object_id("M-1_a"), "M-1_a")

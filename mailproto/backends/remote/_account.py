@@ -134,6 +134,7 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         async def work(link: Link) -> Sequence[MailboxEntry]:
             found = await link.client.list()
             subscribed = {each.name for each in await link.client.list(subscribed=True)}
+            self.names.begin_list()
             entries: dict[str, MailboxEntry] = {}
             there = {each.name for each in found}
             for each in found:

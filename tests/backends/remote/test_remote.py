@@ -76,6 +76,13 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(names.ours("u\u0308"), "\u00fc")
         self.assertEqual(names.theirs("\u00fc"), "u\u0308")
 
+    def test_spellings_of_names_that_are_gone_are_forgotten(self) -> None:
+        names = NameMap()
+        for number in range(100):
+            names.begin_list()
+            names.ours(f"u\u0308{number}")
+        self.assertEqual(len(names._spelled), 1)
+
     def test_names_that_no_client_could_write_are_left_out(self) -> None:
         names = NameMap()
         for name in ("100%", "a*", "a//b", "a\x00", "/a", ""):
@@ -158,6 +165,21 @@ class RemoteTests(TestCase):
         await self.failing(inbox.append([NewMessage(TEXT)]), Unavailable)
         self.upstream.start_again()
         self.assertEqual((await inbox.status()).messages, 0)
+
+    async def test_a_server_that_cannot_be_reached_is_one_line_in_the_log_until_it_comes_back(self) -> None:
+        account = self.account()
+        await self.upstream.stop()
+        with capturedLogs() as logged:
+            for _ in range(3):
+                await self.failing(account.list(), Unavailable)
+            self.upstream.start_again()
+            await account.list()
+        lines = [formatEvent(each) for each in logged if each.get("name") == "alice"]
+        self.assertEqual(len(lines), 2, lines)
+        self.assertRegex(
+            lines[0], r"alice: .*UNAVAILABLE.*127.0.0.1:[0-9]+: .*refused.*every request tries again"
+        )
+        self.assertEqual(lines[1], "alice: the server of this account can be used again")
 
     async def test_another_uid_validity_is_another_mailbox(self) -> None:
         account = self.account()

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from twisted.internet.defer import Deferred
 from zope.interface import alsoProvides, implementer
 
-from mailproto._arguments import check_call, check_seconds, check_type, check_whole
+from mailproto._arguments import check_bool, check_call, check_seconds, check_type, check_whole
 from mailproto._twisted_arguments import check_clock
 from mailproto.backends._names import check_name, check_special_use
 from mailproto.backends._watch import ModSeqs
@@ -61,6 +61,8 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         one, as long as there are enough.
     :param wait: seconds that a request waits for one of them.
     :param poll: seconds after which the server is asked about watched mailboxes that have none.
+    :param finds_there: True if what the other server finds, sorts and threads counts here: then its mailboxes
+        are `IFinding`, if it has SORT, THREAD=REFERENCES and THREAD=ORDEREDSUBJECT.
     :raises TypeError, ValueError: an argument is none of these.
     """
 
@@ -73,6 +75,7 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         connections: int = 3,
         wait: float = 60,
         poll: float = 60,
+        finds_there: bool = False,
     ) -> None:
         check_type("name", name, str, "the account's name, a str")
         check_clock("clock", clock)
@@ -80,7 +83,9 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         check_whole("connections", connections, 1)
         check_seconds("wait", wait)
         check_seconds("poll", poll)
+        check_bool("finds_there", finds_there)
         self.name = name
+        self.finds_there = finds_there
         self.clock = clock
         self.watching = Watching(self, poll)
         self.connections = Connections(

@@ -19,13 +19,14 @@ from mailproto.backends.remote._checked import (
 )
 from mailproto.backends.remote._connections import Link
 from mailproto.backends.remote._derived import DerivedModSeqs
+from mailproto.backends.remote._finding import NEEDED, Finding
 from mailproto.backends.remote._modseqs import ServersModSeqs
 from mailproto.backends.remote._reading import items_for, metadata_of, read_infos
 from mailproto.backends.remote._uids import in_parts, uid_set
 from mailproto.errors import LimitReached, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 from mailproto.imap.values import Copied, MailboxCounts, SelectedMailbox, Stored, UidSet
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds
-from mailproto.interfaces.add_ons import ISaveDates
+from mailproto.interfaces.add_ons import IFinding, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
@@ -50,12 +51,12 @@ T = TypeVar("T")
 
 
 @implementer(IMailbox, IMetadata, IBoundedReading)
-class RemoteMailbox:
+class RemoteMailbox(Finding):
     """A mailbox of a `RemoteAccount`, made by its ``open``; see `mailproto.interfaces.IMailbox`.
 
     Its modseqs are the other server's if that has QRESYNC.  Otherwise they are made by comparing, last as
     long as this object, and rise from one to the next.  It has ids (`IObjectIds`) and save dates
-    (`ISaveDates`) if the other server has OBJECTID and SAVEDATE.
+    (`ISaveDates`) if the other server has OBJECTID and SAVEDATE, and is `IFinding` if the account says so.
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class RemoteMailbox:
             alsoProvides(self, IObjectIds)
         if self._has_dates:
             alsoProvides(self, ISaveDates)
+        if account.finds_there and has >= NEEDED:
+            alsoProvides(self, IFinding)
         direct = self._connections.has_qresync and has & {"STATUS=SIZE", "IMAP4REV2"}
         self.tracking: ServersModSeqs | DerivedModSeqs = (
             ServersModSeqs() if direct else DerivedModSeqs(account.modseqs)

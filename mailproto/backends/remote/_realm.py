@@ -86,6 +86,7 @@ class RemoteRealm:
     :param connections: the most connections of one account.
     :param keeps_passwords: False to forget each password when it was checked.  Only logins bring the account
         connections then, so that changes in other mailboxes may be told later.
+    :param finds_there: as for `RemoteAccount`.
     :param view: called with each account; returns what is served instead, such as a `FilteredAccount`.
     :param add_ons: the optional contracts that all these accounts are known to provide (`IAddOns`).
     :raises TypeError: an argument is none of these.
@@ -100,6 +101,7 @@ class RemoteRealm:
         *,
         connections: int = 3,
         keeps_passwords: bool = True,
+        finds_there: bool = False,
         view: _View | None = None,
         add_ons: Iterable[InterfaceClass] = (),
     ) -> None:
@@ -115,6 +117,7 @@ class RemoteRealm:
         self._reactor = reactor
         self._connections = connections
         self._keeps_passwords = keeps_passwords
+        self._finds_there = finds_there
         self._view = view
         self._add_ons = frozenset(add_ons)
         self._signed_in: dict[str, _SignedIn] = {}
@@ -174,7 +177,10 @@ class RemoteRealm:
             if not made.password and not made.account.connections.are_there:
                 made.revoke()
 
-        made = _SignedIn(RemoteAccount(name, self._reactor, again, connections=self._connections))
+        account = RemoteAccount(
+            name, self._reactor, again, connections=self._connections, finds_there=self._finds_there
+        )
+        made = _SignedIn(account)
         made.account.watching.when_lost = lost
         return made
 
@@ -231,6 +237,7 @@ def remote_portal(
     *,
     connections: int = 3,
     keeps_passwords: bool = True,
+    finds_there: bool = False,
     view: _View | None = None,
     add_ons: Iterable[InterfaceClass] = (),
 ) -> Portal:
@@ -240,6 +247,7 @@ def remote_portal(
         reactor,
         connections=connections,
         keeps_passwords=keeps_passwords,
+        finds_there=finds_there,
         view=view,
         add_ons=add_ons,
     )

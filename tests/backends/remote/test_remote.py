@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from twisted.cred.credentials import UsernamePassword
@@ -25,6 +26,7 @@ from mailproto.backends.remote import (
     remote_portal,
 )
 from mailproto.backends.remote._failures import refusal
+from mailproto.backends.remote._finding import _once, _threads
 from mailproto.backends.remote._names import NameMap
 from mailproto.backends.remote._rights import _normal
 from mailproto.client import ServerAddress
@@ -42,12 +44,25 @@ from mailproto.errors import (
     Unavailable,
 )
 from mailproto.imap import IMAPClient
-from mailproto.imap.values import FetchedMessage
+from mailproto.imap.values import FetchedMessage, ThreadNode, UidSet
 from mailproto.imap.wire._answers import StatusResponse
 from mailproto.interfaces import IAccount, IRevocable
-from mailproto.interfaces.add_ons import IAccessControl, IAnnotations, IQuota
-from mailproto.message import summarise
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.interfaces.add_ons import IAccessControl, IAnnotations, IFinding, IQuota
+from mailproto.message import search_key, summarise
+from mailproto.model import (
+    ContentTest,
+    FlagChange,
+    FlagOperation,
+    InAddresses,
+    InField,
+    InText,
+    NewMessage,
+    Part,
+    SentOn,
+    SortKey,
+    SortOrder,
+    ThreadAlgorithm,
+)
 from tests.backends.remote.upstream import Upstream, reactor
 
 TEXT = b"Subject: one\r\n\r\nText.\r\n"
@@ -306,6 +321,54 @@ class RemoteTests(TestCase):
         await account.set_acl("INBOX", "bob", "")
         self.assertNotIn("bob", await account.acl("INBOX"))
         await self.failing(bob.my_rights("user/alice/INBOX"), NoSuchMailbox)
+
+    async def test_the_other_server_finds_sorts_and_threads_if_that_is_wanted(self) -> None:
+        def message(number: int, subject: str, reference: str = "") -> NewMessage:
+            text = f"Message-ID: <{number}@x>\r\nSubject: {subject}\r\nFrom: a{number}@b.example\r\n"
+            text += f"Date: {number} Feb 2003 04:05:06 +0000\r\n"
+            return NewMessage(f"{text}{reference}\r\nGr\u00fc\u00dfe {number}\r\n".encode())
+
+        theirs = await self.there()
+        await theirs.append(
+            [message(1, "b"), message(2, "a"), message(3, "c", "References: <2@x>\r\n"), message(4, "d")]
+        )
+        self.assertFalse(IFinding.providedBy(await self.account().open("INBOX")))
+        inbox = await self.account(finds_there=True).open("INBOX")
+        self.assertTrue(IFinding.providedBy(inbox))
+        day = datetime.date(2003, 2, 2)
+        tests: list[ContentTest] = [
+            InText(search_key("GR\u00dc\u00dfE 3"), False),
+            InText(search_key("subject"), True),
+            InField("subject", search_key("a")),
+            InField("references", ""),
+            InAddresses("from", search_key("a4@")),
+            *[SentOn(op, day) for op in ("BEFORE", "ON", "SINCE")],
+            InField("no such: field", ""),
+        ]
+        for uids in ([1, 2, 3, 4], [2, 3, 9]):
+            found = await inbox.find(uids, tests)
+            for each, ours in zip(found[:-1], (await theirs.find(uids, tests))[:-1], strict=True):
+                if not len(ours.unknown):
+                    self.assertEqual(list(each.passing), list(ours.passing))
+            self.assertEqual(list(found[0].passing), [3])
+            self.assertEqual(list(found[1].passing), [uid for uid in uids if uid < 9])
+            self.assertEqual(list(found[-1].unknown), uids)
+            for key in (SortKey.SUBJECT, SortKey.DISPLAYFROM):
+                orders = [SortOrder(key, True)]
+                self.assertEqual(list(await inbox.sort(uids, orders)), list(await theirs.sort(uids, orders)))
+            for algorithm in ThreadAlgorithm:
+                self.assertEqual(await inbox.thread(uids, algorithm), await theirs.thread(uids, algorithm))
+        self.assertEqual(list(await inbox.sort([], [SortOrder(SortKey.DATE)])), [])
+
+    async def test_threads_of_what_was_not_asked_for_are_left_out(self) -> None:
+        nodes = [
+            ThreadNode(7, (ThreadNode(1, (ThreadNode(1),)), ThreadNode(None, (ThreadNode(8),)))),
+            ThreadNode(9),
+            ThreadNode(2),
+        ]
+        found = await _threads(nodes, UidSet([1, 2]))
+        self.assertEqual((list(found.numbers), list(found.depths)), ([0, 1, 2], [0, 1, 0]))
+        self.assertEqual(list(await _once([5, 2, 2, 1, 2**31], UidSet([1, 2]))), [2, 1])
 
     async def test_old_rights_stand_for_several(self) -> None:
         self.assertEqual([_normal(each) for each in ("lrcd", "lrkcd", "", "z9")], ["lrkxte", "lrkte", "", ""])

@@ -86,6 +86,7 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         check_bool("finds_there", finds_there)
         self.name = name
         self.finds_there = finds_there
+        self.other_users = self.shared = ""
         self.clock = clock
         self.watching = Watching(self, poll)
         self.connections = Connections(
@@ -122,7 +123,7 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         if "METADATA" in has:
             alsoProvides(self, IAnnotations)
         if "ACL" in has:
-            await self.learn_namespaces()
+            await self._learn_namespaces()
             alsoProvides(self, IAccessControl)
 
     def close(self) -> Deferred[None]:
@@ -177,7 +178,7 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
             raise NoSuchMailbox from None
         remote = self.names.theirs(name)
         known = self.opened.get(remote)
-        is_there = known is not None and await self._validity(remote) == known.uid_validity
+        is_there = known is not None and await self.validity(remote) == known.uid_validity
         if known is not None and is_there and not known.is_gone:
             return known.under(name)
         if known is not None:
@@ -297,14 +298,6 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         """Call a function with a connection."""
         return await self._run(work, mailbox)
 
-    def noted(self, modseq: int) -> None:
-        """A modseq was seen."""
-        self.highest = max(self.highest, modseq)
-
-    async def is_lost(self, mailbox: RemoteMailbox) -> bool:
-        """Whether a mailbox is gone, after something has said so."""
-        return await self._validity(mailbox.remote_name) != mailbox.uid_validity
-
     async def glance(self) -> dict[str, object]:
         """What there is in the account, to see whether it has changed."""
         items = ("MESSAGES", "UIDNEXT", "UNSEEN", "UIDVALIDITY")
@@ -340,7 +333,7 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         self.opened[remote] = opened
         return opened
 
-    async def _validity(self, remote: str) -> int:
+    async def validity(self, remote: str) -> int:
         """The mailbox's UIDVALIDITY now; 0 if it is gone."""
 
         async def work(link: Link) -> MailboxCounts:
@@ -367,5 +360,5 @@ class RemoteAccount(Quotas, Annotations, AccessControl):
         if made and self.watching.is_watching_all:
             found = await self.status([made])
             if made in found:
-                self.noted(found[made].modseq)
+                self.highest = max(self.highest, found[made].modseq)
         self.watching.tell_all(self.highest)

@@ -54,9 +54,8 @@ T = TypeVar("T")
 class RemoteMailbox(Finding):
     """A mailbox of a `RemoteAccount`, made by its ``open``; see `mailproto.interfaces.IMailbox`.
 
-    Its modseqs are the other server's if that has QRESYNC.  Otherwise they are made by comparing, last as
-    long as this object, and rise from one to the next.  It has ids (`IObjectIds`) and save dates
-    (`ISaveDates`) if the other server has OBJECTID and SAVEDATE, and is `IFinding` if the account says so.
+    Its modseqs are the other server's if that has QRESYNC; else they are made by comparing, and last as long
+    as this object.  It is `IObjectIds`, `ISaveDates` and `IFinding` as far as server and account allow.
     """
 
     def __init__(
@@ -210,12 +209,6 @@ class RemoteMailbox(Finding):
 
     # -- for the account
 
-    async def look(self, link: Link | None = None) -> int:
-        """The mailbox's modseq now."""
-        if link is not None:
-            return modseq_of((await self._counts(link)).modseq)
-        return (await self.status()).modseq
-
     def under(self, name: str) -> RemoteMailbox:
         """The same mailbox for somebody who has opened it by this name."""
         if name == self.name:
@@ -268,7 +261,7 @@ class RemoteMailbox(Finding):
         try:
             return await self._connections.run(checked, self.remote_name, again=again)
         except NoSuchMailbox:
-            if await self._account.is_lost(self):
+            if await self._account.validity(self.remote_name) != self.uid_validity:
                 self.go()
             raise
 

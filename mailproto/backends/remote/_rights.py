@@ -29,10 +29,10 @@ class AccessControl(Part):
     :ivar shared: what those of shared mailboxes begin with.
     """
 
-    other_users = ""
-    shared = ""
+    other_users: str
+    shared: str
 
-    async def learn_namespaces(self) -> None:
+    async def _learn_namespaces(self) -> None:
         """Learn where the mailboxes of others are."""
         found = await self.run(lambda link: link.client.namespace())
         self.other_users, self.shared = (

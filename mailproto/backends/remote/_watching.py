@@ -108,7 +108,7 @@ class Watching:
             while True:
                 self._again.discard(mailbox)
                 try:
-                    modseq = await mailbox.look()
+                    modseq = (await mailbox.status()).modseq
                 except NoSuchMailbox:
                     self.tell_end(mailbox)
                     return
@@ -139,7 +139,7 @@ class Watching:
 
     def tell_all(self, modseq: int) -> None:
         """Tell who watches the account."""
-        self._account.noted(modseq)
+        self._account.highest = max(self._account.highest, modseq)
         self._all.notify(None, self._account.highest)
 
     # -- now and then

@@ -26,6 +26,12 @@ __all__ = ["ClientConnection", "ConnectionListener"]
 PIECES_A_TURN = 8
 """Pieces of compressed input that are restored in one turn: few octets may stand for very many."""
 
+TURN = 0.003
+"""Seconds for which a connection handles events before others have their turn: thousands of small ones may
+come together."""
+
+_LOOK = 64  # at the clock after so many events
+
 EventT = TypeVar("EventT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
@@ -89,6 +95,7 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
         self._far_end = FarEnd(clock, self.go_on)
         self._input = CompressedInput(wire)
         self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
+        self._next_events: IDelayedCall | None = None  # handles more of them, in another turn
         self._events = 0  # since the last full read
 
     # -- expected answers
@@ -177,7 +184,7 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
             return
         self._is_held = False
         self._far_end.stop()
-        if self.is_open:
+        if self.is_open and self._next_events is None:
             self._note_progress()
             self.transport.resumeProducing()
             if not self._pumping and self.is_open:
@@ -200,9 +207,10 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
 
     def _end(self) -> None:
         self._ending = True
-        if self._is_held and self._open:
+        if (self._is_held or self._next_events is not None) and self._open:
             self._is_held = False
             self.transport.resumeProducing()  # what does not read would not notice the end
+        self._rest_no_more()
         self._far_end.stop()
         self.expected.clear()
         self.end_stream()
@@ -229,7 +237,7 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
             return
         if self._gathers:
             return
-        if not self._pumping:
+        if not self._pumping and self._next_events is None:
             self.in_context(self._pump)
         if len(data) >= FULL_READ:
             fit_reads(self.transport, self._events)
@@ -242,13 +250,14 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
     def _gathered(self) -> None:
         """All of them have come."""
         self._gathers = False
-        if self.is_open and not self._pumping:
+        if self.is_open and not self._pumping and self._next_events is None:
             self.in_context(self._pump)
 
     def _pump(self) -> None:
         self._pumping = True
         received = self._listener.received
-        pieces = 0
+        pieces, looked = 0, self._events
+        until = self.clock.seconds() + TURN
         try:
             while self.is_open and not self._is_held:
                 try:
@@ -268,11 +277,34 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
                 self._note_progress()
                 self._events += 1
                 received(event)
+                if self._events - looked >= _LOOK:
+                    looked = self._events
+                    if self.is_open and self.clock.seconds() >= until:
+                        self._rest()
+                        break
         finally:
             self._pumping = False
         if self._unsent:
             self._flush()
         self._watch()
+
+    def _rest(self) -> None:
+        """Go on with events in the next turn, and read nothing before."""
+        if not self._is_held:
+            self.transport.pauseProducing()
+        self._next_events = self.clock.callLater(0, self.in_context, self._rested)
+
+    def _rested(self) -> None:
+        self._next_events = None
+        if self.is_open and not self._is_held:
+            self.transport.resumeProducing()
+            if not self._pumping:
+                self._pump()
+
+    def _rest_no_more(self) -> None:
+        if self._next_events is not None:
+            self._next_events.cancel()
+            self._next_events = None
 
     def _restore_no_more(self) -> None:
         if self._next_pieces is not None:
@@ -351,6 +383,7 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
         super().connectionLost(reason)
         self.end_stream()
         self._restore_no_more()
+        self._rest_no_more()
         self._far_end.stop()
         self.in_context(self._listener.lost, reason)
 

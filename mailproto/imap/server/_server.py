@@ -139,8 +139,10 @@ class IMAPServer(Session):
                 await self.follow_up()
         except SessionOver:
             raise
+        # The command is done, and the client must not repeat it: the next command brings the updates.
+        except MailError as error:
+            self.tell_failed(f"updates after {command.name}", error)
         except Exception:
-            # The command is done, and the client must not repeat it: the next command brings the updates.
             self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
         text = reply or f"{command.full_name} completed".encode("ascii")
         self._bad_commands = 0

@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.client._connection import TURN
+from mailproto.client.errors import ConnectionLost
 from mailproto.imap import IMAPClient
 from mailproto.imap.limits import IMAPClientLimits
 from mailproto.imap.values import BodyStructure, FetchedMessage, KnownMailbox, Query
@@ -195,3 +197,61 @@ class AnyServerTests(SynchronousTestCase):
         self.assertEqual(len(ended), len(calls))
         self.assertEqual([call for call in clock.getDelayedCalls() if call.active()], [])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class TurnTests(SynchronousTestCase):
+    """Thousands of small responses that come together leave others their turn."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.client = IMAPClient(self.clock)
+        self.transport = MemoryTransport(self.client.protocol)
+        self.transport.send(GREETING)
+
+    def slow_down(self) -> None:
+        """From now on it is later whenever somebody looks."""
+        look = self.clock.seconds
+
+        def later() -> float:
+            self.clock.rightNow += TURN / 3
+            return look()
+
+        self.clock.seconds = later  # type: ignore[method-assign]
+
+    def flood(self) -> Deferred[list[FetchedMessage]]:
+        fetching = Deferred.fromCoroutine(self.client.fetch("1:*", "FLAGS").all())
+        [tag] = self.transport.read().split()[:1]
+        self.slow_down()
+        lines = [b"* %d FETCH (UID %d FLAGS ())\r\n" % (number, number) for number in range(1, 1001)]
+        self.transport.send(b"".join([*lines, tag, b" OK Done\r\n"]))
+        return fetching
+
+    def test_events_are_handled_in_turns_and_nothing_is_read_meanwhile(self) -> None:
+        turns: list[bool] = []
+        pause = self.transport.pauseProducing
+        self.transport.pauseProducing = lambda: turns.append(pause() is None)  # type: ignore[method-assign]
+        fetching = self.flood()
+        self.assertFalse(fetching.called or self.transport.is_reading)
+        for _ in range(20):
+            self.clock.advance(0)
+        self.assertGreater(len(turns), 3)
+        self.assertEqual(len(self.successResultOf(fetching)), 1000)
+        self.assertTrue(self.transport.is_reading)
+
+    def test_the_end_is_noticed_between_two_turns(self) -> None:
+        for end in ("drop", "abort"):
+            self.setUp()
+            fetching = self.flood()
+            (self.transport.drop if end == "drop" else self.client.abort)()
+            self.failureResultOf(fetching, ConnectionLost)
+            self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
+
+    def test_what_is_held_between_two_turns_goes_on_when_it_may(self) -> None:
+        fetching = self.flood()
+        self.client.protocol.hold()
+        self.clock.advance(0)
+        self.assertFalse(self.transport.is_reading or fetching.called)
+        self.client.protocol.go_on()
+        for _ in range(20):
+            self.clock.advance(0)
+        self.assertEqual(len(self.successResultOf(fetching)), 1000)

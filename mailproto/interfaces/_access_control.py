@@ -29,8 +29,9 @@ class IAccessControl(Contract, metaclass=ContractClass):
     if this account must not know that there is such a mailbox.  `IAccount.open` needs ``r`` or ``i``; a
     mailbox without ``r`` is listed as not selectable, and takes messages only. Of the flags
     that a message gets, those stay for which there is a right (``s``, ``t``, ``w``). What is stored there
-    counts for the quota of the mailbox's account.  What an account is given by its own name, or loses, is a
-    change of its list (`IAccount.watch`, `IMailboxChanges`); what ``anyone`` is given, need not be.
+    counts for the quota of the mailbox's account.  What an account is given or loses, and other names of
+    what it sees, are changes of its list (`IMailboxChanges`); those by rights of ``anyone`` may be told only
+    while the account is watched (`IAccount.watch`).
     """
 
     @property

@@ -212,6 +212,11 @@ _ZONES = """
 ALTER TABLE messages ADD COLUMN zone INTEGER NOT NULL DEFAULT 0;
 """
 
+SHARING = """
+-- Rises when what anyone may see of others' mailboxes may have changed.
+ALTER TABLE directory ADD COLUMN sharing INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: Sequence[Step] = (
     _FIRST,
     _REVISIONS,
@@ -227,6 +232,7 @@ MIGRATIONS: Sequence[Step] = (
     LESSEES,
     DEADLINES,
     _ZONES,
+    SHARING,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

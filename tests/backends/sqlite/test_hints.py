@@ -178,6 +178,29 @@ class HintTests(TestCase):
             await change()
             await self.eventually(lambda last=last: max(told, default=0) > last)
 
+    async def test_what_anyone_sees_in_another_process_is_told(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other = await self.started()
+        await other.directory.add("bob@example.org", "hash")
+        bob, here = await other.account("bob@example.org"), await self.store.account(ALICE)
+        told = []
+        here.watch(told.append)
+        before = await here.mailbox_changes(0)
+        for rights in ("lr", ""):
+            await bob.set_acl("Sent", "anyone", rights)
+            await self.eventually(lambda before=before: max(told, default=0) > before.modseq)
+            before = await here.mailbox_changes(before.modseq)
+            self.assertTrue(before.list_changed)
+
+    async def test_what_anyone_sees_is_written_for_those_only_who_watch(self):
+        await self.store.directory.add("bob@example.org", "hash")
+        here, bob = await self.store.account(ALICE), await self.store.account("bob@example.org")
+        before = (await here.mailbox_changes(0)).modseq
+        await bob.set_acl("Sent", "anyone", "lr")
+        await self.store.deliver(SMALL, [TO_BOB])
+        self.assertEqual((await here.mailbox_changes(0)).modseq, before)
+
     async def test_what_another_process_changed_is_told(self):
         """Limits, rights and annotations are the store's, not a process's."""
         other = await self.started()

@@ -73,14 +73,6 @@ class Sharing:
         self._key = account_key(viewer.name)
         self.names = NamesOfOthers(viewer.name)
 
-    def has_shared(self) -> bool:
-        """Whether there is an account with shared mailboxes."""
-        try:
-            self._find(self.names.shared_account)
-        except NoSuchAccount:
-            return False
-        return True
-
     async def visible(self) -> Mapping[str, bool]:
         """The names of others' mailboxes that the account sees, and whether it may read them."""
         found: dict[str, bool] = {}

@@ -349,11 +349,8 @@ class Notifier:
     def _tell_of_name(self, name: str, entries: Sequence[MailboxEntry], old: str | None) -> None:
         at = _place(entries, name)
         entry = entries[at] if at < len(entries) and entries[at].name == name else None
-        beginning = name + DELIMITER
-        at = _place(entries, beginning)
-        has_inferiors = at < len(entries) and entries[at].name.startswith(beginning)
         entry = entry or MailboxEntry(name, selectable=False, exists=False)
-        attributes = " ".join(attributes_of(entry, has_inferiors, True)).encode("ascii")
+        attributes = " ".join(attributes_of(entry, self._known.has_inferiors(name), True)).encode("ascii")
         info = b"" if old is None else b' ("OLDNAME" (%b))' % self._session.encoded(old)
         words = attributes, DELIMITER.encode("ascii"), self._session.encoded(name), info
         self._session.respond(b'* LIST (%b) "%b" %b%b\r\n' % words)

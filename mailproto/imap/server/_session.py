@@ -13,7 +13,7 @@ from mailproto.connection import ConnectionOver, ServerConnection
 from mailproto.connection._compression import PIECE
 from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
-from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._errors import NotNow, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._resources import Resources
@@ -143,7 +143,7 @@ class Session(ServerConnection[Event]):
     def signed_in(self) -> IAccount:
         """The account, for commands that need one."""
         if self.account is None:
-            raise BadCommand
+            raise NotNow
         return self.account
 
     @property
@@ -160,7 +160,7 @@ class Session(ServerConnection[Event]):
     def selected_writer(self) -> ViewWriter:
         """Tells the client of the selected mailbox, for commands that need one."""
         if self.writer is None:
-            raise BadCommand
+            raise NotNow
         return self.writer
 
     def encoded(self, mailbox: str) -> bytes:

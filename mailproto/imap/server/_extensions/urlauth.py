@@ -9,7 +9,7 @@ from typing import Final, cast
 from mailproto.accounts import account_key
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchMailbox
-from mailproto.imap.server._errors import BadCommand, RefusedWithCode, SessionOver
+from mailproto.imap.server._errors import NotNow, RefusedWithCode, SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.binary import Decoded, decoded
 from mailproto.imap.server._sections import FetchedMessage, Octets
@@ -211,7 +211,7 @@ async def _structure(message: FetchedMessage, section: FetchSection, *, decodes:
 def _keys(session: Session) -> IAccessKeys:
     account = session.signed_in
     if not IAccessKeys.providedBy(account):
-        raise BadCommand
+        raise NotNow
     return cast("IAccessKeys", account)
 
 

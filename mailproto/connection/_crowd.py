@@ -29,12 +29,14 @@ class Crowd:
 
     def add(self, call: Callable[[], object]) -> None:
         """Call now if there is time and nobody waits, or else after those that wait."""
+        if self._waiting:
+            self._waiting.append(call)
+            return
         line, now = self._line, self._clock.seconds()
         line.end = line.end or now + TURN  # nobody has needed the line before
-        if self._waiting or line.input_waits or not line.has_time(now, now):
+        if line.input_waits or not line.has_time(now, now):
             self._waiting.append(call)
-            if len(self._waiting) == 1:
-                line.wait(self._serve, is_stranger=False)
+            line.wait(self._serve, is_stranger=False)
         else:
             self._call(call)
 

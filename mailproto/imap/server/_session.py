@@ -275,11 +275,12 @@ class Session(ServerConnection[Event]):
         if self.writer is not None and self.writer.has_updates(expunges=expunges):
             await self._tell(self.writer.updates(expunges=expunges, flags=flags))
 
-    def tell_new(self) -> bool:
+    def tell_new(self, *, asks: bool) -> bool:
         """Tell the client at once if all that has changed are some new messages.
 
         A thousand sessions of a mailbox may be told of a message at the same time.
 
+        :param asks: see `ViewWriter.new_at_once`; if not, no code of a backend is called.
         :returns: False if nothing was done: then `catch_up` is needed.
         """
         writer = self.writer
@@ -287,7 +288,7 @@ class Session(ServerConnection[Event]):
             return False
         if self.feeds and any(feed.is_stale for feed in self.feeds):
             return False
-        responses = writer.new_at_once()
+        responses = writer.new_at_once(asks=asks)
         if responses:
             self._has_answered = True
             self.write(responses)

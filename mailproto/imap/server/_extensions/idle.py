@@ -82,7 +82,9 @@ class _Pusher:
         """It is our turn: all who idle in a mailbox are told at the same time."""
         self._is_waiting = False
         server = self._server
-        if self._stopped or not server.is_open or server.in_context(server.tell_new):
+        if self._stopped or not server.is_open or server.tell_new(asks=False):
+            return
+        if server.in_context(server.tell_new, asks=True):
             return
         self._running = server.beside(self._push())
         self._running.addCallback(self._pushed)

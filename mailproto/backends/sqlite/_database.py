@@ -88,7 +88,13 @@ class Database:
         self.known = Known(self.read, self._peers.alone_since)
         self.changes = ChangesReader(self.read, self.known, self.pause)
         self.hints = Hints(
-            self.read, self.pause, reactor, self._peers, self.known.forget, self._sharing_changed
+            self.read,
+            self.known.modseq,
+            self.pause,
+            reactor,
+            self._peers,
+            self.known.forget,
+            self._sharing_changed,
         )
         self._is_sharing_changed = False  # whether watched accounts are to be told of that
         self.writer = Writer(

@@ -42,6 +42,7 @@ class Hints:
     be set back.
 
     :param read: `Database.read`.
+    :param modseq: `Known.modseq`.
     :param pause: `Database.pause`.
     :param changed: called before listeners are told of other processes' changes.
     :param sharing_changed: called when what ``anyone`` sees may have changed, in any process.
@@ -52,6 +53,7 @@ class Hints:
     def __init__(
         self,
         read: Callable[..., Any],
+        modseq: Callable[[int], int],
         pause: Callable[[], Awaitable[None]],
         reactor: IReactorFromThreads,
         peers: Peers,
@@ -59,6 +61,7 @@ class Hints:
         sharing_changed: Callable[[], None],
     ) -> None:
         self._read = read
+        self._modseq = modseq
         self._pause = pause
         self._reactor = reactor
         self._peers = peers
@@ -77,7 +80,7 @@ class Hints:
 
     def watch_mailbox(self, mailbox: int, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
-        if not self._read(_modseqs, [mailbox]):
+        if not self._modseq(mailbox):
             raise NoSuchMailbox
         self._begin_to_listen()
         return self._mailboxes.add(mailbox, listener)
@@ -109,6 +112,7 @@ class Hints:
             transaction.touched
             or transaction.accounts
             or transaction.accounts_changed
+            or transaction.sharing_changed
             or transaction.queue_changed
         ):
             self._peers.tell()

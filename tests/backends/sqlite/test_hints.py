@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _hints, _known, _reading
 from mailproto.backends.sqlite._peers import Peers, Turns
-from mailproto.errors import NoSuchMailbox, OverQuota
+from mailproto.errors import NoSuchAccount, NoSuchMailbox, OverQuota
 from mailproto.model import NewMessage, Placement, QuotaLimits
 from mailproto.testing._fixture import StoreFixture
 
@@ -143,6 +143,41 @@ class HintTests(TestCase):
             for _ in range(5):
                 await inbox.status()
             self.assertLess(len(reads), 3)
+
+    async def test_what_is_remembered_of_an_account(self):
+        """Until something is changed, a session that begins reads nothing."""
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        directory = self.store.directory
+
+        async def begin():
+            revisions = await directory.revisions([await directory.find(ALICE.upper())])
+            inbox = await self.inbox()
+            inbox.watch(lambda _: None)()
+            return await directory.password_hash(ALICE), revisions[ALICE], inbox
+
+        _, revision, inbox = await begin()
+        self.assertEqual(inbox, await self.inbox())
+        reads, database = [], self.store._database
+        read = database.read
+        self.patch(database.known, "_read", lambda *given: reads.append(given[0]) or read(*given))
+        for number in range(3):
+            await begin()
+            self.assertEqual(reads, [])
+            await directory.set_password_hash(ALICE, f"another {number}")
+            changed, later, _ = await begin()
+            self.assertEqual(changed, f"another {number}")
+            self.assertGreater(later, revision)
+            reads.clear()
+        await (await self.store.account(ALICE)).rename("Sent", "Old")
+        await self.assertFailure(
+            ensureDeferred((await self.store.account(ALICE)).open("Sent")), NoSuchMailbox
+        )
+        other = await self.started()
+        await other.directory.set_password_hash(ALICE, "elsewhere")
+        self.assertEqual((await begin())[0], "elsewhere")
+        await other.directory.delete(ALICE)
+        await self.assertFailure(ensureDeferred(directory.find(ALICE)), NoSuchAccount)
+        self.assertEqual(await directory.revisions([ALICE]), {})
 
     async def test_the_directory_is_hinted_at_as_well(self):
         self.patch(_hints, "LOOK_INTERVAL", 60)

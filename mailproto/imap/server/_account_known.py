@@ -16,7 +16,8 @@ from twisted.internet.defer import DeferredLock
 
 from mailproto.awaiting import settle
 from mailproto.imap.server._errors import RefusedWithCode
-from mailproto.imap.server._session import PerServer, Session
+from mailproto.imap.server._keeping import PerServer
+from mailproto.imap.server._session import Session
 from mailproto.model import DELIMITER, AccountChanges, MailboxEntry, MailboxStatus
 
 __all__ = ["KNOWN_ACCOUNTS", "KnownAccount", "Names"]

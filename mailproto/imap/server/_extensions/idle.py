@@ -9,7 +9,9 @@ from mailproto.connection._crowd import Crowd
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._session import Notices, PerServer, Session
+from mailproto.imap.server._keeping import PerServer
+from mailproto.imap.server._roles import Notices
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, NoArguments, grammars
 

@@ -200,7 +200,7 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
         """The account and the mailbox there for a new name; None if it is one of this account's own.
 
         :raises NoPermission: this account may not make it.
-        :raises InvalidMailboxName: nobody may: it would hold the mailboxes of others.
+        :raises InvalidMailboxName: no account may, because it would hold the mailboxes of others.
         """
         name = canonical_mailbox_name(name)
         if name + DELIMITER in (OTHER_USERS, SHARED):
@@ -211,7 +211,7 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
         return self.sharing.for_child(name)
 
     def _existing(self, name: str, needed: str) -> tuple[Any, str]:
-        """The account of somebody else, and the mailbox there.
+        """The account of another user, and the mailbox there.
 
         :raises NoSuchMailbox, NoPermission:
         """

@@ -173,7 +173,7 @@ class _OwnMailboxes:
         await self.subscribe_other(name)
 
     async def subscribe_other(self, name: str) -> None:
-        """Subscribe to a mailbox that may be somebody else's, and exists."""
+        """Subscribe to a mailbox that exists, and may be another account's."""
         if name not in self._subscribed:
             octets = self._subscribed_octets + len(name.encode())
             check_names(len(self._subscribed) + 1, octets)

@@ -25,7 +25,7 @@ __all__ = ["Owner", "Shared", "Sharing"]
 
 
 class Shared(NamedTuple):
-    """A mailbox that gives rights to somebody.
+    """A mailbox that gives rights to other accounts.
 
     :ivar number: that of its id.
     :ivar owner: the name of its account.

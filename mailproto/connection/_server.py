@@ -58,7 +58,7 @@ class ServerConnection(ObservedConnection[EventT]):
         self.signed_in_as: str | None = None
         self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._began = 0.0
-        self._signed_out = 0.0  # since when nobody is signed in
+        self._signed_out = 0.0  # since when no account is signed in
         self._calls: list[LimitedCall] = []
 
     # -- provided by each protocol

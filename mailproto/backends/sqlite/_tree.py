@@ -197,7 +197,7 @@ def subscribe(transaction: Transaction, account: int, name: str) -> None:
 
 
 def subscribe_other(transaction: Transaction, account: int, name: str) -> None:
-    """Subscribe to a mailbox that may be somebody else's, and exists."""
+    """Subscribe to a mailbox that exists, and may be another account's."""
     if _subscribe(transaction, account, name):
         _check_room(transaction, account, "subscriptions")
         _next_modseq(transaction, account)

@@ -202,7 +202,7 @@ _MODSEQ_MASK: Final = (1 << _MODSEQ_BITS) - 1
 
 
 class _KnownAccounts:
-    """The accounts of which somebody is told, by name."""
+    """The accounts of whose changes some session is told, by name."""
 
     def __init__(self) -> None:
         self._known: WeakValueDictionary[str, KnownAccount] = WeakValueDictionary()

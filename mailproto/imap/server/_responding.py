@@ -77,7 +77,7 @@ class Responder(ServerConnection[Event]):
     async def wait_turn_for(self, messages: int) -> None:
         """Before work on some messages: if they are many, let others go first (`wait_turn`).
 
-        Otherwise many who ask for that at once would all be served before somebody's NOOP.
+        Otherwise many that ask for that at once would all be served before another client's NOOP.
         """
         if messages > _FEW:
             await self.wait_turn()

@@ -15,7 +15,7 @@ class Sink(Protocol):
         """Take some octets, at least one; a failure is kept until the command is carried out."""
 
     def close(self) -> None:
-        """Drop what was taken, unless somebody else has it now."""
+        """Drop what was taken, unless it was passed on."""
 
 
 class Notices(Protocol):

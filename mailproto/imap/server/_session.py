@@ -256,7 +256,7 @@ class Session(Responder):
         self.wire.limits = self.factory.wire_limits
 
     def sign_out(self, syntax: Syntax) -> None:
-        """Make this the session of nobody, as it was at its beginning; compression stays."""
+        """Make this a session without an account, as it was at its beginning; compression stays."""
         logout, self._logout = self._logout, None
         self.stop_notices()
         self.deselect()

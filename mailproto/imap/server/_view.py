@@ -46,7 +46,7 @@ class MailboxView(MessageColumns):
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, and nothing is changed.
     :param pause: awaited during long work, so that others have their turn.
-    :param sharing: where equal columns of other views are found; None to share with nobody.
+    :param sharing: where equal columns of other views are found; None to share with no other view.
     :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
     :param recent: whether this client is told of ``\\Recent``; if not, none is claimed.
     :param modseqs: whether the modseqs of messages are kept.

@@ -128,7 +128,7 @@ def _wanted(text: bytes, arguments: ArgumentReader) -> Wanted:
 
 
 async def fetch(session: Session, command: Command[Sequence[Wanted]]) -> None:
-    """URLFETCH: nobody is told why there is NIL for a URL (RFC 4467 7)."""
+    """URLFETCH: the client is not told why it gets NIL for a URL (RFC 4467 7)."""
     for wanted in command.arguments:
         beginning = b"* URLFETCH %b " % quoted_or_literal(wanted.text)
         try:

@@ -211,8 +211,11 @@ def _writer_of_socket(transport: Any) -> Callable[[Sequence[bytes]], object]:
                 if 1 < count <= _MOST_PIECES and sum(map(len, pieces)) >= _GATHERED:
                     sent = gather(pieces)
                 else:
-                    pieces = (_joined(pieces),)
-                    sent = send(pieces[0])
+                    octets = _joined(pieces)
+                    sent = send(octets)
+                    if sent == len(octets):  # nearly always
+                        return
+                    pieces = (octets,)
             except OSError:
                 pass  # the socket is full, or has an error, which the transport will get and handle, too
             else:

@@ -366,7 +366,7 @@ def unwrapped(octets: Octets | None) -> Octets:
         return b""
     if isinstance(octets, bytes) or octets._file_size:
         return octets
-    return bytes(octets)
+    return octets.prefix if octets._size >= 0 else bytes(octets)  # raises ValueError, because it is closed
 
 
 def chunks(octets: Octets, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

@@ -63,16 +63,20 @@ def list_entry(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> MailboxIn
     reader = ValueReader(data.text, data.literals, limits)
     try:
         attributes, delimiter = reader.value(), reader.value()
-        rest = reader.text[reader.position :].strip()
-        values = reader.values()
     except BadValue:
         return None
-    extended = values.pop() if len(values) > 1 and isinstance(values[-1], list) else None
-    if not isinstance(attributes, list) or not values:
+    if not isinstance(attributes, list):
         return None
-    name = octets_of(values[0]) if values[0] is not None else b"NIL"
-    if len(values) > 1:  # a name with spaces that is not quoted, or has quotes inside
-        name = rest[1:-1] if rest[:1] == rest[-1:] == b'"' else rest
+    rest = reader.text[reader.position :].strip()
+    try:
+        values = reader.values()
+    except BadValue:
+        values = []
+    extended = values.pop() if len(values) > 1 and isinstance(values[-1], list) else None
+    if len(values) == 1:
+        name = octets_of(values[0]) if values[0] is not None else b"NIL"
+    else:  # it has spaces and is not quoted, or has quotes inside
+        name = (rest[1:-1] if rest[:1] == rest[-1:] == b'"' else rest) or None
     if name is None:
         return None
     old_name = ""

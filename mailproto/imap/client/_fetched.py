@@ -18,6 +18,7 @@ from mailproto.imap.wire._values import Value, number_of, text_of
 __all__ = ["FetchedMessage", "flags_of", "internal_date", "uid_in"]
 
 _UID = re.compile(rb"\((?:[A-Za-z.]++ [0-9]++ )*UID ([0-9]{1,10}+)(?=[ )])")
+_LAST_UID = re.compile(rb"[ )]UID ([0-9]{1,10}+)[ \t]*+\)?[ \t]*+\Z", re.IGNORECASE)
 _ONLY_BODY = re.compile(rb"\(UID [0-9]{1,10} BODY\[\] ~?\{[0-9]{1,19}\}\r\n\)")
 _DATE = re.compile(
     r" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{2,4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
@@ -205,8 +206,16 @@ def internal_date(text: str) -> datetime | None:
 
 
 def uid_in(data: Data, limits: IMAPClientLimits) -> int | None:
-    """The UID in a FETCH response; None if there is none."""
+    """The UID in a FETCH response; None if there is none.
+
+    If what comes before it cannot be read, it is the one at the end: that is not of the message's own words.
+    """
     match = _UID.match(data.text)
     if match is not None:
         return int(match[1])
-    return None if b"UID" not in data.text.upper() else number_of(items_of(data, limits).get("UID"))
+    if b"UID" not in data.text.upper():
+        return None
+    uid = number_of(items_of(data, limits).get("UID"))
+    if uid is None and (match := _LAST_UID.search(data.text[-40:])) is not None:
+        return int(match[1])
+    return uid

@@ -264,11 +264,19 @@ class MailboxCommands(ClientCore):
             pieces.append(f" (QRESYNC ({known.uid_validity} {known.modseq}{uids}))".encode("ascii"))
         elif session.has("CONDSTORE", "QRESYNC"):
             pieces.append(b" (CONDSTORE)")
-        answers = _Selecting(session)
         session.view = None
         names = ("EXISTS", "RECENT", "FLAGS", "VANISHED", "FETCH")
         verb = "EXAMINE" if read_only else "SELECT"
-        ending = await self._within_turn(verb, pieces, answers, names)
+        answers = _Selecting(session)
+        try:
+            ending = await self._within_turn(verb, pieces, answers, names)
+        except CommandRefused as error:
+            if "Unsafe Login" not in str(error) or not session.has("ID"):
+                raise
+            # NetEase's services open no mailbox for a program that has not said its name.
+            await self._within_turn("ID", [b'ID ("name" "mailproto")'])
+            answers = _Selecting(session)
+            ending = await self._within_turn(verb, pieces, answers, names)
         view = MailboxView(mailbox, session.limits.messages)
         view.exists = answers.exists
         for message, number in answers.changed:

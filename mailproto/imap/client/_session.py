@@ -278,6 +278,7 @@ class IMAPSession(ClientSession[Answer]):
             self.fail(ProtocolViolation(f"The server said {printable(str(event), 200)}"))
 
     def _data(self, data: Data) -> None:
+        self._garbage = 0
         if self._large:
             self._large.put_into(data)
         name = data.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -32,6 +33,13 @@ from mailproto.tls import Channel, client_channel
 from mailproto.typing import ClientTLSContext
 
 __all__ = ["SigningIn"]
+
+_UNKNOWN = re.compile(
+    rb"(?:command|mechanism|method|type)\b.{0,20}\b(?:unknown|unsupported|unrecogni[sz]ed|not supported)"
+    rb"|(?:unknown|unsupported|unrecogni[sz]ed)\b.{0,20}\b(?:command|mechanism|method|type)",
+    re.IGNORECASE,
+)
+"""How servers say that they do not know a mechanism that they offer."""
 
 
 class SigningIn(ClientCore):
@@ -154,6 +162,7 @@ class SigningIn(ClientCore):
             pieces[-1] = b")"
         told: dict[str, str] = {}
         for data in await self._ask("ID", pieces, "ID"):
+            data = data._replace(text=data.text.replace(b'", "', b'" "'))  # some servers write commas
             for value in values_of(data, self._session.limits):
                 if isinstance(value, list):
                     pairs = zip(value[::2], value[1::2], strict=False)
@@ -328,5 +337,6 @@ class _Authenticate:
             return SASLAnswer(SASLStatus.CHALLENGE, reply, answer.text)
         if answer.status == "OK":
             return SASLAnswer(SASLStatus.SUCCESS, answer)
-        refused = SASLStatus.OTHER_MECHANISM if answer.status == "BAD" else SASLStatus.REFUSED
-        return SASLAnswer(refused, answer)
+        # NO means either: an unknown mechanism, or credentials that are wrong (RFC 9051 6.2.2).
+        is_other = answer.status == "BAD" or (not answer.code and _UNKNOWN.search(answer.octets) is not None)
+        return SASLAnswer(SASLStatus.OTHER_MECHANISM if is_other else SASLStatus.REFUSED, answer)

@@ -23,8 +23,8 @@ __all__ = [
 _CODE = re.compile(rb"\[([^\]\s\x00-\x1f]++)(?:[ \t]++([^\r\n]*?))?\](?:[ \t]|\Z)")
 _UNCLOSED_CODE = re.compile(rb"\[([A-Za-z][A-Za-z0-9.-]*+)(?:[ \t]++([^\]\r\n]*+))?\]?")
 
-_PASSING = frozenset(("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "EXPUNGEISSUED"))
-"""Response codes of failures that may be gone soon (RFC 9051 7.1)."""
+_PASSING = frozenset(("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "EXPUNGEISSUED", "TEMPFAIL"))
+"""Response codes of failures that may be gone soon (RFC 9051 7.1); the last one is Yahoo's own."""
 
 
 class IMAPResponseError(WireError):

@@ -24,7 +24,7 @@ class IMAPClientLimits:
     :ivar literals: literals of a response.
     :ivar nesting: how deep parentheses may be nested.  What is deeper is not read: its value is None.
     :ivar values: values of a response, such as the strings of a BODYSTRUCTURE; likewise.
-    :ivar garbage: lines that are no responses, which are left out once the client has signed in.
+    :ivar garbage: lines in a row that are no responses, which are left out once the client has signed in.
     :ivar ahead: octets of FETCH that wait for the application; then the client reads no more, unless
         another command waits for its answer.
     :ivar ahead_of_others: octets of FETCH in memory while another command waits for its answer, so that the

@@ -36,8 +36,8 @@ class IMAPClientWire:
     """Parses what a server sends (`mailproto.connection.Wire`).
 
     It takes what servers are known to get wrong: lines that end with LF alone, empty lines, more spaces than
-    one, and lines that are no responses (`Garbage`).  It does not look into the data: a response is read by
-    those who want to know what is in it.
+    one, line ends inside of a FETCH response, and lines that are no responses (`Garbage`).  It does not look
+    into the data: a response is read by those who want to know what is in it.
 
     :ivar limits: of what is read.
     :ivar longest: the most octets of a line: ``limits.line_before_login``, until the client has signed in.
@@ -51,6 +51,8 @@ class IMAPClientWire:
         "_held",
         "_in_pieces",
         "_incoming",
+        "_is_dropped",
+        "_is_open",
         "_lines",
         "_literals",
         "_name",
@@ -82,6 +84,8 @@ class IMAPClientWire:
         self._name = ""
         self._remaining = 0  # octets of a literal that are still to come
         self._in_pieces = False
+        self._is_dropped = False  # whether the literal is that of a line that is no response
+        self._is_open = False  # whether the last line has ended where a FETCH response cannot
         self._gathered: list[bytes] = []
 
     @property
@@ -114,6 +118,9 @@ class IMAPClientWire:
                     return None
                 if self._in_pieces:
                     return BodyPiece(piece, not self._remaining)
+                if self._is_dropped:
+                    self._is_dropped = bool(self._remaining)
+                    continue
                 self._gathered.append(piece)
                 if not self._remaining:
                     self._literals.append(b"".join(self._gathered))
@@ -127,8 +134,11 @@ class IMAPClientWire:
                 continue
             if end - position > self.longest:
                 self._break("line too long", buffer[position:end])
+            line = buffer[position:end]
+            if self._is_open and _is_response(line):
+                return self._finish()
             self._position = end
-            answer = self._line(buffer[position:end])
+            answer = self._line(line)
             if answer is not None:
                 return answer
 
@@ -140,7 +150,13 @@ class IMAPClientWire:
             return self._goes_on(line)
         match = _UNTAGGED.match(line)
         if match is None:
-            return _other(line)
+            answer = _other(line)
+            if (
+                isinstance(answer, Garbage)
+                and (literal := _LITERAL.search(line[-_ANNOUNCEMENT:])) is not None
+            ):
+                self._drop(int(literal[2]))
+            return answer
         name = match[2].decode("ascii").upper()
         if match[1] is None:
             if name in _STATUSES:
@@ -148,7 +164,7 @@ class IMAPClientWire:
             number = None
         else:
             number = int(match[1])
-        if line[-3:] != b"}\r\n" and line[-2:] != b"}\n":
+        if line[-3:] == b")\r\n" or (name != "FETCH" and not line.endswith((b"}\r\n", b"}\n"))):
             return Data(number, name, line[match.end() :].rstrip(b"\r\n"), [])
         if name == "FETCH" and (whole := self._with_literal(number, line[match.end() :])) is not None:
             return whole
@@ -178,11 +194,11 @@ class IMAPClientWire:
         if self._held > limits.response or len(self._lines) > limits.literals + 1:
             self._break("response too long")
         literal = _LITERAL.search(line[-_ANNOUNCEMENT:])
+        self._is_open = literal is None and self._name == "FETCH" and not line.rstrip().endswith(b")")
+        if self._is_open:  # QQ passes on line ends in parameters; or the parenthesis is missing
+            return None
         if literal is None:
-            self._lines[-1] = line.rstrip(b"\r\n")
-            data = Data(self._number, self._name, b"".join(self._lines), self._literals)
-            self._begin_response()
-            return data
+            return self._finish()
         size = int(literal[2])
         if not size:
             self._literals.append(b"")
@@ -199,6 +215,18 @@ class IMAPClientWire:
         if self._held > limits.response:
             self._break(f"a literal of {size} octets")
         return None
+
+    def _finish(self) -> Data:
+        self._lines[-1] = self._lines[-1].rstrip(b"\r\n")
+        data = Data(self._number, self._name, b"".join(self._lines), self._literals)
+        self._begin_response()
+        return data
+
+    def _drop(self, size: int) -> None:
+        """Drop a literal of a line that is no response: a message's text is never taken for responses."""
+        if size > self.limits.literal:
+            self._break(f"a literal of {size} octets")
+        self._remaining, self._is_dropped = size, bool(size)
 
     # -- octets
 
@@ -247,6 +275,11 @@ class IMAPClientWire:
         self._begin_response()
         shown = f", '{printable(line, 100)}'" if line else ""  # it may be HTTP, or TLS
         raise IMAPResponseError(f"not an IMAP response{shown}: {reason}")
+
+
+def _is_response(line: bytes) -> bool:
+    """Whether a new response begins with this line."""
+    return (line.startswith(b"*") and _UNTAGGED.match(line) is not None) or _TAGGED.match(line) is not None
 
 
 def _other(line: bytes) -> Answer | None:

@@ -316,7 +316,11 @@ class POP3Client(Client[POP3Event]):
         if number is not None:
 
             def read(reply: Reply) -> Mapping[int, T]:
-                add(reply.text)
+                words = reply.text.split()
+                is_bare = name == "UIDL" and len(words) == 1 and words[0] != str(number)
+                add(
+                    f"{number} {words[0]}" if is_bare else reply.text
+                )  # Twisted's server leaves the number out
                 return found
 
             return self._simple(f"{name} {_number(number)}", read)

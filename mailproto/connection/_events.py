@@ -89,10 +89,8 @@ class EventConnection(CompressibleConnection[EventT]):
         """Log that a handler raised ``error``."""
 
     def is_still_there(self) -> None:
-        """The client has closed its side, and a handler works: it may wait for the answer, or have gone.
-
-        That is known only after something was sent; so this is called every second, for protocols that can
-        send something that changes nothing.
+        """The client has closed its side, and a handler works: called every second, for protocols that can
+        send something that changes nothing.  Only that shows whether the client has gone.
         """
 
     def damaged(self) -> None:

@@ -68,11 +68,6 @@ class FairConnection(Connection, Generic[EventT]):
 
     # -- for use by protocols
 
-    @property
-    def congested(self) -> bool:
-        """Whether the client is slow to read: handlers that write much should then await `drained`."""
-        return not self._writable
-
     def drained(self) -> Deferred[None]:
         """Fires when the client has read enough, or the connection has ended (see `is_open`)."""
         self._send_now()
@@ -87,10 +82,9 @@ class FairConnection(Connection, Generic[EventT]):
         """Let other connections have their turn, if this one has had enough time; to be called often by
         handlers that may take long.
 
-        It costs a tenth of a microsecond if there is still time.
-
         :raises ConnectionOver: the connection has ended, and so should the handler.
         """
+        # It costs a tenth of a microsecond if there is still time.
         now = self.clock.seconds()
         entered = self._entered
         if entered <= now < entered + BRIEFLY or self._line.has_time(now, entered):
@@ -104,10 +98,8 @@ class FairConnection(Connection, Generic[EventT]):
             raise ConnectionOver
 
     async def wait_turn(self) -> None:
-        """Let others go first, if the time for new work is up, or if others have sent something.
-
-        This is for work that holds the reactor for milliseconds before it can `breathe`, and for work that no
-        input of this client has begun, such as telling it of what others did.
+        """Let others go first, if the time for new work is up, or if others have sent something: before work
+        that holds the reactor for milliseconds, or that no input of this client has begun.
 
         :raises ConnectionOver: as `breathe`.
         """

@@ -1,4 +1,4 @@
-"""A server's connection as observers see it: who the client is, and what is told of it."""
+"""A server's connection as observers see it: who the client is, inside what TLS, and what is told of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twisted.internet.interfaces import ITLSTransport
+
 from mailproto.connection._commands import State
-from mailproto.connection._securable import SecurableConnection
+from mailproto.connection._events import EventConnection
+from mailproto.connection._handshake import Handshake
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure
 from mailproto.observing import Client, Refusal, Stalled
+from mailproto.tls import Channel, server_channel
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory
@@ -22,15 +26,20 @@ _NUMBERS = count(1)
 """The numbers of connections."""
 
 
-class ObservedConnection(SecurableConnection[EventT]):
+class ObservedConnection(EventConnection[EventT]):
     """A connection of a client of which observers are told.
 
     :ivar observer: is told of what happens (`mailproto.observing`).
     :ivar number: of this connection, in this process.
+    :ivar is_spoken_for: whether the peer is a proxy that has named its client.
     """
 
     def __init__(self, factory: ServerFactory) -> None:
-        super().__init__(factory)
+        super().__init__(factory.clock, factory.limits)
+        self.factory: ServerFactory = factory
+        self.is_spoken_for = False
+        self._handshake: Handshake | None = None
+        self._tls_version = ""
         self.observer = factory.observer
         self.counts_octets = factory.observer.needs_octets
         self.number = next(_NUMBERS)
@@ -95,3 +104,60 @@ class ObservedConnection(SecurableConnection[EventT]):
     def log_counts(self) -> dict[str, str | int]:
         """Counts of what the session did, for the event of its end (`Disconnected.counts`)."""
         return {}
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether both sides compress what they send."""
+        return self._deflater is not None
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client is slow to read: handlers that write much should then await `drained`."""
+        return not self._writable
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether a client may send a plaintext password: inside TLS, or from this machine."""
+        return self.is_encrypted or self.is_local
+
+    @property
+    def channel(self) -> Channel:
+        """The connection's security, for SASL mechanisms.
+
+        If a proxy speaks for the client, the certificate and the channel bindings are the proxy's.
+        """
+        channel = server_channel(self.transport, is_local=self.is_local)
+        return Channel(channel.is_secure, channel.is_encrypted) if self.is_spoken_for else channel
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS or STLS is to be offered."""
+        return (
+            self.factory.tls is not None
+            and not self.is_encrypted
+            and not self.is_compressed
+            and ITLSTransport.providedBy(self.transport)
+        )
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """Whether there is a TLS handshake that is not done."""
+        return self._handshake_left() is not None
+
+    @property
+    def tls_version(self) -> str:
+        """The negotiated version, such as ``TLSv1.3``, or "" before the handshake is done.
+
+        The value stays after the connection has ended.
+        """
+        self._note_tls()
+        return self._tls_version
+
+    def _note_tls(self) -> None:
+        if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
+            info = self.tls_info()
+            self._tls_version = "" if info is None else info.version
+
+    def _handshake_left(self) -> float | None:
+        """Seconds that are left for the TLS handshake; None if there is none in progress."""
+        return None if self._handshake is None else self._handshake.left()

@@ -30,8 +30,8 @@ class CompressibleConnection(FairConnection[EventT]):
         """What was received cannot be restored (`begin_compression`)."""
 
     def begin_compression(self) -> None:
-        """From now on, both sides compress (DEFLATE, RFC 1951), inside TLS.  What was written before is sent as
-        it is; what was received after the running event is compressed.
+        """From now on, both sides compress (DEFLATE, RFC 1951), inside TLS.  What was written before is sent
+        as it is; what was received after the running event is compressed.
         """
         self._send_now()
         self._deflater, self._inflater = Deflater(), Inflater()

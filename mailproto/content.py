@@ -98,7 +98,8 @@ class Content:
 
     def __bytes__(self) -> bytes:
         """All octets, in memory."""
-        return self._read(0, self._end())
+        prefix = self.prefix  # first, for another thread may close the content
+        return prefix if self._size == len(prefix) else self._read(0, self._end())
 
     @overload
     def __getitem__(self, key: slice) -> bytes: ...

@@ -86,7 +86,8 @@ PUBLIC_NAMES = {
         literal_address normal_domain
     """,
     "mailproto.errors": """
-        AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
+        AccountExists AdministratorNeeded AnnotationTooLarge AuthenticationCancelled AuthenticationFailed
+        AuthorizationFailed CredentialsExpired EncryptionRequired
         InvalidAccountName InvalidAnnotation InvalidMailboxName InvalidRights LeaseLost LimitReached MailError
         MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
         NoSuchMailbox NoSuchMessage NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused

@@ -1,4 +1,4 @@
-"""A mailbox of somebody else, with the rights that one has there."""
+"""A mailbox of another account, with the rights that an account has there."""
 
 from __future__ import annotations
 

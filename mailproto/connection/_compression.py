@@ -1,6 +1,6 @@
 """DEFLATE (RFC 1951) on a connection, between its wire and TLS, in both directions.
 
-Nothing is compressed or restored as a whole: input is restored in pieces, while somebody reads them, because
+Nothing is compressed or restored as a whole: input is restored in pieces, as the wire reads them, because
 some octets may stand for a thousand times as many.
 """
 

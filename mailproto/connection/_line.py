@@ -1,7 +1,7 @@
 """The line in which connections wait that have much to do: fairness among the connections of one reactor.
 
 A process for each client would be fair; one reactor has to be made so.  Each time a connection is served, it
-may work for `BRIEFLY`, or for its share of a `TURN` if nobody waits.  Then it waits at the end of this line.
+may work for `BRIEFLY`, or for its share of a `TURN` if no other waits; then it waits at the end of the line.
 The line is served once a turn of the reactor, one connection after another, for another `TURN`, or for a
 `BUSY_TURN` while there is more new input than can be handled in a turn.
 

@@ -88,13 +88,13 @@ class LocalAccount:
 
     def __init__(self, account: IAccount) -> None:
         self._account = account
+        self._foreign: tuple[str, ...] = ()  # what the names of others' mailboxes begin with
+        if IAccessControl.providedBy(account):
+            self._foreign = tuple(prefix for prefix in (account.other_users, account.shared) if prefix)
 
     async def mailboxes(self) -> Sequence[ListedMailbox]:
         """See `AccountSide`; those of others are left out."""
-        foreign: tuple[str, ...] = ()
-        if IAccessControl.providedBy(self._account):
-            shares: IAccessControl = self._account
-            foreign = tuple(prefix for prefix in (shares.other_users, shares.shared) if prefix)
+        foreign = self._foreign
         return [
             ListedMailbox(
                 entry.name,
@@ -109,7 +109,10 @@ class LocalAccount:
     def name_of(self, levels: Levels) -> str:
         """See `AccountSide`; the canonical spelling, because the account's list has that."""
         possible = tuple(_IMPOSSIBLE.sub("_", level) or "_" for level in levels)
-        return canonical_mailbox_name(_written(possible, DELIMITER))
+        name = _written(possible, DELIMITER)
+        if f"{name}{DELIMITER}".startswith(self._foreign):
+            name = f"_{name}"
+        return canonical_mailbox_name(name)
 
     async def create(self, name: str, special_use: str | None) -> None:
         """See `AccountSide`."""

@@ -78,6 +78,12 @@ class SQLiteMailbox:
         self._account = account
         self._id = id_
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is SQLiteMailbox and other._id == self._id and other._database is self._database
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
         return self._database.known.status(self._id)

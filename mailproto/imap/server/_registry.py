@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from zope.interface.interface import InterfaceClass
 
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._keeping import PerServer
 from mailproto.imap.server._matching import Conditions
 from mailproto.imap.server._options import (
     AppendData,
@@ -28,7 +29,7 @@ from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequ
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._rows import FetchColumn
 from mailproto.imap.server._sections import FetchPiece
-from mailproto.imap.server._session import PerServer, Session
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter

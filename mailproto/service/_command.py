@@ -21,6 +21,7 @@ from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces.add_ons import IIndexed
 from mailproto.service._accounts import remembered_domain
 from mailproto.service._command_error import CommandError
+from mailproto.service._command_parser import CommandParser
 from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._fetch_command import add_fetch_options
@@ -42,8 +43,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command with ``arguments``, by default ``sys.argv``.
 
-    It ends the process with status 0 for success, 1 for a failure, 2 for wrong usage, and 128 and its number
-    for a signal.
+    It ends the process with status 0 for success, 64 for wrong usage, 128 and its number for a signal, and
+    otherwise 1 or one of ``sysexits.h``.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -95,7 +96,7 @@ def _parser() -> ArgumentParser:
     status, None for 0; it finds the reactor in the options.  One that needs no store sets ``act``, a function
     of the options, or ``alone``, a coroutine function of the reactor and the options.  ``prepare`` is called
     before the reactor runs, and ``first`` before the process changes to the owner of the store."""
-    parser = ArgumentParser(
+    parser = CommandParser(
         prog="mailproto",
         description="Manage the accounts, mailboxes, queue and store of a mailproto server.",
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailproto._arguments import check_type
+from mailproto._arguments import check_type, wrong_type
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import Fetched, FetchedMessage, UidSet
 from mailproto.mirroring._flags import Flags
+from mailproto.mirroring._link import is_client_source
 from mailproto.mirroring._sides import BATCH, MirrorError, ReadMessage, Row
 from mailproto.model import DELETED, NewMessage
 
@@ -20,15 +21,17 @@ __all__ = ["RemoteMailbox", "RemoteSide"]
 class RemoteMailbox:
     """A mailbox on an IMAP server, for `mirror`.
 
-    :ivar client: has signed in, and is used by nobody else meanwhile.
+    :ivar client: has signed in, and is used by nobody else meanwhile; or a function that connects one, and is
+        called again when the connection is lost.
     :ivar name: as the server has it, in Unicode.
     """
 
-    client: IMAPClient
+    client: IMAPClient | Callable[[], Awaitable[IMAPClient]]
     name: str = "INBOX"
 
     def __post_init__(self) -> None:
-        check_type("client", self.client, IMAPClient, "an IMAPClient")
+        if not is_client_source(self.client):
+            raise wrong_type("client", self.client, "an IMAPClient, or a function that gives one")
         check_type("name", self.name, str, "a mailbox's name, a str")
 
 
@@ -38,10 +41,11 @@ class RemoteSide:
     :param read_only: nothing will be changed there.
     """
 
-    def __init__(self, mailbox: RemoteMailbox, *, read_only: bool) -> None:
-        self._client = mailbox.client
+    def __init__(self, client: IMAPClient, name: str, *, read_only: bool) -> None:
+        self._client = client
         self._read_only = read_only
-        self.name = mailbox.name
+        self.name = name
+        self.mailbox_id = ""
         self.uid_validity = 0
         self.uid_next = 1
         self.modseq = 0
@@ -61,6 +65,7 @@ class RemoteSide:
         box = await client.select(self.name, read_only=self._read_only)
         self._exists = box.exists
         self.uid_validity = box.uid_validity
+        self.mailbox_id = box.mailbox_id or ""
         self.modseq = box.modseq or 0
         self.permanent_flags = box.flags if self._read_only else box.permanent_flags
         if self._read_only:  # EXAMINE may tell of no permanent flags at all

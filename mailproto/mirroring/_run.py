@@ -66,11 +66,11 @@ class MailboxRun:
         if not can and not self._dry_run:
             name = source.name if target.is_writable else target.name
             raise MirrorError(f"{name} cannot be changed")
-        self._report.mailboxes += 1
         state = states.mailbox(source.name, target.name)
         validity = (source.uid_validity, target.uid_validity)
         if 0 in validity or state.validity != validity:
             state.begin_anew(validity)
+        state.note_identity((source.mailbox_id, target.mailbox_id))
         await self._look(state)
         self._report.matched += await match(state, self._sides, self._breather)
         state.note_next(target.uid_next)
@@ -98,6 +98,7 @@ class MailboxRun:
                 before[1] if failed[1] or not self._both else target.modseq,
             )
         )
+        self._report.mailboxes += 1
 
     async def _look(self, state: MailboxState) -> None:
         """Note what is new on both sides."""

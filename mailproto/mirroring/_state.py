@@ -13,14 +13,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailproto.mirroring._flags import flags_text
 from mailproto.mirroring._sides import BATCH, MirrorError, Row
 
-__all__ = ["MailboxState", "MirrorState", "Pair"]
+__all__ = ["MailboxState", "MirrorState", "Mirrored", "Pair"]
 
-_VERSION = 1
+_VERSION = 2
 
 _LOG_PAGES = 16_384
 """Pages of 4 KB in the log after which they are synced in between: that takes as long as the disk wants."""
@@ -37,6 +37,9 @@ CREATE TABLE mailbox (
     modseq1 INTEGER NOT NULL DEFAULT 0,
     next1 INTEGER NOT NULL DEFAULT 1,
     subscribed INTEGER NOT NULL DEFAULT 0,
+    identity0 TEXT NOT NULL DEFAULT '',
+    identity1 TEXT NOT NULL DEFAULT '',
+    removing TEXT NOT NULL DEFAULT '',
     UNIQUE (source, target)
 );
 CREATE TABLE pair (
@@ -47,6 +50,12 @@ CREATE TABLE pair (
     PRIMARY KEY (mailbox, uid0)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX pair_target ON pair (mailbox, uid1);
+"""
+
+_TO_VERSION_2 = """
+ALTER TABLE mailbox ADD COLUMN identity0 TEXT NOT NULL DEFAULT '';
+ALTER TABLE mailbox ADD COLUMN identity1 TEXT NOT NULL DEFAULT '';
+ALTER TABLE mailbox ADD COLUMN removing TEXT NOT NULL DEFAULT '';
 """
 
 _SEEN = """
@@ -63,6 +72,20 @@ CREATE INDEX temp.seen_digest ON seen (digest, side, uid) WHERE digest IS NOT NU
 
 Pair = tuple[int, int, str]
 """The UIDs of a message on both sides, and the flags on which they have agreed."""
+
+
+class Mirrored(NamedTuple):
+    """A pair of mailboxes that was mirrored before: the source's, and the target's.
+
+    :ivar identity: their permanent ids (RFC 8474); "" if they have none.
+    :ivar removing: under which name one of them is being removed; "" if none is.
+    """
+
+    id: int
+    names: tuple[str, str]
+    identity: tuple[str, str]
+    validity: tuple[int, int]
+    removing: str
 
 
 class MirrorState:
@@ -94,12 +117,12 @@ class MirrorState:
         database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         database.execute("BEGIN EXCLUSIVE")
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
+        is_new = version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if not is_new and version not in (1, _VERSION):
             raise MirrorError(f"{path} is no state of mirroring, or of another version")
+        for statement in (_SCHEMA if is_new else _TO_VERSION_2 if version == 1 else "").split(";"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {_VERSION}")
         database.execute("INSERT OR IGNORE INTO about VALUES ('between', ?)", (between,))
         [known] = database.execute("SELECT value FROM about WHERE name = 'between'").fetchone()
         if between and not known:
@@ -115,15 +138,45 @@ class MirrorState:
         """Close the file; it blocks until all is on disk."""
         self._database.close()
 
-    def knows(self, source: str, target: str) -> bool:
-        """Whether both mailboxes were there before."""
-        names = (source, target)
-        row = self._database.execute("SELECT 1 FROM mailbox WHERE source = ? AND target = ?", names)
-        return row.fetchone() is not None
-
     def names(self) -> dict[str, str]:
         """The target's names of the mailboxes that were mirrored before, by the source's."""
         return dict(self._database.execute("SELECT source, target FROM mailbox"))
+
+    def mirrored(self) -> list[Mirrored]:
+        """What is known of all mailboxes that were mirrored before, by name."""
+        rows = self._database.execute(
+            "SELECT id, source, target, identity0, identity1, validity0, validity1, removing FROM mailbox"
+            " ORDER BY source, target"
+        )
+        return [Mirrored(row[0], row[1:3], row[3:5], row[5:7], row[7]) for row in rows]
+
+    def rename(self, id_: int, names: tuple[str, str]) -> None:
+        """A mailbox has these names now."""
+        self._database.execute("UPDATE mailbox SET source = ?, target = ? WHERE id = ?", (*names, id_))
+
+    def note_removing(self, id_: int, name: str) -> None:
+        """A mailbox is being removed under this name; "" if it is not."""
+        self._database.execute("UPDATE mailbox SET removing = ? WHERE id = ?", (name, id_))
+
+    def forget(self, id_: int) -> None:
+        """Nothing is known of a mailbox any more."""
+        self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM pair WHERE mailbox = ?", (id_,))
+        self._database.execute("DELETE FROM mailbox WHERE id = ?", (id_,))
+        self._database.execute("COMMIT")
+
+    def last_pairs(self, id_: int, count: int) -> list[tuple[int, int]]:
+        """UIDs on both sides of the last messages."""
+        return self._database.execute(
+            "SELECT uid0, uid1 FROM pair WHERE mailbox = ? ORDER BY uid0 DESC LIMIT ?", (id_, count)
+        ).fetchall()
+
+    def known_uids(self, id_: int, side: int, low: int, high: int) -> list[int]:
+        """The UIDs of one side, in a range, of messages that were on both."""
+        rows = self._database.execute(
+            f"SELECT uid{side} FROM pair WHERE mailbox = ? AND uid{side} BETWEEN ? AND ?", (id_, low, high)
+        )
+        return [uid for [uid] in rows]
 
     def mailbox(self, source: str, target: str) -> MailboxState:
         """The state of a pair of mailboxes."""
@@ -167,6 +220,12 @@ class MailboxState:
         )
         self._database.execute("COMMIT")
         self.validity, self.modseqs, self.next_target = validity, (0, 0), 1
+
+    def note_identity(self, ids: tuple[str, str]) -> None:
+        """By what the mailboxes will be known when they have other names."""
+        self._database.execute(
+            "UPDATE mailbox SET identity0 = ?, identity1 = ? WHERE id = ?", (*ids, self._id)
+        )
 
     def note_next(self, uid: int) -> None:
         """All messages of the target below ``uid`` are known: what is appended from now on is not."""

@@ -41,6 +41,12 @@ userdb {{
 }}
 passdb {{
   driver = passwd-file
+  args = {folder}/masters
+  master = yes
+  result_success = continue
+}}
+passdb {{
+  driver = passwd-file
   args = {folder}/users
 }}
 auth_failure_delay = 0
@@ -106,6 +112,8 @@ def dovecot() -> Daemon:
 
     Its IMAP server is at the port in the file ``imap_port``.
 
+    The master user ``root`` may use both accounts, with the same password.
+
     At its socket ``auth`` Postfix asks who they are.
     """
     need("dovecot", "dovecot-lmtpd")
@@ -117,6 +125,7 @@ def dovecot() -> Daemon:
     shutil.chown(folder / "mail", "mail", "mail")
     users = "".join(f"{name}:{{PLAIN}}{PASSWORD}::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
     (folder / "users").write_text(users)
+    (folder / "masters").write_text(f"root:{{PLAIN}}{PASSWORD}\n")
     keys = folder / "keys/default/HS256"
     keys.mkdir(parents=True)
     (keys / "default").write_bytes(base64.b64encode(_TOKEN_KEY))

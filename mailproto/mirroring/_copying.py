@@ -60,14 +60,14 @@ class Copying:
 
         :returns: whether all messages were copied.
         """
-        self._total = sum(map(len, self._state.new(self._side)))
+        async for page in self._breather.each(self._state.new(self._side)):
+            self._total += len(page)
         if self._dry_run:
             self._count(self._total)
             return True
-        last = 0
-        while uids := next((page for page in self._state.new(self._side, last) if page), None):
-            last = uids[-1]
-            await self._copy_page(uids)
+        async for uids in self._breather.each(self._state.new(self._side)):
+            if uids:
+                await self._copy_page(uids)
         return not self._failed
 
     def _count(self, messages: int, octets: int = 0) -> None:

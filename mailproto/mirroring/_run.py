@@ -67,6 +67,7 @@ class MailboxRun:
             name = source.name if target.is_writable else target.name
             raise MirrorError(f"{name} cannot be changed")
         state = states.mailbox(source.name, target.name)
+        await self._breather.aside(state.see_nothing)
         validity = (source.uid_validity, target.uid_validity)
         if 0 in validity or state.validity != validity:
             state.begin_anew(validity)

@@ -199,7 +199,6 @@ class MailboxState:
         self.modseqs: tuple[int, int] = (row[2], row[3])
         self.next_target: int = row[4]
         self.is_subscribed = bool(row[5])
-        database.execute("DELETE FROM seen")
 
     def _row(self, statement: str, *values: Any) -> Any:
         return self._database.execute(statement, values).fetchone()
@@ -287,6 +286,10 @@ class MailboxState:
         )
 
     # -- of this run
+
+    def see_nothing(self) -> None:
+        """Begin to see; it takes a while if another mailbox had many messages."""
+        self._database.execute("DELETE FROM seen")
 
     def see(self, side: int, rows: Iterable[Row]) -> None:
         """These messages are new, or their flags have changed."""

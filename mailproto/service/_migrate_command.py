@@ -70,7 +70,7 @@ class Outcome:
 
 def add_migrate_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.set_defaults(first=_first, run=_run)
+    parser.set_defaults(first=_first, run=_run, is_long=True)
     parser.add_argument(
         "list",
         metavar="LIST",

@@ -33,7 +33,7 @@ _SHOWN = 3
 
 def add_mirror_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.set_defaults(first=_first, run=_run)
+    parser.set_defaults(first=_first, run=_run, is_long=True)
     takes = "account:NAME@DOMAIN of a server here, or imaps://USER@HOST (imap:// for STARTTLS)"
     parser.add_argument("source", type=MirrorPlace.parse, metavar="SOURCE", help=takes)
     parser.add_argument("target", type=MirrorPlace.parse, metavar="TARGET", help="likewise")

@@ -74,7 +74,8 @@ class MailboxRun:
         state.note_identity((source.mailbox_id, target.mailbox_id))
         await self._look(state)
         self._report.matched += await match(state, self._sides, self._breather)
-        state.note_next(target.uid_next)
+        if not state.has_withheld():  # otherwise the next run looks at the same messages of the target
+            state.note_next(target.uid_next)
         for side in (0, 1) if self._both else (0,):
             await self._remove_vanished(state, side)
         for side in (0, 1) if self._both else (0,):

@@ -190,7 +190,7 @@ def main() -> None:
     if unknown := set(rows) - set(ROWS):
         options.error(f"--rows: unknown: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="imap-benchmark-", dir=given.folder) as own:
-        folder = Path(own)
+        folder = Path(own).resolve()
         folder.chmod(0o755)
         kinds = [OURS, *sorted({kind for row in rows for kind in ROWS[row].against})]
         if why := why_not(folder / "mail"):

@@ -220,7 +220,7 @@ class StartTests(DaemonCase):
 
     def test_wrong_options_are_one_line_too(self) -> None:
         """Without the list of all options, in the middle of which nobody would find it."""
-        for options, beginning in (
+        failures = (
             (
                 ["--smtp", "25"],
                 "--smtp 25: not a Twisted server endpoint (Unknown endpoint type: '25'): one is",
@@ -231,14 +231,15 @@ class StartTests(DaemonCase):
             (["--tls-key="], "--tls-key: a path is missing"),
             (["--nonsense"], "option --nonsense not recognized; twistd mailproto --help lists all options"),
             (["--smtp"], "option --smtp requires argument; "),
-        ):
-            for program in (TWISTD, [*TWISTD, "-n"], TWIST):
-                with self.subTest(options=options, program=program[-1]):
-                    done = self.run_program(*program, "mailproto", *options)
-                    said = done.stdout + done.stderr
-                    self.assertEqual(done.returncode, 1, said)
-                    self.assertTrue(said.startswith(f"mailproto: {beginning}"), said)
-                    self.assertEqual(said.count("\n"), 1, said)
+        )
+        others = [(program, *failures[0]) for program in ([*TWISTD, "-n"], TWIST)]
+        for program, options, beginning in [*((TWISTD, *failure) for failure in failures), *others]:
+            with self.subTest(options=options, program=program[-1]):
+                done = self.run_program(*program, "mailproto", *options)
+                said = done.stdout + done.stderr
+                self.assertEqual(done.returncode, 1, said)
+                self.assertTrue(said.startswith(f"mailproto: {beginning}"), said)
+                self.assertEqual(said.count("\n"), 1, said)
 
     def test_the_same_with_a_tac_file(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:

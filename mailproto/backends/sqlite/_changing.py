@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends._uid_runs import UidPairs
+from mailproto.backends.sqlite import _contents
 from mailproto.backends.sqlite._annotations import remove_annotations
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
 from mailproto.backends.sqlite._quotas import check_room
@@ -227,9 +228,9 @@ def remove_unused_bodies(transaction: Transaction, count: int) -> bool:
         "SELECT id, file FROM bodies INDEXED BY bodies_unused WHERE refs = 0 LIMIT ?", (count,)
     ).fetchall()
     if rows:
-        ids = (json.dumps([id_ for id_, _ in rows]),)
-        transaction.execute("DELETE FROM contents WHERE body IN (SELECT value FROM json_each(?))", ids)
-        transaction.execute("DELETE FROM bodies WHERE id IN (SELECT value FROM json_each(?))", ids)
+        ids = json.dumps([id_ for id_, _ in rows])
+        _contents.remove(transaction.execute, ids)
+        transaction.execute("DELETE FROM bodies WHERE id IN (SELECT value FROM json_each(?))", (ids,))
         transaction.unused.extend(file for _, file in rows if file is not None)
     return len(rows) == count
 

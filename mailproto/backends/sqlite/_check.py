@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """``mailproto store check``: checks whether a store is consistent, also while it is in use.
 
 Each check reads one snapshot, in a thread with its own connection, so that nothing waits for it. Repairs
@@ -20,6 +21,7 @@ from mailproto.backends.sqlite._check_counts import (
     name_counts,
     usage_counts,
 )
+from mailproto.backends.sqlite._contents import LENGTH
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._faults import Fault, Look
 from mailproto.backends.sqlite._queue_check import QUEUE_COUNTERS, QUEUE_ROWS
@@ -133,7 +135,7 @@ def _strays(connection: sqlite3.Connection) -> Iterator[Fault]:
     """Rows of mailboxes that do not exist; those in ``discarded`` will be removed anyway."""
     for table in ("messages", "vanished"):
         for mailbox, count in connection.execute(
-            f"SELECT mailbox, count(*) FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailboxes)"  # noqa: S608
+            f"SELECT mailbox, count(*) FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailboxes)"
             " AND mailbox NOT IN (SELECT mailbox FROM discarded) GROUP BY mailbox"
         ):
             yield Fault(
@@ -195,21 +197,24 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
             "lost", f"{_message(connection, mailbox, uid)} has lost its content: body {body} is empty"
         )
     for mailbox, uid, size, length in connection.execute(
-        "SELECT mailbox, uid, size, length(octets) FROM messages"
-        " JOIN contents ON contents.body = messages.body WHERE size != length(octets)"
-        " UNION ALL SELECT NULL, id, size + skip, length(octets) FROM queued"
-        " JOIN contents ON contents.body = queued.id WHERE size + skip != length(octets)"
+        f"SELECT mailbox, uid, size, {LENGTH} FROM messages"
+        f" JOIN contents ON contents.body = messages.body WHERE size != {LENGTH}"
+        f" UNION ALL SELECT NULL, id, size + skip, {LENGTH} FROM queued"
+        f" JOIN contents ON contents.body = queued.id WHERE size + skip != {LENGTH}"
     ):
         yield Fault("sizes", f"{_message(connection, mailbox, uid)} has {length} octets, and not {size}")
-    for (body,) in connection.execute("SELECT body FROM contents WHERE body NOT IN (SELECT id FROM bodies)"):
-        yield Fault(
-            "orphans",
-            f"the octets of body {body} belong to nothing",
-            (
-                "DELETE FROM contents WHERE body = ? AND NOT EXISTS (SELECT 1 FROM bodies WHERE id = ?)",
-                (body, body),
-            ),
-        )
+    for table in ("contents", "content_rests"):
+        for (body,) in connection.execute(
+            f"SELECT body FROM {table} WHERE body NOT IN (SELECT id FROM bodies)"
+        ):
+            yield Fault(
+                "orphans",
+                f"the octets of body {body} belong to nothing",
+                (
+                    f"DELETE FROM {table} WHERE body = ? AND NOT EXISTS (SELECT 1 FROM bodies WHERE id = ?)",
+                    (body, body),
+                ),
+            )
 
 
 def _threads(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -292,7 +297,7 @@ def _message(connection: sqlite3.Connection, mailbox: int | None, uid: int) -> s
 
 def _counts(connection: sqlite3.Connection) -> Mapping[str, int]:
     return {
-        table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         for table in ("accounts", "mailboxes", "messages", "queued", "bodies", "threads")
     }
 

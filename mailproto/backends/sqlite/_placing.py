@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from mailproto.backends._flags import TooManyKeywords
 from mailproto.backends._threading import ThreadKeys
 from mailproto.backends._usage import full
+from mailproto.backends.sqlite import _contents
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
@@ -263,7 +264,7 @@ class Placing:
         )
         for thread, (_, _, row) in zip(placed, self._messages, strict=True):
             row[-1] = thread
-        insert(execute, "INSERT INTO contents (body, octets)", self._contents)
+        _contents.add(execute, self._contents)
         insert(
             execute,
             "INSERT INTO bodies (id, refs, rendered, file, envelope, body_structure, offsets)",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from twisted.logger import Logger
 
 from mailproto.backends._envelopes import load_envelope, load_reply
+from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._queue_schema import STATES, number_of
 from mailproto.content import Content
 from mailproto.errors import NoSuchQueued, Unavailable
@@ -114,7 +115,7 @@ def messages_of(
         rows.setdefault(row[0], []).append(row[1:])  # a message may have several leases
     found = []
     for token, skip, file, octets, *message in connection.execute(
-        f"SELECT wanted.value ->> 0, skip, file, octets, {_MESSAGE} FROM json_each(?) AS wanted"
+        f"SELECT wanted.value ->> 0, skip, file, {OCTETS}, {_MESSAGE} FROM json_each(?) AS wanted"
         " CROSS JOIN queued ON queued.id = wanted.value ->> 1"
         " LEFT JOIN bodies ON bodies.id = queued.id LEFT JOIN contents ON contents.body = queued.id",
         asked,
@@ -130,7 +131,7 @@ def messages_of(
 def get(connection: sqlite3.Connection, id_: int, open_file: OpenFile) -> QueuedMessage:
     """See `IQueue.get`."""
     row = connection.execute(
-        f"SELECT skip, file, octets, {_MESSAGE} FROM queued"
+        f"SELECT skip, file, {OCTETS}, {_MESSAGE} FROM queued"
         " LEFT JOIN bodies ON bodies.id = queued.id LEFT JOIN contents ON contents.body = queued.id"
         " WHERE queued.id = ?",
         (id_,),

@@ -18,6 +18,7 @@ from itertools import compress
 from typing import Any
 
 from mailproto.backends._flags import check_keywords
+from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_of
 from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
@@ -243,7 +244,7 @@ def read(
         _RENDERED.format("envelope") if Part.ENVELOPE in parts else "NULL",
         _RENDERED.format("body_structure") if Part.BODY_STRUCTURE in parts else "NULL",
         _RENDERED.format("offsets") if Part.OFFSETS in parts else "NULL",
-        "contents.octets" if Part.CONTENT in parts else "NULL",
+        OCTETS if Part.CONTENT in parts else "NULL",
         f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
         f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",
         "messages.saved" if Part.SAVE_DATE in parts else "NULL",

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """Renews summaries that an older version made, when they are read, or by ``store check``.
 
 Each row of bodies has the `RENDER_VERSION` of its summary.  A reader that finds older summaries makes new
@@ -18,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
@@ -92,7 +94,7 @@ def next_stale(connection: sqlite3.Connection, after: int) -> list[StaleBody]:
     """Some bodies with old summaries and ids greater than ``after``, by id."""
     return _some(
         connection,
-        "SELECT 0, bodies.id, file, octets, envelope, body_structure, offsets FROM bodies"
+        f"SELECT 0, bodies.id, file, {OCTETS}, envelope, body_structure, offsets FROM bodies"
         " LEFT JOIN contents ON contents.body = bodies.id"
         " WHERE bodies.id > ? AND rendered < ? ORDER BY bodies.id",
         (after, RENDER_VERSION),
@@ -132,7 +134,7 @@ def _keep_all(transaction: Transaction, pieces: Sequence[Sequence[tuple[int, Sum
 def _stale_of(connection: sqlite3.Connection, mailbox: int, uids: Sequence[int]) -> list[StaleBody]:
     return _some(
         connection,
-        "SELECT uid, bodies.id, file, octets, envelope, body_structure, offsets"
+        f"SELECT uid, bodies.id, file, {OCTETS}, envelope, body_structure, offsets"
         " FROM json_each(?) CROSS JOIN messages ON messages.mailbox = ? AND messages.uid = json_each.value"
         " CROSS JOIN bodies ON bodies.id = messages.body"
         " LEFT JOIN contents ON contents.body = bodies.id",

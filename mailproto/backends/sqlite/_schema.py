@@ -12,6 +12,7 @@ from typing import TypeAlias
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._add_on_schema import ADD_ONS
+from mailproto.backends.sqlite._contents import TABLES as CONTENT_RESTS
 from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._queue_schema import DEADLINES, LESSEES, QUEUE
 from mailproto.backends.sqlite._threads import give_threads
@@ -40,11 +41,8 @@ The log starts again at half this length, and a longer log is truncated to this 
 MAX_LOG = 2 * LOG_OCTETS
 """The log's length in octets at which the writer itself copies it into the database."""
 
-PAGE_SIZE = 16_384
-"""Octets of a new database's pages.
-
-With pages of 4,096 octets, a message of 2 to 4 KB would waste much of the two pages that it takes.
-"""
+PAGE_SIZE = 4096
+"""Octets of a new database's pages: a commit writes whole pages, a dozen for a message (see `_contents`)."""
 
 
 _FIRST = """
@@ -227,6 +225,7 @@ MIGRATIONS: Sequence[Step] = (
     LESSEES,
     DEADLINES,
     _ZONES,
+    CONTENT_RESTS,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

@@ -54,6 +54,7 @@ MENDED = (
     ("UPDATE bodies SET refs = 0", "is counted 0 times, but 1 messages have it"),
     ("UPDATE bodies SET refs = refs - 1 WHERE refs = 2", "is counted 1 times, but 2 messages have it"),
     ("INSERT INTO contents VALUES (999, 'x')", "the octets of body 999 belong to nothing"),
+    ("INSERT INTO content_rests VALUES (999, 'x')", "the octets of body 999 belong to nothing"),
     (
         "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
         " SELECT 99, 1, flags, keywords, modseq, 0, size, body, thread"
@@ -86,6 +87,11 @@ LEFT = (
     (
         "DELETE FROM bodies WHERE id = (SELECT min(body) FROM messages)",
         "message 1 in alice@example.org/INBOX has lost its content: no body ",
+    ),
+    (
+        "UPDATE contents SET octets = CAST(octets || zeroblob(2024 - length(octets)) AS BLOB)"
+        " WHERE body = (SELECT min(body) FROM messages)",
+        "message 1 in alice@example.org/INBOX has 2024 octets, and not ",
     ),
     ("UPDATE messages SET size = size + 1 WHERE uid = 1", "message 1 in alice@example.org/INBOX has "),
     ("UPDATE mailboxes SET account = 99 WHERE name = 'Junk'", "'Junk' belongs to no account"),

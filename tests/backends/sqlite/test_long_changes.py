@@ -185,7 +185,7 @@ class LongChangeTests(TestCase):
         await self.inbox.copy(ALL, self.trash)
         self.patch(_database, "FINISHING", -1)
         store, stops = SQLiteStore(folder, reactor=reactor), threading.Event()
-        self.before_slice(1, lambda _: stops.wait(10))  # else it may be done with the rest before
+        self.before_slice(2, lambda _: stops.wait(10))  # else it may be done with the rest before
         await store.start()
         with capturedLogs() as events:
             stopped = Deferred.fromCoroutine(store.stop())

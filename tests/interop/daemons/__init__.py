@@ -14,8 +14,7 @@ The users are alice and carol, with the password `PASSWORD`.
 
 from tests.interop.daemons._cyrus import cyrus
 from tests.interop.daemons._daemon import PASSWORD, Daemon, new_folder
-from tests.interop.daemons._dovecot import bearer_token, dovecot
-from tests.interop.daemons._dovecot_pop3 import dovecot_pop3
+from tests.interop.daemons._dovecot import bearer_token, dovecot, dovecot_pop3
 from tests.interop.daemons._exim import authority, exim
 from tests.interop.daemons._opensmtpd import opensmtpd
 from tests.interop.daemons._postfix import (

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """Builds the index, in a thread, behind deliveries.
 
 One process at a time builds: the one with the lock.  It takes bodies in the order of their ids, which never
@@ -18,6 +19,7 @@ from collections.abc import Callable
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._contents import LENGTH
 from mailproto.backends.sqlite._failures import is_full
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT
@@ -259,11 +261,11 @@ class Builder:
         add: Callable[[sqlite3.Connection, list[BodyContent]], int],
     ) -> bool:
         """Add some bodies; returns False if there are none."""
-        epoch, upto = index.execute(f"SELECT epoch, {what} FROM state").fetchone()  # noqa: S608
+        epoch, upto = index.execute(f"SELECT epoch, {what} FROM state").fetchone()
         # A body that only the queue has is on its way through, and is never searched.
         [text] = main.execute(
             "SELECT json_group_array(json_array(id, size, is_kept)) FROM (SELECT bodies.id AS id,"
-            " coalesce(length(octets), 0) + length(envelope) + length(offsets) AS size, refs > EXISTS"
+            f" coalesce({LENGTH}, 0) + length(envelope) + length(offsets) AS size, refs > EXISTS"
             " (SELECT 1 FROM queued WHERE queued.id = bodies.id) AS is_kept"
             " FROM bodies LEFT JOIN contents ON contents.body = bodies.id"
             " WHERE bodies.id > ? ORDER BY bodies.id LIMIT ?)",
@@ -287,7 +289,7 @@ class Builder:
         last = last or looked_at
         if not index.in_transaction:
             index.execute("BEGIN IMMEDIATE")
-        index.execute(f"UPDATE state SET {what} = ? WHERE epoch = ?", (last, epoch))  # noqa: S608
+        index.execute(f"UPDATE state SET {what} = ? WHERE epoch = ?", (last, epoch))
         # If it was cleared in the meantime, what was just made is not wanted.
         is_wanted = index.execute("SELECT changes()").fetchone()[0]
         index.execute("COMMIT" if is_wanted else "ROLLBACK")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._contents import LENGTH, OCTETS
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._search._making import finished, pause, read_bodies, storable
 from mailproto.backends.sqlite._search._schema import COLUMNS
@@ -130,8 +131,8 @@ def _headers(
         some = found[start:at]
         [text, joined] = connection.execute(
             "SELECT json_group_array(size), CAST(group_concat(octets, '') AS BLOB) FROM"
-            " (SELECT min(length(octets), value ->> 1) AS size,"
-            " CAST(substr(octets, 1, value ->> 1) AS TEXT) AS octets FROM json_each(?)"
+            f" (SELECT min({LENGTH}, value ->> 1) AS size,"
+            f" CAST(substr({OCTETS}, 1, value ->> 1) AS TEXT) AS octets FROM json_each(?)"
             " LEFT JOIN contents ON contents.body = value ->> 0)",
             (json.dumps([[id_, end] for id_, _, end in some]),),
         ).fetchone()

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """Makes what the index has of a body: header values, and packed texts."""
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._search._schema import gram_rows, mark
 from mailproto.content import Octets
@@ -109,7 +111,7 @@ class Unpacker:
         unpack = self._made.get(number)
         if unpack is None:
             [octets] = self._connection.execute(
-                f"SELECT octets FROM {self._schema}.dictionaries WHERE id = ?",  # noqa: S608
+                f"SELECT octets FROM {self._schema}.dictionaries WHERE id = ?",
                 (number,),
             ).fetchone()
             made = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(octets))
@@ -185,7 +187,7 @@ def read_bodies(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Body
     [text, joined] = connection.execute(
         "SELECT json_group_array(json_array(id, file, length(octets), hex(envelope), hex(offsets), rendered))"
         ", CAST(group_concat(CAST(octets AS TEXT), '') AS BLOB) FROM"
-        " (SELECT bodies.id AS id, file, octets, envelope, offsets, rendered FROM json_each(?)"
+        f" (SELECT bodies.id AS id, file, {OCTETS} AS octets, envelope, offsets, rendered FROM json_each(?)"
         " CROSS JOIN bodies ON bodies.id = json_each.value"
         " LEFT JOIN contents ON contents.body = bodies.id)",
         (json.dumps(ids),),

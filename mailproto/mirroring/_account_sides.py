@@ -28,12 +28,10 @@ class Identity(NamedTuple):
 
     :ivar id: its permanent id (RFC 8474); "" if it has none.
     :ivar validity: its UIDVALIDITY; 0 if it has none.
-    :ivar uid_next: greater than all UIDs; 0 if that is not known.
     """
 
     id: str
     validity: int
-    uid_next: int
 
 
 class AccountSide(Protocol):

@@ -1,13 +1,14 @@
 """What becomes of mailboxes that were on both sides and are not any more: of renamed and of removed ones.
 
-A renamed mailbox is known by its permanent id (RFC 8474).  Without one, it is that with the same UIDVALIDITY,
-if there is only one, and if what was mirrored last still is in it, octet for octet what the other side has.
-Otherwise it is a removed mailbox and a new one, which loses nothing.
+A renamed mailbox is known by its permanent id (RFC 8474).  Without one, it is that in which what was mirrored
+last has the same UID, and is octet for octet what the other side has, if there is only one such; UIDVALIDITY
+may be new (Courier).  Otherwise it is a removed mailbox and a new one, which loses nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Coroutine
+from itertools import product
 from typing import Any, Literal, TypeAlias
 
 from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost
@@ -26,6 +27,9 @@ __all__ = ["ChangedNames", "Gone"]
 
 Gone: TypeAlias = Literal["keep", "remove", "restore"]
 """What to do with a mailbox that is gone from one side."""
+
+_CANDIDATES = 20
+"""Mailboxes among which a renamed one is looked for, if it has no permanent id."""
 
 _COMPARED = 5
 """Messages that are looked for, one after the other, in a mailbox that may be a renamed one."""
@@ -57,6 +61,7 @@ class ChangedNames:
         self._dry_run = dry_run
         self._breather = breather
         self._report = report
+        self._moves: list[tuple[int, str, str]] = []  # side, old and new beginning of a name
         self._identities: dict[tuple[int, str], Identity | None] = {}
 
     async def settle(self, only: Collection[str] | None) -> None:
@@ -70,15 +75,19 @@ class ChangedNames:
                 await self._trying(known, self._go_on_removing(known))
         # Superiors come first, because a rename takes inferiors along.
         for known in sorted(self._states.mirrored(), key=lambda known: len(known.names[0])):
-            if only is None or known.names[0] in only:
+            if self._lacks(known) and (only is None or known.names[0] in only):
                 await self._trying(known, self._renamed(known.id))
         # Inferiors come first, because a mailbox with inferiors is not removed.
         for known in reversed(self._states.mirrored()):
-            if only is None or known.names[0] in only:
+            if self._lacks(known) and (only is None or known.names[0] in only):
                 await self._trying(known, self._missing(known))
 
     async def _list(self) -> None:
         self.lists = await listed_of(self._accounts, self._report)
+
+    def _lacks(self, known: Mirrored) -> bool:
+        """Whether a mailbox is not listed on a side."""
+        return any(name not in listed for name, listed in zip(known.names, self.lists, strict=True))
 
     async def _trying(self, known: Mirrored, step: Coroutine[Any, Any, None]) -> None:
         """What cannot be done with one mailbox does not concern the others."""
@@ -99,13 +108,15 @@ class ChangedNames:
     async def _renamed(self, id_: int) -> None:
         # Read again, because a superior may have taken it along.
         [known] = [each for each in self._states.mirrored() if each.id == id_]
-        found = [await self._found(side, known) for side in (0, 1)]
-        if found[0] is None or found[1] is None:
+        choices = product(await self._candidates(0, known), await self._candidates(1, known))
+        found = [names for names in choices if await self._are_the_same(known, names)]
+        if len(found) != 1:
             return
-        names = (found[0], found[1])
+        names = found[0]
         moved = [name != old for name, old in zip(names, known.names, strict=True)]
-        if not any(moved) or not await self._are_the_same(known, names):
-            return
+        for side, (old, new) in enumerate(zip(known.names, names, strict=True)):
+            delimiter = self._accounts[side].delimiter
+            self._moves.append((side, old + delimiter, new + delimiter))
         if not all(moved):
             side = 1 if moved[0] else 0
             if side == 1 or self._both:
@@ -117,15 +128,19 @@ class ChangedNames:
                     self._failed(known, error)
         self._states.rename(known.id, names)
 
-    async def _found(self, side: int, known: Mirrored) -> str | None:
-        """The name that a mailbox seems to have on one side now; None if it is not there."""
+    async def _candidates(self, side: int, known: Mirrored) -> list[str]:
+        """The names that a mailbox may have on one side now; none if it is not there."""
         if not await self._is_gone(side, known):
-            return known.names[side]
+            return [known.names[side]]
         names = {each.names[side] for each in self._states.mirrored()}
         new = [name for name in self.lists[side] if name not in names and name != INBOX]
         found = [(name, await self._identity(side, name)) for name in new]
         same = [name for name, identity in found if identity and _may_be(known, side, identity)]
-        return same[0] if len(same) == 1 else None
+        for moved, old, there in self._moves:  # with a superior
+            name = there + known.names[side].removeprefix(old)
+            if moved == side and known.names[side].startswith(old) and name in same:
+                return [name]
+        return same if len(same) <= _CANDIDATES else []
 
     async def _identity(self, side: int, name: str) -> Identity | None:
         key = side, name
@@ -209,7 +224,7 @@ class ChangedNames:
         side = 1 if gone[0] else 0  # where it is
         name = known.names[side]
         identity = await self._accounts[side].identity(name)
-        if identity is not None and not _may_be(known, side, identity):
+        if identity is not None and not _is(known, side, identity):
             self._states.forget(known.id)  # another mailbox of this name
         elif self._gone == "restore" and (side == 0 or self._both):
             self._states.forget(known.id)
@@ -244,6 +259,12 @@ class ChangedNames:
 
 
 def _may_be(known: Mirrored, side: int, identity: Identity) -> bool:
+    """Whether a mailbox of another name may be the known one."""
+    return not (known.identity[side] and identity.id) or known.identity[side] == identity.id
+
+
+def _is(known: Mirrored, side: int, identity: Identity) -> bool:
+    """Whether a mailbox of the same name is the known one."""
     if known.identity[side] and identity.id:
         return known.identity[side] == identity.id
     return identity.validity != 0 and identity.validity == known.validity[side]

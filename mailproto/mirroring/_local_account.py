@@ -54,7 +54,7 @@ class LocalAccount:
             await side.open()
         except NoSuchMailbox:
             return None
-        return Identity(side.mailbox_id, side.uid_validity, side.uid_next)
+        return Identity(side.mailbox_id, side.uid_validity)
 
     def name_of(self, levels: Levels) -> str:
         """See `AccountSide`; the canonical spelling, because the account's list has that."""

@@ -9,7 +9,7 @@ from mailproto.imap.values import MailboxInfo
 from mailproto.mirroring._account_sides import Identity, ListedMailbox
 from mailproto.mirroring._link import Link
 from mailproto.mirroring._names import Levels, written
-from mailproto.mirroring._remote_side import RemoteSide
+from mailproto.mirroring._remote_side import RemoteSide, permanent_id
 from mailproto.mirroring._sides import Side
 from mailproto.model import DELIMITER, INBOX
 
@@ -68,14 +68,14 @@ class RemoteAccount:
     async def identity(self, name: str) -> Identity | None:
         """See `AccountSide`."""
         client = await self._link.client()
-        more = ("MAILBOXID",) if "OBJECTID" in client.capabilities else ()
         try:
-            found = await client.status(name, "UIDVALIDITY", "UIDNEXT", *more)
+            # Not by STATUS, because some versions of Cyrus tell another MAILBOXID there each time.
+            found = await client.select(name, read_only=True)
         except CommandRefused as error:
             if getattr(error.reply, "code", "") in _NONE:
                 return None
             raise
-        return Identity(found.mailbox_id or "", found.uid_validity or 0, found.uid_next or 0)
+        return Identity(permanent_id(found.mailbox_id), found.uid_validity)
 
     def name_of(self, levels: Levels) -> str:
         """See `AccountSide`."""

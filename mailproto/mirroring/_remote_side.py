@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -15,7 +16,9 @@ from mailproto.mirroring._link import is_client_source
 from mailproto.mirroring._sides import BATCH, MirrorError, ReadMessage, Row
 from mailproto.model import DELETED, NewMessage
 
-__all__ = ["RemoteMailbox", "RemoteSide"]
+__all__ = ["RemoteMailbox", "RemoteSide", "permanent_id"]
+
+_PERMANENT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 _TOO_MANY = 2
 """How many times more rows a server may list than it has messages: flags of some change meanwhile."""
@@ -37,6 +40,11 @@ class RemoteMailbox:
         if not is_client_source(self.client):
             raise wrong_type("client", self.client, "an IMAPClient, or a function that gives one")
         check_type("name", self.name, str, "a mailbox's name, a str")
+
+
+def permanent_id(told: str | None) -> str:
+    """A MAILBOXID, if it is one (RFC 8474 7); otherwise ""."""
+    return told if told and _PERMANENT_ID.fullmatch(told) else ""
 
 
 class RemoteSide:
@@ -69,7 +77,7 @@ class RemoteSide:
         box = await client.select(self.name, read_only=self._read_only)
         self._exists = box.exists
         self.uid_validity = box.uid_validity
-        self.mailbox_id = box.mailbox_id or ""
+        self.mailbox_id = permanent_id(box.mailbox_id)
         self.modseq = box.modseq or 0
         self.permanent_flags = box.flags if self._read_only else box.permanent_flags
         if self._read_only:  # EXAMINE may tell of no permanent flags at all

@@ -95,7 +95,7 @@ NEEDS: Mapping[str, str] = {
         to the proxy.  Its `getPeer` is the proxy's until the header has come, and afterwards the client's if
         the header names one.""",
     "socket_below": """
-        The transport of a Unix socket has its socket in `socket`, and layers pass that on.""",
+        The transport of a TCP or Unix socket has its socket in `socket`, and layers pass that on.""",
     "endpoint_address": """
         Client endpoints have their address in `_host` or `_hostText`, `_port` and `_path`, and an inner
         endpoint in `_wrappedEndpoint`.""",
@@ -211,8 +211,11 @@ def _writer_of_socket(transport: Any) -> Callable[[Sequence[bytes]], object]:
                 if 1 < count <= _MOST_PIECES and sum(map(len, pieces)) >= _GATHERED:
                     sent = gather(pieces)
                 else:
-                    pieces = (_joined(pieces),)
-                    sent = send(pieces[0])
+                    octets = _joined(pieces)
+                    sent = send(octets)
+                    if sent == len(octets):  # nearly always
+                        return
+                    pieces = (octets,)
             except OSError:
                 pass  # the socket is full, or has an error, which the transport will get and handle, too
             else:

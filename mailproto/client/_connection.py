@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
@@ -11,16 +11,16 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto.client._compressed_input import CompressedInput
+from mailproto.client._far_end import FarEnd
 from mailproto.client._reading import FULL_READ, fit_reads
-from mailproto.connection import Connection, Wire
-from mailproto.connection._compression import Damaged, Deflater, Inflater
+from mailproto.client._streaming import StreamingConnection
+from mailproto.connection import Wire
+from mailproto.connection._compression import Deflater
 from mailproto.errors import WireError
 from mailproto.typing import ClientTLSContext, ReactorTime
 
-__all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
-
-OCTETS_A_TURN = 1 << 18
-"""Octets of a stream that are written in one turn of the reactor."""
+__all__ = ["ClientConnection", "ConnectionListener"]
 
 PIECES_A_TURN = 8
 """Pieces of compressed input that are restored in one turn: few octets may stand for very many."""
@@ -52,7 +52,7 @@ class ConnectionListener(Protocol[EventT_contra]):
 
 
 @implementer(IHandshakeListener)
-class ClientConnection(Connection, Generic[EventT]):
+class ClientConnection(StreamingConnection, Generic[EventT]):
     """One connection to a server: the Twisted protocol of a session.
 
     A queue has the functions that wait for the server's next events, with their timeouts.  Output during
@@ -75,21 +75,16 @@ class ClientConnection(Connection, Generic[EventT]):
         *,
         handshake: float = 60,
     ) -> None:
-        super().__init__()
-        self.clock = clock
+        super().__init__(clock)
         self.wire = wire
         self.is_handshaking = False
         self._listener = listener
         self.expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
-        self._stream: Iterator[bytes] | None = None
-        self._next_piece: bytes | None = None  # the stream's next piece
-        self._next_turn: IDelayedCall | None = None  # continues the stream
-        self._stream_done: Callable[[Exception | None], None] = _ignore
-        self._stream_timeout = 0.0
         self._handshake_timeout = handshake
         self._timer_due = 0.0
         self._is_held = False  # whether events wait for the application
-        self._inflater: Inflater | None = None
+        self._far_end = FarEnd(clock, self.go_on)
+        self._input = CompressedInput(wire)
         self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
         self._events = 0  # since the last full read
 
@@ -124,34 +119,6 @@ class ClientConnection(Connection, Generic[EventT]):
 
     # -- output
 
-    @property
-    def is_streaming(self) -> bool:
-        """Whether a stream is being written."""
-        return self._stream is not None
-
-    def stream(
-        self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
-    ) -> None:
-        """Write all of ``pieces``, no faster than the server reads.
-
-        The reactor does other work in between, and the server's events are handled.
-
-        :param pieces: pieces of some hundred KB at most.  The next piece is taken from the iterator as soon
-            as the last one was written and the server reads on, before any answer to it is handled.
-        :param done: called after the last piece was written, or with the error that the iterator raised.
-        :param timeout: seconds for which the server may read nothing.
-        """
-        self._stream, self._stream_done, self._stream_timeout = pieces, done, timeout
-        self._note_progress()
-        self.in_context(self._stream_and_watch)
-
-    def end_stream(self) -> None:
-        """Stop the stream; its ``done`` is not called."""
-        self._stream = self._next_piece = None
-        if self._next_turn is not None:
-            self._next_turn.cancel()
-            self._next_turn = None
-
     def start_tls(self, tls: ClientTLSContext, timeout: float) -> None:
         """Start TLS; the session's ``secured`` or ``lost`` is called afterwards.
 
@@ -170,20 +137,43 @@ class ClientConnection(Connection, Generic[EventT]):
         :param received: what was received after the server's go-ahead.
         """
         self._send_now()
-        self._deflater, self._inflater = Deflater(), Inflater()
-        self._inflater.receive(received)
+        self._deflater = Deflater()
+        self._input.begin(received)
+
+    def end_compressing(self) -> None:
+        """What is written next is the last that is compressed."""
+        self._send_now()
+        if self._deflater is not None:
+            self._deflater.is_last = True
+
+    def end_compression(self) -> None:
+        """Neither side compresses any more.
+
+        :raises WireError: what the server sends is damaged.
+        """
+        if self._deflater is not None:
+            self._deflater.close()
+            self._deflater = None
+        self._input.end()
 
     def hold(self) -> None:
-        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile."""
-        if not self._is_held and self.is_open:
+        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile.
+
+        If the server closes the connection, what has arrived until then is read nevertheless, because nothing
+        else shows the end.
+        """
+        if not self._is_held and self.is_open and not self._far_end.has_closed:
             self._is_held = True
             self.transport.pauseProducing()
+            if self._deflater is None:  # compressed octets stand for more than there may be room for
+                self._far_end.watch(self.transport)
 
     def go_on(self) -> None:
         """End what `hold` began."""
         if not self._is_held:
             return
         self._is_held = False
+        self._far_end.stop()
         if self.is_open:
             self._note_progress()
             self.transport.resumeProducing()
@@ -210,6 +200,7 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._is_held and self._open:
             self._is_held = False
             self.transport.resumeProducing()  # what does not read would not notice the end
+        self._far_end.stop()
         self.expected.clear()
         self.end_stream()
         self._restore_no_more()
@@ -228,10 +219,11 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         if self.is_handshaking:
             self.in_context(self._end_handshake)  # a layer in between may not pass on handshakeCompleted
-        if self._inflater is None:
-            self.wire.receive(data)
-        else:
-            self._inflater.receive(data)
+        try:
+            self._input.receive(data)
+        except WireError as error:
+            self._listener.broken(error)
+            return
         if not self._pumping:
             self.in_context(self._pump)
         if len(data) >= FULL_READ:
@@ -250,7 +242,7 @@ class ClientConnection(Connection, Generic[EventT]):
                         if pieces == PIECES_A_TURN:
                             self._go_on_later()
                             break
-                        if not self._restore():
+                        if not self._input.restore():
                             break
                         pieces += 1
                 except WireError as error:
@@ -281,20 +273,6 @@ class ClientConnection(Connection, Generic[EventT]):
         if self.is_open and not self._pumping:
             self._pump()
 
-    def _restore(self) -> bool:
-        """Restore some of what is compressed; False if there is none.
-
-        :raises WireError: it is damaged.
-        """
-        if self._inflater is None:
-            return False
-        try:
-            octets = self._inflater.restore()
-        except Damaged:
-            raise WireError("What was received is not DEFLATE") from None
-        self.wire.receive(octets)
-        return bool(octets)
-
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
         if self.is_handshaking:
@@ -306,53 +284,9 @@ class ClientConnection(Connection, Generic[EventT]):
         self._listener.secured()
         self._watch()
 
-    # -- the stream
-
-    def _go_on_streaming(self) -> None:
-        """Write as much as the server reads, for one turn."""
-        written = 0
-        while self._writable and self.is_open and (pieces := self._stream) is not None:
-            if self._next_piece:
-                self._unsent.append(self._next_piece)
-                written += len(self._next_piece)
-                self._send_now()
-                self._next_piece = b""
-                continue  # the loop checks whether the server still reads
-            try:
-                # Take the piece now, even if it can only be written in another turn: the server's answer to
-                # the last piece must not be handled before.
-                self._next_piece = next(pieces, None)
-            except Exception as error:
-                self._end_streaming(error)
-                return
-            if self._next_piece is None:
-                self._end_streaming(None)
-                return
-            if written >= OCTETS_A_TURN:
-                self._next_turn = self.clock.callLater(0, self.in_context, self._take_turn)
-                return
-
-    def _take_turn(self) -> None:
-        self._next_turn = None
-        self._note_progress()
-        self._stream_and_watch()
-
-    def _stream_and_watch(self) -> None:
-        self._go_on_streaming()
-        if not self._pumping:
-            self._flush()
-            self._watch()
-
-    def _end_streaming(self, error: Exception | None) -> None:
-        self.end_stream()
-        self._stream_done(error)
-
-    def resumeProducing(self) -> None:
-        """The server has read what was sent (IPushProducer)."""
-        super().resumeProducing()
-        if self._stream is not None and self._next_turn is None:
-            self._note_progress()
-            self.in_context(self._stream_and_watch)
+    def count_events(self, more: int) -> None:
+        """The last event stood for so many more: it decides how much is read at once."""
+        self._events += more
 
     # -- time and end
 
@@ -398,8 +332,5 @@ class ClientConnection(Connection, Generic[EventT]):
         super().connectionLost(reason)
         self.end_stream()
         self._restore_no_more()
+        self._far_end.stop()
         self.in_context(self._listener.lost, reason)
-
-
-def _ignore(_: Exception | None) -> None:
-    """Used if there is no stream."""

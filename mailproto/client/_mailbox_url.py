@@ -19,7 +19,7 @@ __all__ = ["MailboxScheme", "MailboxURL"]
 
 MailboxScheme: TypeAlias = Literal["pop3", "pop3s", "imap", "imaps"]
 
-ClientT = TypeVar("ClientT", bound="Client[Any]")
+ClientT = TypeVar("ClientT", bound="Client[Any, Any]")
 
 _PORTS: Final = {"pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993}
 _TAKES: Final = "such as pop3s://USER@HOST or imaps://USER@HOST/MAILBOX"

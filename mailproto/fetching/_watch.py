@@ -265,7 +265,7 @@ class Watch(AsyncIterator[FetchedMessage]):
     async def _begin(self, client: IMAPClient, selected: SelectedMailbox) -> None:
         """Find out what the UIDs mean."""
         place = await in_thread(self._reactor, self._state.place)
-        if place is not None and place.validity == selected.uid_validity:
+        if place is not None and place.validity == selected.uid_validity != 0:  # 0: not told
             return
         if place is None and self._existing:
             await in_thread(self._reactor, self._state.begin, Place(selected.uid_validity, 1), [])

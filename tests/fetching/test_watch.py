@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,27 @@ class RenumberedTests(WatchCase):
         watching = self.start()
         self.assertEqual(self.next(watching), "7")
         self.nothing(watching)
+
+    def test_a_server_that_tells_no_uidvalidity(self) -> None:
+        """SmarterMail has been seen to say that it is 0."""
+
+        def start() -> Watch:
+            watching = self.start()
+            begin = watching._begin
+
+            async def untold(client: Any, selected: Any) -> None:
+                await begin(client, replace(selected, uid_validity=0))
+
+            watching._begin = untold  # type: ignore[method-assign]
+            return watching
+
+        self.add(mail(1), mail(2))
+        self.nothing(start())
+        self.make_anew(mail(3), mail(2))
+        watching = start()
+        self.assertEqual(self.next(watching), "3")
+        self.nothing(watching)
+        self.nothing(start())
 
     def test_the_form_of_a_header_does_not_matter(self) -> None:
         one = Content(b"Subject: a\r\n b\r\nMessage-ID: <1@x>\r\n\r\n")

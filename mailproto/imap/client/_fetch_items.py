@@ -12,12 +12,13 @@ from typing import Final
 from mailproto.content import Content
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
-from mailproto.imap.wire._values import BadValue, Value, ValueReader, octets_of
+from mailproto.imap.wire._values import READINGS, BadValue, Value, ValueReader, octets_of
 
 __all__ = ["items_of", "raw_item", "usual_items"]
 
 _USUAL: Final = re.compile(
-    rb'"([^"\\\x00]*+)"|([()])|(\\?[^\x00-\x20()"{\[\\]++(?:\[[^\]"{\x00]*+\](?:<[0-9]++>)?)?)(?=[ ()]|\Z)'
+    rb'"([^"\\\x00]*+)"(?=[ ()]|\Z)|([()])'
+    rb'|(\\?[^\x00-\x20()"{\[\\]++(?:\[[^\]"{\x00]*+\](?:<[0-9]++>)?)?)(?=[ ()]|\Z)'
     rb"|(\{[0-9]{1,19}\}\r\n)|([^ ])"
 )
 _USUAL_OCTETS: Final = 1 << 16
@@ -93,19 +94,22 @@ def usual_items(data: Data, limits: IMAPClientLimits) -> dict[str, Value] | None
 
 
 def _unusual_items(data: Data, limits: IMAPClientLimits) -> dict[str, Value]:
-    items: dict[str, Value] = {}
-    if _read(ValueReader(data.text, data.literals, limits), items):
-        return items
-    again: dict[str, Value] = {}
-    whole = _read(ValueReader(data.text, data.literals, limits, lenient=True), again)
-    return again if whole or len(again) >= len(items) else items
+    """What can be read: in the first way that reads all, or else in the one that finds most."""
+    most: dict[str, Value] = {}
+    for reading in READINGS:
+        items: dict[str, Value] = {}
+        if _read(ValueReader(data.text, data.literals, limits, reading=reading), items):
+            return items
+        if len(items) > len(most):
+            most = items
+    return most
 
 
 def raw_item(data: Data, limits: IMAPClientLimits, item: str) -> bytes | None:
     """The octets of an item's value, with those of its literals; None if it is not there."""
-    for lenient in (False, True):
+    for reading in READINGS:
         places: dict[str, tuple[int, int, int]] = {}
-        _read(ValueReader(data.text, data.literals, limits, lenient=lenient), {}, places)
+        _read(ValueReader(data.text, data.literals, limits, reading=reading), {}, places)
         if item in places:
             start, stop, first = places[item]
             return _with_literals(data.text[start:stop], data.literals[first:]).strip()
@@ -120,7 +124,7 @@ def _with_literals(text: bytes, literals: list[bytes | Content | None]) -> bytes
 def _read(
     reader: ValueReader, items: dict[str, Value], places: dict[str, tuple[int, int, int]] | None = None
 ) -> bool:
-    """Read all items; False if something is none.
+    """Read all items; False if something is none, or their end is missing.
 
     :param places: takes where the value of each begins and ends, and the number of its first literal.
     """
@@ -132,8 +136,14 @@ def _read(
     while True:
         match = _ITEM.match(text, reader.position)
         if match is None:
-            rest = text[reader.position :].strip()
-            return rest in (b")", b"")
+            rest = text[reader.position : reader.position + 64].strip()
+            if not rest.startswith(b"("):
+                return text[reader.position :].strip() == b")"
+            try:
+                reader.value()  # one that no item has: Mail.ru's second structure
+            except BadValue:
+                return False
+            continue
         reader.position = match.end()
         name = match[1].decode("ascii").upper()
         try:

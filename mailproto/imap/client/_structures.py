@@ -6,17 +6,39 @@ read is empty, and everything else is there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
 from mailproto.imap.wire._values import Value, number_of, octets_of, text_of
 from mailproto.message import NamedAddress, decode_header, parameter_text, parse_date
+from mailproto.message._file_name import safe_file_name
 
 __all__ = ["BodyStructure", "MessageEnvelope"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
+_TYPES: Final = frozenset(
+    (
+        b"application",
+        b"audio",
+        b"font",
+        b"haptics",
+        b"image",
+        b"message",
+        b"model",
+        b"multipart",
+        b"text",
+        b"video",
+    )
+)
+_MULTIPARTS: Final = frozenset(
+    (b"alternative", b"digest", b"mixed", b"parallel", b"related", b"report", b"signed")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +73,8 @@ class MessageEnvelope:
         """Read a list of ten values; fewer will do.  None if it is no list."""
         if not isinstance(value, list):
             return None
+        if len(value) == 9 and octets_of(value[8]) is not None:
+            value = [*value[:7], None, *value[7:]]  # QQ leaves out Bcc
         fields = [*value, *[None] * (10 - len(value))]
         from_, sender, reply_to, to, cc, bcc = map(_addresses, fields[2:8])
         return cls(
@@ -123,8 +147,12 @@ class BodyStructure:
 
     @property
     def file_name(self) -> str:
-        """The name that the sender gives, which may be any text; ``""`` if there is none."""
-        return self.disposition_parameters.get("filename") or self.parameters.get("name") or ""
+        """The name that the sender gives, without folders and what cannot be seen; ``""`` if there is none.
+
+        It may be the name of a file that you have: ``open(name, "xb")`` fails then.
+        """
+        given = self.disposition_parameters.get("filename"), self.parameters.get("name")
+        return next(filter(None, (safe_file_name(name or "") for name in given)), "")
 
     def walk(self) -> Iterator[BodyStructure]:
         """This part and all parts in it, from the first to the last."""
@@ -161,7 +189,15 @@ def _is_of(media_type: str, wanted: str) -> bool:
 
 def _part(value: list[Value], number: str, whole: str = "TEXT") -> BodyStructure:
     """:param whole: the section of a multipart without a number of its own."""
-    return _multipart(value, number, whole) if isinstance(value[0], list) else _single(value, number or "1")
+    if isinstance(value[0], list) or _is_empty_multipart(value):
+        return _multipart(value, number, whole)
+    return _single(value, number or "1")
+
+
+def _is_empty_multipart(value: list[Value]) -> bool:
+    """Whether it is what Gmail says of a multipart without parts: the subtype, and what follows it."""
+    subtype = None if len(value) > 1 and octets_of(value[1]) is not None else octets_of(value[0])
+    return subtype is not None and subtype.lower() in _MULTIPARTS
 
 
 def _multipart(value: list[Value], number: str, whole: str) -> BodyStructure:
@@ -171,9 +207,11 @@ def _multipart(value: list[Value], number: str, whole: str) -> BodyStructure:
     prefix = number and number + "."
     parts = tuple(_part(each, f"{prefix}{at}") for at, each in enumerate(value[:count], 1) if each)
     subtype, parameters, disposition, languages, location = _padded(value[count:], 5)
+    if disposition is None and isinstance(languages, list) and _is_disposition(languages):
+        disposition, languages, location = languages, location, None  # as if there were an MD5 before
     return BodyStructure(
         number or whole,
-        f"multipart/{text_of(subtype).lower() or 'mixed'}",
+        f"multipart/{_type(subtype, 'mixed')}",
         _parameters(parameters),
         **_extension(disposition, languages, location),  # type: ignore[arg-type]
         parts=parts,
@@ -181,19 +219,26 @@ def _multipart(value: list[Value], number: str, whole: str) -> BodyStructure:
 
 
 def _single(value: list[Value], number: str) -> BodyStructure:
+    if (
+        len(value) > 1
+        and octets_of(value[1]) is None
+        and (octets_of(value[0]) or b"text").lower() not in _TYPES
+    ):
+        value = [None, *value]  # hMailServer leaves the main type out if the header does
     kind, subtype, parameters, content_id, description, encoding, size = _padded(value, 7)
-    media_type = f"{text_of(kind).lower() or 'application'}/{text_of(subtype).lower() or 'octet-stream'}"
+    media_type = f"{_type(kind, 'application')}/{_type(subtype, 'octet-stream')}"
     rest = value[7:]
     envelope: MessageEnvelope | None = None
     parts: tuple[BodyStructure, ...] = ()
     lines: int | None = None
     is_message = media_type in ("message/rfc822", "message/global")
-    # Some servers show a message without its envelope and its parts.
-    if is_message and len(rest) > 1 and isinstance(rest[1], list) and rest[1]:
+    # Some servers show a message without its envelope and its parts, or with empty ones.
+    if is_message and len(rest) > 1 and isinstance(rest[1], list):
         envelope = MessageEnvelope.read(rest[0])
         inner = rest[1]
-        is_many = isinstance(inner[0], list)
-        parts = (_in_message(inner, number) if is_many else _single(inner, f"{number}.1"),)
+        if inner:
+            is_many = isinstance(inner[0], list) or _is_empty_multipart(inner)
+            parts = (_in_message(inner, number) if is_many else _single(inner, f"{number}.1"),)
         rest = rest[2:]
     if rest and (media_type.startswith("text/") or is_message) and not isinstance(rest[0], list):
         lines = number_of(rest[0])
@@ -231,11 +276,24 @@ def _in_message(value: list[Value], number: str) -> BodyStructure:
     )
 
 
+def _type(value: Value, default: str) -> str:
+    """A type or subtype in lower case, without what else of the header a server took for it."""
+    match = _TOKEN.match(text_of(value))
+    return match[0].lower() if match else default
+
+
+def _is_disposition(value: list[Value]) -> bool:
+    """Whether it is a disposition, rather than languages: these are strings only."""
+    return len(value) == 2 and (value[1] is None or isinstance(value[1], list))
+
+
 def _extension(disposition: Value, languages: Value, location: Value) -> dict[str, object]:
     kind, parameters = _padded(disposition, 2) if isinstance(disposition, list) else (disposition, None)
     tags = languages if isinstance(languages, list) else [languages]
+    name = text_of(kind).lower()
     return {
-        "disposition": text_of(kind).lower(),
+        # Exchange puts a description here.
+        "disposition": name if _TOKEN.fullmatch(name) else "",
         "disposition_parameters": _parameters(parameters),
         "languages": tuple(filter(None, map(text_of, tags))),
         "location": text_of(location),
@@ -248,7 +306,7 @@ def _parameters(value: Value) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, given in zip(value[::2], value[1::2], strict=False):
         octets = octets_of(name)
-        if octets:
+        if octets and given is not None:
             key = octets.rstrip(b"*").decode("latin-1").lower()
             if key not in found or octets.endswith(b"*"):
                 found[key] = parameter_text(octets, octets_of(given) or b"")

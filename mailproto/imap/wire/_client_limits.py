@@ -24,14 +24,14 @@ class IMAPClientLimits:
     :ivar literals: literals of a response.
     :ivar nesting: how deep parentheses may be nested.  What is deeper is not read: its value is None.
     :ivar values: values of a response, such as the strings of a BODYSTRUCTURE; likewise.
-    :ivar garbage: lines that are no responses, which are left out once the client has signed in.
+    :ivar garbage: lines in a row that are no responses, which are left out once the client has signed in.
     :ivar ahead: octets of FETCH that wait for the application; then the client reads no more, unless
         another command waits for its answer.
     :ivar ahead_of_others: octets of FETCH in memory while another command waits for its answer, so that the
         client must read on.  What is above ``ahead`` goes to a file then, without its texts.
     :ivar spooled: the same with what is in files; more than these two end the FETCH.
     :ivar messages: messages of the selected mailbox whose UIDs are kept, 4 octets for each; events of others
-        have no UID.
+        have no UID.  Also ranges of UIDs in the result of a search that needs several commands.
     :ivar events: events that wait for the application; the oldest are left out then.
     """
 

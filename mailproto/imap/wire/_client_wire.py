@@ -12,11 +12,13 @@ from mailproto.imap.wire._answers import (
     BodyPiece,
     Continuation,
     Data,
+    Fetches,
     Garbage,
     IMAPResponseError,
     StatusResponse,
 )
 from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.imap.wire._usual_fetches import AFTER_LITERAL, usual_fetches
 from mailproto.printable import printable
 
 __all__ = ["IMAPClientWire"]
@@ -36,8 +38,8 @@ class IMAPClientWire:
     """Parses what a server sends (`mailproto.connection.Wire`).
 
     It takes what servers are known to get wrong: lines that end with LF alone, empty lines, more spaces than
-    one, and lines that are no responses (`Garbage`).  It does not look into the data: a response is read by
-    those who want to know what is in it.
+    one, line ends inside of a FETCH response, and lines that are no responses (`Garbage`).  It does not look
+    into the data: a response is read by those who want to know what is in it.
 
     :ivar limits: of what is read.
     :ivar longest: the most octets of a line: ``limits.line_before_login``, until the client has signed in.
@@ -51,12 +53,15 @@ class IMAPClientWire:
         "_held",
         "_in_pieces",
         "_incoming",
+        "_is_dropped",
+        "_is_open",
         "_lines",
         "_literals",
         "_name",
         "_number",
         "_position",
         "_remaining",
+        "_split",
         "_waiting",
         "limits",
         "longest",
@@ -70,6 +75,7 @@ class IMAPClientWire:
         self._has_line = False  # whether there is a line end in them
         self._buffer = b""
         self._position = 0
+        self._split = 0  # octets of a FETCH response here that is not whole, but usual so far
         self._broken = False
         self._begin_response()
 
@@ -82,6 +88,8 @@ class IMAPClientWire:
         self._name = ""
         self._remaining = 0  # octets of a literal that are still to come
         self._in_pieces = False
+        self._is_dropped = False  # whether the literal is that of a line that is no response
+        self._is_open = False  # whether the last line has ended where a FETCH response cannot
         self._gathered: list[bytes] = []
 
     @property
@@ -114,25 +122,62 @@ class IMAPClientWire:
                     return None
                 if self._in_pieces:
                     return BodyPiece(piece, not self._remaining)
+                if self._is_dropped:
+                    self._is_dropped = bool(self._remaining)
+                    continue
                 self._gathered.append(piece)
                 if not self._remaining:
                     self._literals.append(b"".join(self._gathered))
                     self._gathered = []
                 continue
+            if self._split > len(self._buffer) - self._position + self._waiting:
+                return None
             buffer, position = self._buffer, self._position
             end = buffer.find(b"\n", position) + 1
             if not end:
                 if not self._join():
                     return None
                 continue
+            if not self._lines:
+                fetches = self._usual()
+                if fetches is not None:
+                    return fetches
+                if self._split or self._buffer is not buffer:
+                    continue
             if end - position > self.longest:
                 self._break("line too long", buffer[position:end])
+            line = buffer[position:end]
+            if self._is_open and _is_response(line):
+                return self._finish()
             self._position = end
-            answer = self._line(buffer[position:end])
+            answer = self._line(line)
             if answer is not None:
                 return answer
 
     # -- lines
+
+    def _usual(self) -> Fetches | None:
+        """Read FETCH responses in the usual form; None if there are none here.
+
+        One that is not whole waits until it is, and is read together with those after it.
+        """
+        answers: list[Data] = []
+        uids: list[int] = []
+        octets = 0
+        if self._split:
+            begin, more = self._buffer[self._position :], b"".join(self._incoming)
+            most = self._split + AFTER_LITERAL - len(begin)
+            self._clear()
+            octets, split = usual_fetches(begin + more[:most], 0, self.limits, self.longest, answers, uids)
+            if not uids:  # it is not whole, or its end is not usual
+                self._buffer, self._split = begin + more, split
+                return None
+            self._buffer, self._position = more, octets - len(begin)
+        position = self._position
+        self._position, self._split = usual_fetches(
+            self._buffer, position, self.limits, self.longest, answers, uids
+        )
+        return Fetches(answers, uids, octets + self._position - position) if uids else None
 
     def _line(self, line: bytes) -> Answer | None:
         """Read a line; None if its response goes on, or if there is nothing in it."""
@@ -140,7 +185,13 @@ class IMAPClientWire:
             return self._goes_on(line)
         match = _UNTAGGED.match(line)
         if match is None:
-            return _other(line)
+            answer = _other(line)
+            if (
+                isinstance(answer, Garbage)
+                and (literal := _LITERAL.search(line[-_ANNOUNCEMENT:])) is not None
+            ):
+                self._drop(int(literal[2]))
+            return answer
         name = match[2].decode("ascii").upper()
         if match[1] is None:
             if name in _STATUSES:
@@ -148,27 +199,10 @@ class IMAPClientWire:
             number = None
         else:
             number = int(match[1])
-        if line[-3:] != b"}\r\n" and line[-2:] != b"}\n":
+        if line[-3:] == b")\r\n" or (name != "FETCH" and not line.endswith((b"}\r\n", b"}\n"))):
             return Data(number, name, line[match.end() :].rstrip(b"\r\n"), [])
-        if name == "FETCH" and (whole := self._with_literal(number, line[match.end() :])) is not None:
-            return whole
         self._number, self._name = number, name
         return self._goes_on(line[match.end() :])
-
-    def _with_literal(self, number: int | None, text: bytes) -> Data | None:
-        """A FETCH with one literal that ends after it, if all of it was received: as most are."""
-        literal = _LITERAL.search(text[-_ANNOUNCEMENT:])
-        if literal is None:
-            return None
-        limits = self.limits
-        start, size = self._position, int(literal[2])
-        stop = start + size
-        if self._buffer[stop : stop + 3] != b")\r\n" or size > limits.in_memory:
-            return None
-        if not limits.literals or len(text) + size > limits.response:
-            return None
-        self._position = stop + 3
-        return Data(number, "FETCH", text + b")", [self._buffer[start:stop]])
 
     def _goes_on(self, line: bytes) -> Answer | None:
         """Read one of several lines of a response."""
@@ -178,11 +212,11 @@ class IMAPClientWire:
         if self._held > limits.response or len(self._lines) > limits.literals + 1:
             self._break("response too long")
         literal = _LITERAL.search(line[-_ANNOUNCEMENT:])
+        self._is_open = literal is None and self._name == "FETCH" and not line.rstrip().endswith(b")")
+        if self._is_open:  # QQ passes on line ends in parameters; or the parenthesis is missing
+            return None
         if literal is None:
-            self._lines[-1] = line.rstrip(b"\r\n")
-            data = Data(self._number, self._name, b"".join(self._lines), self._literals)
-            self._begin_response()
-            return data
+            return self._finish()
         size = int(literal[2])
         if not size:
             self._literals.append(b"")
@@ -199,6 +233,18 @@ class IMAPClientWire:
         if self._held > limits.response:
             self._break(f"a literal of {size} octets")
         return None
+
+    def _finish(self) -> Data:
+        self._lines[-1] = self._lines[-1].rstrip(b"\r\n")
+        data = Data(self._number, self._name, b"".join(self._lines), self._literals)
+        self._begin_response()
+        return data
+
+    def _drop(self, size: int) -> None:
+        """Drop a literal of a line that is no response: a message's text is never taken for responses."""
+        if size > self.limits.literal:
+            self._break(f"a literal of {size} octets")
+        self._remaining, self._is_dropped = size, bool(size)
 
     # -- octets
 
@@ -237,7 +283,7 @@ class IMAPClientWire:
         return True
 
     def _clear(self) -> None:
-        self._buffer, self._position = b"", 0
+        self._buffer, self._position, self._split = b"", 0, 0
         self._incoming = []
         self._waiting, self._has_line = 0, False
 
@@ -247,6 +293,11 @@ class IMAPClientWire:
         self._begin_response()
         shown = f", '{printable(line, 100)}'" if line else ""  # it may be HTTP, or TLS
         raise IMAPResponseError(f"not an IMAP response{shown}: {reason}")
+
+
+def _is_response(line: bytes) -> bool:
+    """Whether a new response begins with this line."""
+    return (line.startswith(b"*") and _UNTAGGED.match(line) is not None) or _TAGGED.match(line) is not None
 
 
 def _other(line: bytes) -> Answer | None:

@@ -1,7 +1,7 @@
 """The values in a response: strings, atoms, numbers, NIL, and lists of them (RFC 9051 4).
 
 One regular expression reads each token.  The text is all lines of a response, with ``{n}CRLF`` where a
-literal was.  What servers often forget is allowed: spaces between values, and the backslash before a quote.
+literal was.  What servers often forget is allowed: spaces between values, and backslashes in strings.
 """
 
 from __future__ import annotations
@@ -14,17 +14,27 @@ from mailproto.content import Content
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
 
-__all__ = ["BadValue", "Value", "ValueReader", "number_of", "octets_of", "text_of"]
+__all__ = ["READINGS", "BadValue", "Value", "ValueReader", "number_of", "octets_of", "text_of"]
 
 Value: TypeAlias = Any
 """None for NIL, bytes (or a `Content`) for strings and atoms, and lists of values."""
 
 _END = rb'|([()])|~?+\{[0-9]{1,19}\+?\}\r?\n|([^\x00-\x20()"]++))'
-_STRICT: Final = re.compile(rb'[ \t\r\n]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"' + _END, re.DOTALL)
-_LENIENT: Final = re.compile(
-    rb'[ \t\r\n]*+(?:"([^"\\]*+(?:(?:\\["\\]|\\(?!")|"(?![ \t)\r\n("]|\Z))[^"\\]*+)*)"' + _END, re.DOTALL
+_STOP = rb"(?=[ \t\r\n()]|\Z)"
+_INSIDE = rb'"(?![ \t)\r\n("]|\Z)|"(?="{1,3}+(?:[ \t)\r\n(]|\Z))'
+_STRICT = rb'"([^"\\]*+(?:\\.[^"\\]*+)*)"'
+_READINGS: Final = tuple(
+    re.compile(rb"[ \t\r\n]*+(?:" + string + _END, re.DOTALL)
+    for string in (
+        _STRICT + _STOP,
+        rb'"([^"]*+(?:(?:' + _INSIDE + rb')[^"]*+)*)"',
+        rb'"([^"\\]*+(?:(?:\\["\\]|\\(?!")|' + _INSIDE + rb')[^"\\]*+)*)"',
+        _STRICT,
+    )
 )
-"""A quote inside of a string may be without its backslash, if no space, parenthesis or quote follows it."""
+READINGS: Final = range(len(_READINGS))
+"""How strings can be read, the right way first.  A server may escape neither quotes (where no string can end)
+nor backslashes; or only no quotes; or it forgets the space behind a string."""
 
 _ESCAPED = re.compile(rb'\\(["\\])')
 _DEFAULTS: Final = IMAPClientLimits()
@@ -37,7 +47,7 @@ class BadValue(Exception):
 class ValueReader:
     """A position in the text of a response, and the methods that read there.
 
-    :param lenient: whether quotes in strings need no backslash.
+    :param reading: one of `READINGS`.
     :ivar position: of the next value.
     :ivar taken: how many literals were read.
     """
@@ -50,11 +60,11 @@ class ValueReader:
         literals: Sequence[bytes | Content | None] = (),
         limits: IMAPClientLimits = _DEFAULTS,
         *,
-        lenient: bool = False,
+        reading: int = 0,
     ) -> None:
         self.text = text
         self.position = 0
-        self._match = (_LENIENT if lenient else _STRICT).match
+        self._match = _READINGS[reading].match
         self._literals = literals
         self.taken = 0
         self._limits = limits
@@ -66,10 +76,12 @@ class ValueReader:
 
         :raises BadValue: there is something else in it.
         """
-        try:
-            return cls(data.text, data.literals, limits).values()
-        except BadValue:
-            return cls(data.text, data.literals, limits, lenient=True).values()
+        for reading in READINGS[:-1]:
+            try:
+                return cls(data.text, data.literals, limits, reading=reading).values()
+            except BadValue:
+                pass
+        return cls(data.text, data.literals, limits, reading=READINGS[-1]).values()
 
     def values(self) -> list[Value]:
         """All values up to the end."""

@@ -11,8 +11,8 @@ from mailproto.printable import printable
 
 __all__ = ["parse_capabilities", "parse_size", "parse_stat", "parse_unique_id"]
 
-# Some servers put more fields behind, and blanks before them.
-_TWO_NUMBERS: Final = re.compile(r" *([0-9]{1,10})[ \t]+([0-9]{1,18})(?:[ \t].*)?", re.ASCII)
+# Some servers put more fields behind, blanks before them, and the size in parentheses.
+_TWO_NUMBERS: Final = re.compile(r" *([0-9]{1,10})[ \t]+\(?([0-9]{1,18})(?:[ \t)].*)?", re.ASCII)
 _NUMBER: Final = re.compile("[0-9]{1,10}", re.ASCII)
 
 MAX_UNIQUE_ID: Final = 255

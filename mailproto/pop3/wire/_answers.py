@@ -16,6 +16,9 @@ __all__ = ["Body", "POP3ClientWire", "POP3Event", "POP3ReplyError", "Reply"]
 _REPLY = re.compile(rb"(\+OK|-ERR|\+)(?![A-Za-z0-9]) ?([^\n]*)", re.IGNORECASE)
 _CODE = re.compile(r"\[([^\[\]\s]{1,64})\] ?")
 
+_EMPTY = 10
+"""Empty lines before a reply that are left out: Exchange Online sends some."""
+
 _TEMPORARY = ("SYS/TEMP", "IN-USE", "LOGIN-DELAY")
 
 
@@ -77,7 +80,8 @@ class POP3ClientWire:
     """Octets in; replies, and the octets of multi-line answers, out.
 
     Only the command tells whether lines follow a reply, so each must be announced with `expect`, in order.
-    A line of a reply may end with LF alone; those of multi-line answers end as `DotUnstuffing` says.
+    A line of a reply may end with LF alone; those of multi-line answers end as `DotUnstuffing` says.  A few
+    empty lines before a reply are left out.
     """
 
     def __init__(self, limits: POP3ReplyLimits | None = None) -> None:
@@ -85,6 +89,7 @@ class POP3ClientWire:
         self._buffer = bytearray()
         self._start = 0
         self._searched = 0  # there is no LF in [start:searched]
+        self._empty = 0  # empty lines since the last reply
         self._multiline: deque[bool] = deque()
         self._body: DotUnstuffing | None = None
 
@@ -116,6 +121,17 @@ class POP3ClientWire:
         """
         if self._body is not None:
             return self._next_body(self._body)
+        while (line := self._line()) is not None:
+            if line.strip():
+                self._empty = 0
+                return self._reply(line)
+            self._empty += 1
+            if self._empty > _EMPTY:
+                raise self._broken("Empty lines without end")
+        return None
+
+    def _line(self) -> bytes | None:
+        """The next line without its end; None if it is not whole."""
         end = self._buffer.find(b"\n", max(self._searched, self._start))
         length = (end + 1 if end >= 0 else len(self._buffer)) - self._start
         if length > self._limits.line:
@@ -125,7 +141,7 @@ class POP3ClientWire:
             return None
         line = bytes(self._buffer[self._start : end])
         self._start = self._searched = end + 1
-        return self._reply(line.removesuffix(b"\r"))
+        return line.removesuffix(b"\r")
 
     def _next_body(self, body: DotUnstuffing) -> Body | None:
         octets, self._start, is_last = body.decode(self._buffer, self._start)

@@ -26,6 +26,9 @@ class AuthDialect:
         538: SASLStatus.OTHER_MECHANISM,
     }
 
+    _NOT_BEGUN = dict.fromkeys((500, 502, 530), SASLStatus.OTHER_MECHANISM)
+    """AUTH is unknown, or STARTTLS must be first (RFC 3207 4)."""
+
     def __init__(self, session: SMTPSession) -> None:
         self._exchange = partial(session.exchange, "AUTH")
 
@@ -35,14 +38,15 @@ class AuthDialect:
 
     async def begin(self, mechanism: str, initial: bytes | None) -> SASLAnswer:
         """AUTH, with the initial response if there is one."""
-        return self._read(await self._exchange(_auth_line(mechanism, initial)))
+        reply = await self._exchange(_auth_line(mechanism, initial))
+        return self._read(reply, self._NOT_BEGUN.get(reply.code, SASLStatus.REFUSED))
 
     async def respond(self, response: bytes) -> SASLAnswer:
         """A line with a response in base64."""
         return self._read(await self._exchange(response + b"\r\n"))
 
-    def _read(self, reply: Reply) -> SASLAnswer:
-        return SASLAnswer(self._STATUSES.get(reply.code, SASLStatus.REFUSED), reply, reply.lines[0])
+    def _read(self, reply: Reply, otherwise: SASLStatus = SASLStatus.REFUSED) -> SASLAnswer:
+        return SASLAnswer(self._STATUSES.get(reply.code, otherwise), reply, reply.lines[0])
 
 
 def _auth_line(mechanism: str, initial: bytes | None) -> bytes:

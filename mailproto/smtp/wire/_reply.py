@@ -13,7 +13,7 @@ from mailproto.printable import MAX_SHOWN, printable
 
 __all__ = ["Reply", "ReplyLimits", "SMTPClientWire", "SMTPReplyError"]
 
-_ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
+_ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3}):?(?:[ \t]+|\Z)")  # OpenSMTPD writes a colon
 _USUAL = re.compile(rb"([2-5][0-9][0-9]) ([^\r\n]*+)\r\n")
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 

@@ -57,7 +57,7 @@ class ClientTestCase(SynchronousTestCase):
         """A client that has selected INBOX; its next tag is A2."""
         self.signed_in(capabilities, **settings)
         selecting = self.client.select("INBOX")
-        condstore = " (CONDSTORE)" if "CONDSTORE" in capabilities else ""
+        condstore = " (CONDSTORE)" if {"CONDSTORE", "QRESYNC"} & set(capabilities.split()) else ""
         self.converse(
             f"""
             C: A1 SELECT INBOX{condstore}

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.imap import IMAPClient
 from mailproto.imap.limits import IMAPClientLimits
-from mailproto.imap.values import FetchedMessage
+from mailproto.imap.values import BodyStructure, FetchedMessage, KnownMailbox, Query
 from mailproto.testing import MemoryTransport
 from tests.imap.client.dialogue import MANY
 
@@ -26,7 +26,14 @@ LIMITS = IMAPClientLimits(
     ahead_of_others=3000,
     events=5,
 )
-GREETING = b"* PREAUTH [CAPABILITY %b SORT THREAD=REFERENCES NAMESPACE ID] Hello\r\n" % MANY.encode()
+GREETING = (
+    b"* PREAUTH [CAPABILITY %b SORT ESORT THREAD=REFERENCES NAMESPACE ID ACL METADATA LANGUAGE] Hello\r\n"
+    % MANY.encode()
+)
+MODERN = GREETING.replace(
+    b" ID ",
+    b" ID LIST-MYRIGHTS LIST-METADATA SEARCHRES PARTIAL MULTISEARCH BINARY UNAUTHENTICATE UTF8=ACCEPT ",
+)
 
 words = st.sampled_from(
     [
@@ -91,6 +98,24 @@ words = st.sampled_from(
             b"\0",
             b"&AP-",
         ),
+        *(
+            b'(TAG "A1") UID ',
+            b"(TAG A2 MAILBOX x UIDVALIDITY 7) UID ",
+            b"ALL 1:3 ",
+            b"PARTIAL (1:2 ",
+            b"PARTIAL NIL ",
+            b"MYRIGHTS x ",
+            b"(/private/comment ",
+            b"LANGUAGE (",
+            b"BINARY[1] ",
+            b"~{3}\r\n",
+            b"~{60}\r\n",
+            b"NOTSAVED",
+            b"[MESSAGELIMIT 1 5] ",
+            b"[MESSAGELIMIT 1 2] ",
+            b"UNKNOWN-CTE",
+            b"* BAD ",
+        ),
         *(b"UID 5 FLAGS (\\Seen)", b"* 1 FETCH (UID 5 ", b" OK\r\n", b"CLOSED", b"12345678901234567890 "),
     ]
 )
@@ -124,6 +149,19 @@ CALLS = [
     lambda client: client.id(),
     lambda client: client.part(5),
     lambda client: client.expunge([5]),
+    lambda client: client.list(rights=True, metadata=["/private/comment"]),
+    lambda client: client.search("UNSEEN", save=True),
+    lambda client: client.search(Query.uids("$"), partial=(-1, -2)),
+    lambda client: client.sort("DATE", partial=(1, 2)),
+    lambda client: client.search_in(["x", "y"]),
+    lambda client: client.store("$", add={"a"}),
+    lambda client: Deferred.fromCoroutine(everything(client.fetch("$", "FLAGS", partial=(1, 5)))),
+    lambda client: client.part(5, BodyStructure("1", "text/plain", encoding="base64")),
+    lambda client: client.select("INBOX", known=KnownMailbox(1, 1, [1, 2, 5], has_all=True)),
+    lambda client: client.language("de"),
+    lambda client: client.unauthenticate(),
+    lambda client: client.my_rights("x"),
+    lambda client: client.metadata("x", "/private/comment"),
     lambda client: client.unselect(),
     lambda client: client.logout(),
     lambda client: Deferred.fromCoroutine(client.idle().__anext__()),
@@ -132,7 +170,7 @@ CALLS = [
 
 class AnyServerTests(SynchronousTestCase):
     @given(
-        st.sampled_from([GREETING, b"* OK Hello\r\n", b""]),
+        st.sampled_from([GREETING, MODERN, b"* OK Hello\r\n", b""]),
         st.lists(st.integers(0, len(CALLS) - 1), min_size=1, max_size=4),
         streams,
         st.integers(0, 40),

@@ -8,13 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
 from mailproto.imap.client._fetch_items import _unusual_items, usual_items
-from mailproto.imap.client._fetched import FetchedMessage
+from mailproto.imap.client._fetched import FetchedMessage, uid_in
 from mailproto.imap.wire._answers import (
     Answer,
     BodyBegins,
     BodyPiece,
     Continuation,
     Data,
+    Fetches,
     Garbage,
     IMAPResponseError,
     StatusResponse,
@@ -48,7 +49,10 @@ octets_strategy = st.one_of(
 
 
 def read(octets: bytes, sizes: list[int], limits: IMAPClientLimits = SMALL) -> list[object]:
-    """The events of ``octets`` that come in pieces of these sizes; the pieces of a literal are joined."""
+    """The events of ``octets`` that come in pieces of these sizes.
+
+    The pieces of a literal are joined, and what came together is alone.
+    """
     wire = IMAPClientWire(limits)
     found: list[object] = []
     at = 0
@@ -69,6 +73,9 @@ def read(octets: bytes, sizes: list[int], limits: IMAPClientLimits = SMALL) -> l
                 break
             if isinstance(event, BodyPiece) and found and isinstance(found[-1], bytes):
                 found[-1] += event.octets
+            elif isinstance(event, Fetches):
+                assert event.uids == [uid_in(data, limits) for data in event.answers]
+                found += event.answers
             else:
                 found.append(event.octets if isinstance(event, BodyPiece) else event)
     return found
@@ -112,6 +119,36 @@ class WireTests(SynchronousTestCase):
             self.assertEqual(body, b"x" * 30)
             assert isinstance(data, Data)
             self.assertEqual(data.literals, [None, b"ab"])
+
+    def test_a_line_end_inside_of_fetch(self) -> None:
+        octets = b'* 1 FETCH (BODY ("A" "PDF\n NAME="x"" NIL) BODY[] {2}\r\nhi UID 7)\r\nA1 OK\r\n'
+        for sizes in ([], [1] * len(octets)):
+            data, _ = read(octets, sizes)
+            self.assertEqual(
+                data, Data(1, "FETCH", b'(BODY ("A" "PDF\n NAME="x"" NIL) BODY[] {2}\r\n UID 7)', [b"hi"])
+            )
+
+    def test_fetch_without_its_end(self) -> None:
+        """It ends where another response begins."""
+        for after in (b"* 2 EXISTS\r\n", b"A1 OK\r\n", b"* BYE\r\n"):
+            octets = b"* 1 FETCH (UID 7 BODY[] {2}\r\nhi FLAGS (a\r\n" + after
+            for sizes in ([], [1] * len(octets)):
+                data, other = read(octets, sizes)
+                self.assertEqual(data, Data(1, "FETCH", b"(UID 7 BODY[] {2}\r\n FLAGS (a", [b"hi"]))
+                self.assertNotIsInstance(other, Garbage)
+
+    def test_fetch_that_goes_on_without_end(self) -> None:
+        octets = b"* 1 FETCH (UID 7\r\n" + b"x\r\n" * 7 + b"A1 OK\r\n"
+        self.assertIn("too long", str(read(octets, [])[-1]))
+
+    def test_a_literal_of_garbage_is_not_taken_for_responses(self) -> None:
+        octets = b" BODY[] {12}\r\n* 1 EXPUNGE\n)\r\nx {0}\r\n* 2 EXISTS\r\n y {61}\r\n"
+        for sizes in ([], [1] * len(octets)):
+            *found, error = read(octets, sizes)
+            self.assertEqual(
+                found, [Garbage(b"BODY[] {12}"), Garbage(b")"), Garbage(b"x {0}"), Data(2, "EXISTS", b"", [])]
+            )
+            self.assertIn("61 octets", str(error))
 
     def test_what_was_received_after_an_event_can_be_taken(self) -> None:
         wire = IMAPClientWire()
@@ -176,12 +213,12 @@ def look_at(data: Data) -> None:
 
 
 class ValueTests(SynchronousTestCase):
-    def value(self, text: bytes, *literals: bytes | Content, lenient: bool = False) -> object:
-        return ValueReader(text, literals, lenient=lenient).value()
+    def value(self, text: bytes, *literals: bytes | Content, reading: int = 0) -> object:
+        return ValueReader(text, literals, reading=reading).value()
 
     def test_values(self) -> None:
         self.assertEqual(
-            self.value(b'(a "b c" NIL () nil "NIL" (x(y)"z"w) {3}\r\n \\Seen "q\\"\\\\" 12)', b"lit"),
+            self.value(b'(a "b c" NIL () nil "NIL" (x(y)"z" w) {3}\r\n \\Seen "q\\"\\\\" 12)', b"lit"),
             [
                 b"a",
                 b"b c",
@@ -205,7 +242,18 @@ class ValueTests(SynchronousTestCase):
             (b'("a""b")', [b"a", b"b"]),
         ):
             with self.subTest(text=text):
-                self.assertEqual(self.value(text, lenient=True), values)
+                self.assertEqual(self.value(text, reading=1), values)
+
+    def test_other_things_that_servers_forget(self) -> None:
+        """One way to read strings is tried after the other."""
+        for text, values in (
+            (b'("a" """" "b")', [[b"a", b'""', b"b"]]),
+            (b'("a="b_"" "c")', [[b'a="b_"', b"c"]]),
+            (b'("x.example\\") ("y.example\\")', [[b"x.example\\"], [b"y.example\\"]]),
+            (b'("7bit"4 1)', [[b"7bit", b"4", b"1"]]),
+        ):
+            with self.subTest(text=text):
+                self.assertEqual(ValueReader.values_of(Data(None, "X", text, [])), values)
 
     def test_what_is_none(self) -> None:
         for text in (b"", b")", b"(", b'"', b'("a', b"{3}\r\n", b"(" * 200, b"\0"):

@@ -65,7 +65,6 @@ class ReplyTests(SynchronousTestCase):
 
     def test_what_is_no_reply(self) -> None:
         for line in (
-            b"\r\n",
             b"220 ready\r\n",
             b"* OK IMAP\r\n",
             b"+OKAY\r\n",
@@ -75,6 +74,14 @@ class ReplyTests(SynchronousTestCase):
         ):
             error = self.assertRaises(POP3ReplyError, events, POP3ClientWire(), line)
             self.assertTrue(error.fatal)
+
+    def test_empty_lines(self) -> None:
+        """Some are left out before a reply; a body keeps its own."""
+        wire = POP3ClientWire()
+        wire.expect(multiline=True)
+        octets = b"\r\n" * 10 + b"+OK\r\n\r\na\r\n.\r\n \r\n\n-ERR\r\n"
+        self.assertEqual(events(wire, octets), [Reply("+OK"), Body(b"\r\na\r\n", True), Reply("-ERR")])
+        self.assertRaises(POP3ReplyError, events, wire, b"\r\n" * 11)
 
     def test_a_line_that_is_too_long(self) -> None:
         wire = POP3ClientWire(POP3ReplyLimits(line=10))

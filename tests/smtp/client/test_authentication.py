@@ -193,8 +193,15 @@ class RefusalTests(AuthenticationTestCase):
                 self.assert_goes_on()
 
     def test_mechanism(self) -> None:
-        """The next one is tried: 504 not known, 534 too weak, 538 only in TLS."""
-        for reply in ("504 5.5.4 What?", "534 5.7.9 Too weak", "538 5.7.11 Encrypt"):
+        """The next one is tried: 504, 502, 500 not known, 534 too weak, 538, 530 only in TLS."""
+        for reply in (
+            "504 5.5.4 What?",
+            "534 5.7.9 Too weak",
+            "538 5.7.11 Encrypt",
+            "530 5.7.0 Must issue STARTTLS",
+            "502 5.5.2 What?",
+            "500 What?",
+        ):
             with self.subTest(reply=reply):
                 self.assert_signed_in(
                     self.authenticate(

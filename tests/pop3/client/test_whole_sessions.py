@@ -1,4 +1,7 @@
-"""Sessions with servers in use, as these answer: each in its own words, and with its own oddities."""
+"""Whole sessions in the style of servers in use, made up by us.
+
+What was seen in public reports is in `test_seen`.
+"""
 
 from __future__ import annotations
 
@@ -190,7 +193,7 @@ COREMAIL = (
 )
 
 
-class RealServerTests(ClientTestCase):
+class WholeSessionTests(ClientTestCase):
     def test_sessions(self) -> None:
         for greeting, dialogue, farewell in (GMAIL, EXCHANGE, COURIER, QPOPPER, CYRUS, COREMAIL):
             with self.subTest(server=greeting):

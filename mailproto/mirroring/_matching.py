@@ -69,7 +69,7 @@ async def _digest_page(
                 return False
     for uid in left:
         state.note_digest(number, uid, b"")
-    return True
+    return not (left and sizes)  # whether the sizes of these are right is not known
 
 
 async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breather) -> int:
@@ -80,14 +80,16 @@ async def match(state: MailboxState, sides: tuple[Side, Side], breather: Breathe
 
     :returns: how many there are.
     """
+    has_sizes = True
     for side in (0, 1):
         if not await _any(state, 1 - side, breather):
             return 0
         for uids in state.new(side):
             if uids := state.without_size(side, uids):
                 state.note_sizes(side, [each async for each in sides[side].sizes(uids)])
+                has_sizes = has_sizes and not state.without_size(side, uids)
             await breather.breathe()
-    if not await _digest(state, sides, breather, by_size=True):
+    if not (has_sizes and await _digest(state, sides, breather, by_size=True)):
         await _digest(state, sides, breather, by_size=False)
     found = 0
     for pairs in state.equal_messages():

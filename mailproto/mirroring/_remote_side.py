@@ -89,6 +89,14 @@ class RemoteSide:
             uids = await self._all()
             self.uid_next = uids[-1] + 1 if uids else 1
 
+    def _has_all(self, listed: UidSet, found: UidSet) -> bool:
+        """Whether all that is found is listed, but for what has come since the mailbox was opened."""
+        for low, high in found.ranges:
+            end = min(high + 1, self.uid_next)
+            if bisect_left(listed, end) - bisect_left(listed, low) < end - low:
+                return False
+        return True
+
     async def _all(self) -> UidSet:
         return (await self._client.search("ALL")).uids
 
@@ -119,6 +127,8 @@ class RemoteSide:
                 raise MirrorError(
                     f"{self.name}: the server has listed {len(self.present)} of {client.exists} messages"
                 )
+            if not self._has_all(self.present, await self._all()):
+                raise MirrorError(f"{self.name}: the server finds messages that it has not listed")
             later = len(self.present) - bisect_left(self.present, self.uid_next)
             if later > max(0, client.exists - self._exists):  # something was listed under another UID
                 raise MirrorError(f"{self.name}: the server has listed messages that cannot be there")

@@ -129,8 +129,8 @@ PUBLIC_NAMES = {
         IServiceExtensions IStore IVerifier
     """,
     "mailproto.interfaces.add_ons": """
-        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IPOP3Policy IQuota IQuotas
-        IReplacing ISaveDates
+        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges INearWords IPOP3Policy
+        IQuota IQuotas IReplacing ISaveDates
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """

@@ -11,6 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._twisted_internals import read_together
 from mailproto.client._compressed_input import CompressedInput
 from mailproto.client._far_end import FarEnd
 from mailproto.client._reading import FULL_READ, fit_reads
@@ -82,6 +83,8 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
         self.expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
         self._handshake_timeout = handshake
         self._timer_due = 0.0
+        self._gathers = False  # whether more of what was read comes at once
+        self._read_apart: Callable[[], object] = _nothing
         self._is_held = False  # whether events wait for the application
         self._far_end = FarEnd(clock, self.go_on)
         self._input = CompressedInput(wire)
@@ -224,11 +227,23 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
         except WireError as error:
             self._listener.broken(error)
             return
+        if self._gathers:
+            return
         if not self._pumping:
             self.in_context(self._pump)
         if len(data) >= FULL_READ:
             fit_reads(self.transport, self._events)
             self._events = 0
+
+    def _gather(self) -> None:
+        """The octets of one read come, in small pieces: those of TLS's records."""
+        self._gathers = True
+
+    def _gathered(self) -> None:
+        """All of them have come."""
+        self._gathers = False
+        if self.is_open and not self._pumping:
+            self.in_context(self._pump)
 
     def _pump(self) -> None:
         self._pumping = True
@@ -281,6 +296,7 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
     def _end_handshake(self) -> None:
         self.is_handshaking = False
         self._note_progress()
+        self._read_apart = read_together(self.transport, self._gather, self._gathered)
         self._listener.secured()
         self._watch()
 
@@ -329,8 +345,15 @@ class ClientConnection(StreamingConnection, Generic[EventT]):
             self._listener.timed_out()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._read_apart()
+        if self._gathers:
+            self._gathered()
         super().connectionLost(reason)
         self.end_stream()
         self._restore_no_more()
         self._far_end.stop()
         self.in_context(self._listener.lost, reason)
+
+
+def _nothing() -> None:
+    """Used while there is nothing to be ended."""

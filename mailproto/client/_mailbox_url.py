@@ -88,7 +88,7 @@ class MailboxURL:
         scheme = match["scheme"].lower() if match else ""
         scheme = {"pop": "pop3", "pops": "pop3s"}.get(scheme, scheme)
         if match is None or scheme not in _PORTS:
-            shown = "" if "@" in text else f", not {printable(text)!r}"  # there might be a password in it
+            shown = "" if "@" in text else f", not {printable(text)}"  # there might be a password in it
             raise ValueError(f"a mailbox's URL is written {_TAKES}{shown}")
         if match["user"] is None:
             raise ValueError(f"the URL must name the user, {_TAKES}")

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from mailproto.errors import InvalidMailboxName
 from mailproto.mirroring import MirrorError, MirrorReport, compare_accounts, mirror_account
-from mailproto.mirroring._account_sides import LocalAccount
+from mailproto.mirroring._local_account import LocalAccount
 from tests.imap.server.dialogue import run
 from tests.mirroring.sides import MirrorTestCase, contents
 

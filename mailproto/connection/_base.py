@@ -176,7 +176,10 @@ class Connection(Protocol):
         self.peer, self.peer_address, self.is_local = peer, peer.address, peer.is_local
 
     def when_sent(self, call: Callable[[], object]) -> None:
-        """Call, after this turn's replies, what prepares the client's next command in less than 0.1 ms."""
+        """Call, after this turn's replies, what prepares the client's next command in less than 0.5 ms.
+
+        It is not called if there is no time, because others have prepared theirs.
+        """
         turn = self._turn
         if turn is not None and turn.is_running:
             turn.when_sent.append(call)  # outside of our context, because it runs no code of others

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses
+from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses, plain_mailboxes
 from mailproto.message._fields import REPEATS_LIMIT, Fields
 from mailproto.message._ids import ids_text
 from mailproto.message._quote import nstring_text, nstring_unfolded, string
@@ -117,6 +117,15 @@ def _addresses(values: list[bytes] | None, default: bytes) -> bytes:
 
 
 def _address_list(value: bytes) -> bytes:
+    plain = plain_mailboxes(value)
+    if plain is not None:
+        return b"".join(
+            [
+                b'(%b NIL "%b" "%b")'
+                % (b'"%b"' % (quoted or name) if quoted or name else b"NIL", local or bare, host or bare_host)
+                for quoted, name, local, host, bare, bare_host, _, _ in plain
+            ]
+        )
     return b"".join(
         [
             _ADDRESS

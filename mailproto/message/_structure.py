@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._envelope import SHOWN_TEXT_LIMIT, envelope_steps, shown_text
-from mailproto.message._fields import REMEMBERED, Fields, part_fields
+from mailproto.message._fields import REMEMBERED, Fields
+from mailproto.message._heading import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, remembered_heading
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
-from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, Part
+from mailproto.message._scan import Part
 from mailproto.message._steps import Steps
 from mailproto.message._tokens import cached
 
@@ -157,7 +158,7 @@ def _frame(fields: Fields, kind: int, extended: bool, encoding: bytes | None = N
 @functools.lru_cache(2048)
 def _remembered_frame(header: bytes, kind: int, extended: bool) -> _Frame:
     """As `_frame`, of a small header of a part."""
-    return _frame(part_fields(header), kind, extended)
+    return _frame(remembered_heading(header).fields, kind, extended)
 
 
 _ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses, plain_mailboxes
@@ -217,8 +218,14 @@ def _is_cut(value: bytes) -> bool:
     return False
 
 
+_is_plain_id = re.compile(rb"<[!#-'*-;=?-\[\]-~]{1,1000}>").fullmatch
+
+
 def _ids(values: list[bytes] | None) -> bytes:
-    return string(ids_text(shown_text(values[-1]))) if values else b"NIL"
+    if not values:
+        return b"NIL"
+    value = values[-1]
+    return b'"%b"' % value if _is_plain_id(value) else string(ids_text(shown_text(value)))
 
 
 def _last(values: list[bytes] | None) -> bytes | None:

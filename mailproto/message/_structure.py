@@ -96,7 +96,6 @@ def _shown(
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.
     """
-    fields = part.fields(content)
     if part.kind == MULTIPART:
         _, subtype, parameters = part.content_type(content)
         beginning = b"("
@@ -104,12 +103,12 @@ def _shown(
             beginning += _EMPTY_STRUCTURE if extended else _EMPTY_BODY
         end = b" " + string(subtype)
         if extended:
-            end += b" " + _parameters(parameters) + _extension(fields)
+            end += b" " + _parameters(parameters) + _extension(part.fields(content))
         return beginning, end + b")"
     if decoded is None and not part.is_message and part.body - part.header <= REMEMBERED:
         frame = _remembered_frame(content[part.header : part.body], part.kind, extended)
     else:
-        frame = _frame(fields, part.kind, extended, None if decoded is None else decoded[0])
+        frame = _frame(part.fields(content), part.kind, extended, None if decoded is None else decoded[0])
     size, lines = (part.end - part.body, part.lines) if decoded is None else (decoded[1], 0)
     if part.kind == MESSAGE:
         return b"%b%d %b " % (frame.before, size, envelope), b" %d%b" % (lines, frame.after)

@@ -53,6 +53,9 @@ REPEATS_LIMIT = 1000
 SECTION_LIMIT = 1 << 18
 """How many octets of a message are searched for a line that is not a field and ends the header."""
 
+_PLAIN = 1 << 14
+"""How many octets are searched for the end of a plain header, before it is searched for with care."""
+
 REMEMBERED = 256
 """The most octets of the header of a part that is remembered with what was read from it."""
 
@@ -112,7 +115,7 @@ def ends_of_header(content: Octets, start: int, stop: int) -> int:
     :returns: the offset; -1 if there is no end before ``stop``.
     """
     if not start and isinstance(content, bytes):
-        end = plain_header_end(content, min(stop, SECTION_LIMIT))
+        end = plain_header_end(content, min(stop, _PLAIN))
         if end >= 0:
             return end
     if stop - start <= _SEARCHED:

@@ -5,6 +5,9 @@ FLAGS did not list, ``\\Recent`` in two sessions, a keyword that nobody changed,
 back, octets and ENVELOPEs that change, NO and BAD without a reason, and changes that are not seen when all
 clients stop and look.
 
+Some of the clients use CONDSTORE, QRESYNC, UIDONLY, IMAP4rev2, COMPRESS, and NOTIFY with expunges at any time
+or delayed.
+
 By default it starts servers of its own: one with a store in memory, and two processes on one SQLite store.
 """
 

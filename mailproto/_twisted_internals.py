@@ -35,6 +35,7 @@ __all__ = [
     "is_daemonizing",
     "keep_time",
     "protocol_above",
+    "read_together",
     "shortcuts_are_taken",
     "socket_below",
     "take_shortcuts",
@@ -60,6 +61,10 @@ SHORTCUTS: Mapping[str, str] = {
     "tls_over_transport": """
         After `startTLS`, a transport's `protocol` is the TLS layer.  With TLS from the first octet, the TLS
         layer's `transport` is the transport.""",
+    "tls_passes_on_in_pieces": """
+        A transport passes what it has read to its protocol's `dataReceived`, also if the instance has
+        another one.  A TLS layer calls the `dataReceived` above it for each record of that, before it
+        returns (`ClientConnection` handles all of them together).""",
     "transport_asks_its_reactor": """
         A transport calls `self.reactor` each time to start or stop being watched, so that another object
         can be put there (`connection._turn`).""",
@@ -95,7 +100,7 @@ NEEDS: Mapping[str, str] = {
         to the proxy.  Its `getPeer` is the proxy's until the header has come, and afterwards the client's if
         the header names one.""",
     "socket_below": """
-        The transport of a Unix socket has its socket in `socket`, and layers pass that on.""",
+        The transport of a TCP or Unix socket has its socket in `socket`, and layers pass that on.""",
     "endpoint_address": """
         Client endpoints have their address in `_host` or `_hostText`, `_port` and `_path`, and an inner
         endpoint in `_wrappedEndpoint`.""",
@@ -211,8 +216,11 @@ def _writer_of_socket(transport: Any) -> Callable[[Sequence[bytes]], object]:
                 if 1 < count <= _MOST_PIECES and sum(map(len, pieces)) >= _GATHERED:
                     sent = gather(pieces)
                 else:
-                    pieces = (_joined(pieces),)
-                    sent = send(pieces[0])
+                    octets = _joined(pieces)
+                    sent = send(octets)
+                    if sent == len(octets):  # nearly always
+                        return
+                    pieces = (octets,)
             except OSError:
                 pass  # the socket is full, or has an error, which the transport will get and handle, too
             else:
@@ -300,6 +308,31 @@ def tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
         if isinstance(layer, TLSMemoryBIOProtocol):
             return layer
     return None
+
+
+def read_together(
+    transport: Any, begin: Callable[[], object], end: Callable[[], object]
+) -> Callable[[], object]:
+    """Call ``begin`` and ``end`` before and after all that a TLS layer passes on of one read.
+
+    With layers that are not Twisted's own, nothing is called.
+
+    :returns: ends this, because the layer refers to itself meanwhile.
+    """
+    layer: Any = tls_layer(transport) if transport_below(transport) is not None else None
+    if layer is None:
+        return _nothing
+    pass_on = layer.dataReceived
+
+    def pass_all_on(octets: bytes) -> None:
+        begin()
+        try:
+            pass_on(octets)
+        finally:
+            end()
+
+    layer.dataReceived = pass_all_on
+    return lambda: vars(layer).pop("dataReceived", None)
 
 
 def accept_at_most(port: Any, number: int) -> None:

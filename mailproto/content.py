@@ -98,7 +98,8 @@ class Content:
 
     def __bytes__(self) -> bytes:
         """All octets, in memory."""
-        return self._read(0, self._end())
+        prefix = self.prefix  # first, for another thread may close the content
+        return prefix if self._size == len(prefix) else self._read(0, self._end())
 
     @overload
     def __getitem__(self, key: slice) -> bytes: ...
@@ -366,7 +367,7 @@ def unwrapped(octets: Octets | None) -> Octets:
         return b""
     if isinstance(octets, bytes) or octets._file_size:
         return octets
-    return bytes(octets)
+    return octets.prefix if octets._size >= 0 else bytes(octets)  # raises ValueError, because it is closed
 
 
 def chunks(octets: Octets, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

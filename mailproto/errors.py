@@ -15,9 +15,12 @@ from mailproto.printable import printable
 
 __all__ = [
     "AccountExists",
+    "AdministratorNeeded",
     "AnnotationTooLarge",
     "AuthenticationCancelled",
     "AuthenticationFailed",
+    "AuthorizationFailed",
+    "CredentialsExpired",
     "EncryptionRequired",
     "InvalidAccountName",
     "InvalidAnnotation",
@@ -122,6 +125,17 @@ class Unavailable(MailError):
     default_text = "Temporary failure, try again later"
 
 
+class AdministratorNeeded(MailError):
+    """Nothing helps but to ask the operator (RFC 5530 CONTACTADMIN, RFC 3206 SYS/PERM).
+
+    In SMTP, it is temporary, so that mail is tried again.
+    """
+
+    enhanced = "4.3.5"
+    imap, pop3 = "CONTACTADMIN", "SYS/PERM"
+    default_text = "Ask the administrator of this server"
+
+
 class StorageFull(Unavailable):
     """There is no room on the server's disk (RFC 5321 4.2.3, RFC 3463 X.3.1).
 
@@ -209,6 +223,20 @@ class AuthenticationFailed(MailError):
     code, enhanced = 535, "5.7.8"
     imap, pop3 = "AUTHENTICATIONFAILED", "AUTH"
     default_text = "Authentication failed"
+
+
+class AuthorizationFailed(AuthenticationFailed):
+    """The secret is right, but who has it may not act as the account that was named (RFC 5530)."""
+
+    imap = "AUTHORIZATIONFAILED"
+    default_text = "Not allowed to act as that account"
+
+
+class CredentialsExpired(AuthenticationFailed):
+    """The password or the token is not valid any more: a new one is needed (RFC 5530 EXPIRED)."""
+
+    imap = "EXPIRED"
+    default_text = "Credentials expired"
 
 
 class TemporaryAuthenticationFailure(Unavailable):

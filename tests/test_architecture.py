@@ -86,7 +86,8 @@ PUBLIC_NAMES = {
         literal_address normal_domain
     """,
     "mailproto.errors": """
-        AccountExists AnnotationTooLarge AuthenticationCancelled AuthenticationFailed EncryptionRequired
+        AccountExists AdministratorNeeded AnnotationTooLarge AuthenticationCancelled AuthenticationFailed
+        AuthorizationFailed CredentialsExpired EncryptionRequired
         InvalidAccountName InvalidAnnotation InvalidMailboxName InvalidRights LeaseLost LimitReached MailError
         MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoPermission NoSuchAccount
         NoSuchMailbox NoSuchMessage NoSuchQueued NoSuchQuotaRoot OverQuota ReadOnly RecipientUnknown Refused
@@ -129,8 +130,8 @@ PUBLIC_NAMES = {
         IServiceExtensions IStore IVerifier
     """,
     "mailproto.interfaces.add_ons": """
-        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges IPOP3Policy IQuota IQuotas
-        IReplacing ISaveDates
+        IAccessControl IAccessKeys IAnnotations IFinding IIndexed IMailboxChanges INearWords IPOP3Policy
+        IQuota IQuotas IReplacing ISaveDates
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """

@@ -109,6 +109,9 @@ class ReadingTests(ContentCase):
         self.assertEqual(unwrapped(None), b"")
         for octets in (MESSAGE, in_memory, in_file):
             self.assertEqual(b"".join(chunks(octets, 2, 9)), MESSAGE[2:9])
+        in_memory.close()
+        with self.assertRaises(ValueError):
+            unwrapped(in_memory)
 
 
 class WrongUseTests(ContentCase):

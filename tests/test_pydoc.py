@@ -49,7 +49,7 @@ BEGINNING = 60
 LONGEST = {
     "mailproto.auth": 600,
     "mailproto.backends": 600,
-    "mailproto.backends.remote": 500,
+    "mailproto.backends.remote": 520,
     "mailproto.client": 650,
     "mailproto.connection": 1100,
     "mailproto.delivery": 500,

@@ -189,6 +189,34 @@ class ShortcutTests(InternalsCase):
         inside.receive(heard(client))
         self.assertEqual(inside.read(), b"one two")
 
+    def test_tls_passes_on_in_pieces(self) -> None:
+        told: list[Any] = []
+
+        class Telling(Noting):
+            def dataReceived(self, data: bytes) -> None:
+                told.append(data)
+
+        client, transport = self.connect(Telling())
+        transport.startTLS(self.make_tls())
+        inside = self.shake_hands(client)
+        end = internals.read_together(transport, lambda: told.append("begin"), lambda: told.append("end"))
+        for octets in (b"one", b"two"):
+            inside.write(octets)
+        client.sendall(inside.to_send())
+        self.reactor.turn()
+        self.assertEqual(told, ["begin", b"one", b"two", "end"])
+        end()
+        inside.write(b"three")
+        client.sendall(inside.to_send())
+        self.reactor.turn()
+        self.assertEqual(told[4:], [b"three"])
+        internals.take_shortcuts(False)
+        internals.read_together(transport, lambda: told.append("begin"), lambda: told.append("end"))
+        inside.write(b"four")
+        client.sendall(inside.to_send())
+        self.reactor.turn()
+        self.assertEqual(told[5:], [b"four"])
+
     def test_tls_over_transport(self) -> None:
         _, transport = self.connect()
         transport.startTLS(self.make_tls())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from typing import Any
 
 from _parts.fairness_mail import PASSWORD
 
-__all__ = ["CLIENTS", "NAME", "WORKS", "Got", "Job"]
+__all__ = ["CLIENTS", "NAME", "SERVER", "WORKS", "Got", "Job"]
 
 NAME = "alice"
 WORKS = ("envelopes", "bodies", "appends")
+SERVER = "the server alone"
+"""No client, only its socket: no client can be faster."""
 _FIELDS = "(BODY.PEEK[HEADER.FIELDS (DATE SUBJECT FROM SENDER REPLY-TO TO CC BCC IN-REPLY-TO MESSAGE-ID)])"
 
 _PER_FETCH = 50
@@ -72,6 +75,28 @@ class Got:
         for name in ("Sender", "Reply-To", "To", "Cc", "Bcc"):
             getaddresses(header.get_all(name, []))
         self.add(header["Message-ID"], *(address for _, address in authors))
+
+
+def with_a_socket(job: Job) -> Got:
+    """No client: the same FETCH over a socket, of which all is read and nothing is looked at."""
+    with socket.create_connection(("127.0.0.1", job.port), timeout=120) as connection:
+        for line in (f"a LOGIN {NAME} {PASSWORD}", "b SELECT INBOX"):
+            _until_ok(connection, line, 1 << 16)
+        got = Got(messages=job.number)
+        got.begin()
+        item = "BODY.PEEK[]" if job.work == "bodies" else "ENVELOPE"
+        _until_ok(connection, f"c UID FETCH 1:* ({item})", 1 << 18)
+        return got.end()
+
+
+def _until_ok(connection: socket.socket, line: str, size: int) -> None:
+    connection.sendall(line.encode() + b"\r\n")
+    end = b"\r\n%b OK" % line[:1].encode()
+    last = b"\r\n"
+    while end not in last:
+        octets = connection.recv(size)
+        assert octets
+        last = (last + octets[-4096:])[-4096:]  # a response has fewer octets
 
 
 def with_imaplib(job: Job) -> Got:
@@ -202,6 +227,16 @@ def with_mailproto(job: Job) -> Got:
     return _with_mailproto(job, work)
 
 
+def fill(job: Job) -> Got:
+    """Put the messages into the mailbox that is read, and make the one to which they are appended."""
+
+    async def work(client: Any, got: Got) -> None:
+        await client.append("INBOX", *job.messages)
+        await client.create("Target")
+
+    return _with_mailproto(job, work)
+
+
 def one_by_one(job: Job) -> Got:
     """Our client, whose APPENDs are commands of their own, sent together."""
 
@@ -250,4 +285,6 @@ CLIENTS: dict[str, Callable[[Job], Got]] = {
     "imapclient": with_imapclient,
     "imapclient, multiappend": multiappend,
     "aioimaplib": with_aioimaplib,
+    SERVER: with_a_socket,
+    "fill": fill,
 }

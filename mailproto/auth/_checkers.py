@@ -41,7 +41,7 @@ from mailproto.auth._records import (
 )
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
 from mailproto.awaiting import Result, settle
-from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
+from mailproto.errors import AuthenticationFailed, AuthorizationFailed, NoSuchAccount, Unavailable
 from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
 
@@ -220,7 +220,8 @@ class TokenChecker(_NameChecker):
 
     :param validate: called with the name that the client gave, or "", and the token.  It returns the
         account's name, or an awaitable of it.  It returns None or raises `AuthenticationFailed` if the
-        token is not valid for that name, and raises `mailproto.errors.Unavailable` if it cannot tell now.
+        token is not valid for that name, `CredentialsExpired` if it no longer is, and
+        `mailproto.errors.Unavailable` if it cannot tell now.
         The client may use any spelling of the name: compare names with `mailproto.accounts.account_key`.
     """
 
@@ -236,6 +237,8 @@ class TokenChecker(_NameChecker):
         try:
             name = await settle(self._validate(given.username, given.token))
         except AuthenticationFailed as error:
+            if type(error) is not AuthenticationFailed:
+                raise  # it has an answer of its own, such as that of an expired token
             raise UnauthorizedLogin(error.detail or "token refused") from None
         if name is None:
             raise UnauthorizedLogin("token refused")
@@ -243,7 +246,7 @@ class TokenChecker(_NameChecker):
             what = type(name).__qualname__
             raise TypeError(f"TokenChecker's function returned a {what}: return the account's name, or None")
         if "@" in given.username and "@" in name and account_key(given.username) != account_key(name):
-            raise UnauthorizedLogin("the token is another account's")
+            raise AuthorizationFailed(detail="the token is another account's")
         return name
 
 
@@ -269,10 +272,14 @@ class CertificateChecker(_NameChecker):
         """See `_NameChecker.check`."""
         given = cast(IClientCertificate, credentials)
         wanted = await self._account(given.authzid)
+        has_account = False
         for address in _addresses(given.certificate):
             account = await self._account(address)
+            has_account = has_account or bool(account)
             if account and (wanted == account or not given.authzid):
                 return account
+        if has_account:
+            raise AuthorizationFailed(detail="the certificate is another account's")
         raise UnauthorizedLogin("no account of this certificate's")
 
     async def _account(self, name: str) -> str:

@@ -64,6 +64,7 @@ class SASLServer:
     - `MalformedAuthentication`: the response is not base64, or not what the mechanism needs,
     - `AuthenticationFailed`: the name is unknown, the secret is wrong, or the portal has no checker for such
       credentials,
+    - `AuthorizationFailed`: the secret is right, but the client wants to act as another account,
     - `TemporaryAuthenticationFailure`: a checker or the realm is unavailable, or has a fault; the log then
       has the reason,
     - any other error that a checker or the realm raises.
@@ -257,7 +258,9 @@ class SASLServer:
             step = await self._mechanism_step(mechanism, response)
             if isinstance(step, Challenge):
                 return step
-            exchange.outcome = signed_in = await self._log_in(step, mechanism.name, mechanism.name)
+            exchange.outcome = signed_in = await self._log_in(
+                step, mechanism.name, mechanism.name, mechanism.acts_as_another
+            )
         except AuthenticationFailed as error:
             if mechanism.refusal is None:
                 raise
@@ -279,14 +282,23 @@ class SASLServer:
             await self._refused(error, None, mechanism.name, began)
             raise
 
-    async def _log_in(self, credentials: ICredentials, mechanism: str, way: str) -> Login:
+    async def _log_in(
+        self, credentials: ICredentials, mechanism: str, way: str, acts_as_another: bool = False
+    ) -> Login:
         if type(credentials) is UsernamePassword:
             client = client_of(self._session)
             credentials = ClientPassword(credentials.username, credentials.password, client)
             self._given = credentials
         try:
             return await self._checked(
-                login(self._portal, credentials, self._session, mechanism=mechanism, wanted=self._wanted),
+                login(
+                    self._portal,
+                    credentials,
+                    self._session,
+                    mechanism=mechanism,
+                    wanted=self._wanted,
+                    acts_as_another=acts_as_another,
+                ),
                 credentials,
                 way,
             )

@@ -25,6 +25,7 @@ from mailproto.auth._sasl_messages import SASLError
 from mailproto.awaiting import settle
 from mailproto.errors import (
     AuthenticationFailed,
+    AuthorizationFailed,
     MailError,
     NoSuchAccount,
     TemporaryAuthenticationFailure,
@@ -69,6 +70,7 @@ async def login(
     *,
     mechanism: str = "",
     wanted: InterfaceClass = IAccount,
+    acts_as_another: bool = False,
 ) -> Login:
     """Sign in with ``credentials``, and log the result; a failure is not delayed here.
 
@@ -77,6 +79,8 @@ async def login(
         the mail log.
     :param mechanism: the SASL mechanism or command, for the log.
     :param wanted: `IAccount`, or `IIdentity` if a name is enough.
+    :param acts_as_another: whether the client wants to act as another account, which is never allowed.
+    :raises AuthorizationFailed: so it is, and the secret is right.
     :raises AuthenticationFailed: the name is unknown, the secret is wrong, or the portal has no checker for
         such credentials.
     :raises TemporaryAuthenticationFailure: a checker or the realm is unavailable, or fails; the log then
@@ -85,6 +89,9 @@ async def login(
     """
     try:
         signed_in = await _login(portal, credentials, session, wanted)
+        if acts_as_another:
+            signed_in.logout()
+            raise AuthorizationFailed(detail="wants to act as another account")
     except MailError as error:
         sign_in_refused(session, mechanism, name_given(credentials), error)
         raise

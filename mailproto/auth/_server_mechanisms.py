@@ -87,6 +87,7 @@ class ServerMechanism(abc.ABC):
         protocols have no other place for it; None for none.
     :ivar refusal: additional data before a failure, sent in the same way.
     :ivar username: the name that the client has given so far, for the log.
+    :ivar acts_as_another: whether it wants to act as another account, which is refused when it has signed in.
 
     :param checker: the portal's checker for ``credentials``.
     """
@@ -98,6 +99,7 @@ class ServerMechanism(abc.ABC):
     final: bytes | None = None
     refusal: bytes | None = None
     username: str = ""
+    acts_as_another = False
 
     def __init__(self, channel: Channel, checker: ICredentialsChecker) -> None:
         self.channel = channel
@@ -149,8 +151,7 @@ class Plain(ServerMechanism):
         self.username = authcid.decode(errors="replace")
         if not authcid or not password:
             raise SASLError("PLAIN needs a name and a password")
-        if authzid and not self.is_itself(_text(authzid), _text(authcid)):
-            raise AuthenticationFailed(detail="wants to act as another account")
+        self.acts_as_another = bool(authzid) and not self.is_itself(_text(authzid), _text(authcid))
         return UsernamePassword(authcid, password)
 
 
@@ -241,8 +242,8 @@ class ScramSHA256(ServerMechanism):
         exchange = self._exchange
         if not self.username:
             self.username = username = exchange.client_first(response)
-            if exchange.authzid and not self.is_itself(exchange.authzid, username):
-                raise AuthenticationFailed(detail="wants to act as another account")
+            authzid = exchange.authzid
+            self.acts_as_another = bool(authzid) and not self.is_itself(authzid, username)
             if exchange.flaw:
                 return self._proof(b"", b"")
             keys = await settle(cast(IScramChecker, self.checker).scram_keys(username, self.algorithm))

@@ -10,7 +10,7 @@ from mailproto.awaiting import turn
 from mailproto.backends._names import Entries, entry_steps
 from mailproto.backends._rights import OTHER_USERS, SHARED, NamesOfOthers, require
 from mailproto.backends._sharing import Sharing
-from mailproto.errors import NoPermission, NoSuchMailbox
+from mailproto.errors import InvalidMailboxName, NoPermission, NoSuchMailbox
 from mailproto.message import Working
 from mailproto.model import DELIMITER, FlagOperation, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
@@ -200,16 +200,18 @@ class AccessControl(Own):  # type: ignore[misc]  # which class it is, is not kno
         """The account and the mailbox there for a new name; None if it is one of this account's own.
 
         :raises NoPermission: this account may not make it.
+        :raises InvalidMailboxName: no account may, because it would hold the mailboxes of others.
         """
         name = canonical_mailbox_name(name)
+        if name + DELIMITER in (OTHER_USERS, SHARED):
+            raise InvalidMailboxName("The names below it are those of others' mailboxes")
+        # Earlier versions let accounts have mailboxes with such names, which stay their own.
         if not _is_of_others(name) or self._owns(name.partition(DELIMITER)[0]):
-            return None
-        if name.startswith(SHARED) and not self.sharing.has_shared():
             return None
         return self.sharing.for_child(name)
 
     def _existing(self, name: str, needed: str) -> tuple[Any, str]:
-        """The account of somebody else, and the mailbox there.
+        """The account of another user, and the mailbox there.
 
         :raises NoSuchMailbox, NoPermission:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from zope.interface import implementer
@@ -31,7 +31,7 @@ from mailproto.backends._names import (
     entry_steps,
     superiors,
 )
-from mailproto.backends._rights import check_identifiers
+from mailproto.backends._rights import ANYONE, check_identifiers
 from mailproto.backends._sharing import Shared
 from mailproto.backends._threading import AccountThreads
 from mailproto.backends._usage import ROOT, Usage
@@ -120,6 +120,7 @@ class _OwnMailboxes:
         self._make_superiors(name)
         self._make(name, special_use)
         self._list_changed()
+        self._tell_viewers([name])
 
     async def delete(self, name: str) -> None:
         """See `IAccount.delete`."""
@@ -130,9 +131,10 @@ class _OwnMailboxes:
         self._leave(name)
         self._annotations.forget(mailbox.mailbox_id)
         self._access_keys.pop(mailbox.mailbox_id, None)
-        del self._acls[mailbox.mailbox_id]
+        viewers = self._acls.pop(mailbox.mailbox_id)
         self._listed = self._modseqs.last + 1
         await mailbox.retire_in_turns()
+        self._tell(viewers)
 
     async def rename(self, old: str, new: str) -> None:
         """See `IAccount.rename`."""
@@ -160,6 +162,7 @@ class _OwnMailboxes:
             self._make(target, special_use, mailbox.renamed(target, validity))
         self._modseqs.next()
         self._list_changed()
+        self._tell_viewers([*superiors(new), *moves.values()])
 
     async def subscribe(self, name: str) -> None:
         """See `IAccount.subscribe`."""
@@ -170,7 +173,7 @@ class _OwnMailboxes:
         await self.subscribe_other(name)
 
     async def subscribe_other(self, name: str) -> None:
-        """Subscribe to a mailbox that may be somebody else's, and exists."""
+        """Subscribe to a mailbox that exists, and may be another account's."""
         if name not in self._subscribed:
             octets = self._subscribed_octets + len(name.encode())
             check_names(len(self._subscribed) + 1, octets)
@@ -332,9 +335,21 @@ class _OwnMailboxes:
             acl[identifier] = rights
         self._modseqs.next()
         self._list_changed()
-        with suppress(NoSuchAccount):  # its list may have changed, too; not that of ``anyone``
-            viewer = self.find_account(identifier.removeprefix("-"))
-            if viewer is not self:
+        self._tell([identifier])
+
+    def _tell_viewers(self, names: Iterable[str]) -> None:
+        """Names of mailboxes have come or gone: tell those who see them."""
+        self._tell({each for name in names for each in self._acls[self._mailboxes[name].mailbox_id]})
+
+    def _tell(self, identifiers: Iterable[str]) -> None:
+        """The lists of mailboxes of the accounts with these identifiers may have changed."""
+        keys = {identifier.removeprefix("-") for identifier in identifiers}
+        viewers = self._others(None) if ANYONE in keys else list[IAccount]()
+        for key in keys - {ANYONE}:
+            with suppress(NoSuchAccount):
+                viewers = [*viewers, self.find_account(key)]
+        for viewer in dict.fromkeys(viewers):
+            if isinstance(viewer, MemoryAccount) and viewer is not self:
                 viewer._modseqs.next()
                 viewer._list_changed()
 
@@ -359,6 +374,7 @@ class _OwnMailboxes:
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`."""
         self._deleted = True
+        self._tell({identifier for acl in self._acls.values() for identifier in acl})
         for mailbox in self._mailboxes.values():
             mailbox.retire()
 
@@ -434,6 +450,7 @@ class _OwnMailboxes:
         with suppress(TooManyAnnotations):  # mail is more important
             self._annotations.copy(inbox.mailbox_id, self._mailboxes[new].mailbox_id, self._modseqs.last)
         self._list_changed()
+        self._tell_viewers([new])
         uids = (await inbox.changes_since(0)).changed.uids
         await inbox.move(uids, self._mailboxes[new])
 

@@ -14,6 +14,7 @@ from itertools import compress
 from typing import Any, TypeAlias
 
 from mailproto.awaiting import turn
+from mailproto.backends._near_words import NearWords
 from mailproto.backends._simple_state import Message
 from mailproto.message import (
     HeaderValues,
@@ -26,6 +27,7 @@ from mailproto.message import (
     header_values_steps,
     scan,
     scan_steps,
+    search_texts_steps,
 )
 from mailproto.model import (
     ContentTest,
@@ -39,7 +41,7 @@ from mailproto.model import (
     Threads,
 )
 
-__all__ = ["Values", "find", "passes", "sorted_uids", "threads"]
+__all__ = ["Values", "find", "near_words", "passes", "sorted_uids", "threads"]
 
 _AT_ONCE = 100
 """Small messages whose header is read, or of which threads are made, before others have their turn."""
@@ -48,6 +50,9 @@ _TESTED = 4000
 """Values that are compared before others have their turn: some 1 ms."""
 
 _SMALL = 1 << 13
+
+_NEAR = 1000
+"""So many messages are read to find near words."""
 
 _COLUMNS: dict[str, Callable[[HeaderValues], str | None]] = {
     "from": lambda values: values.from_,
@@ -217,6 +222,27 @@ async def threads(
     for _ in work:
         await turn()
     return Threads(*work.result)
+
+
+async def near_words(messages: Sequence[Message], words: Sequence[str]) -> list[list[str]]:
+    """See `INearWords.near_words`; only the latest messages count."""
+    missing = set(words)
+    near = NearWords(words)
+    for message in messages[-_NEAR:]:
+        work = Working(_words_steps(message.content, missing, near))
+        for _ in work:
+            await turn()
+        if not missing:
+            break
+    return [found if word in missing else [] for word, found in zip(words, near.found(), strict=True)]
+
+
+def _words_steps(content: bytes, missing: set[str], near: NearWords) -> Steps[None]:
+    """Compare the words of a message; those that it has are not ``missing`` any more."""
+    texts = yield from search_texts_steps(content, (yield from scan_steps(content)))
+    for text in texts or ():
+        missing.difference_update([word for word in missing if word in text])
+        yield from near.read(text)
 
 
 def _sent(message: Message, values: HeaderValues) -> int:

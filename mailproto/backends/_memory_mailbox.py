@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from mailproto.awaiting import turn
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends._memory_finding import Values, find, sorted_uids, threads
+from mailproto.backends._memory_finding import Values, find, near_words, sorted_uids, threads
 from mailproto.backends._shared_mailbox import SharedMailbox
 from mailproto.backends._simple import AT_ONCE, SimpleMailbox
 from mailproto.backends._simple_state import Message, State
@@ -21,7 +21,7 @@ from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, NoSuchMessage
 from mailproto.interfaces import IMailbox, IObjectIds
-from mailproto.interfaces.add_ons import IFinding, IReplacing
+from mailproto.interfaces.add_ons import IFinding, INearWords, IReplacing
 from mailproto.message import HeaderValues, relations
 from mailproto.model import (
     AppendedMessage,
@@ -69,7 +69,7 @@ class Delivered:
         return self._email
 
 
-@implementer(IFinding, IObjectIds, IReplacing)
+@implementer(IFinding, INearWords, IObjectIds, IReplacing)
 class MemoryMailbox(SimpleMailbox):
     """A mailbox of an account of a `MemoryStore`."""
 
@@ -109,6 +109,10 @@ class MemoryMailbox(SimpleMailbox):
     async def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Threads:
         """See `IFinding.thread`."""
         return await threads(*await self._with_values(uids), algorithm)
+
+    async def near_words(self, uids: Sequence[int], words: Sequence[str]) -> Sequence[Sequence[str]]:
+        """See `INearWords.near_words`."""
+        return await near_words(self._there().of(uids), words)
 
     async def _with_values(self, uids: Sequence[int]) -> tuple[list[Message], list[HeaderValues]]:
         messages = self._there().of(uids)

@@ -144,7 +144,7 @@ def superiors(name: str) -> Iterator[str]:
 class SortedNames:
     """Names in order, so that those below another one are found without looking at all.
 
-    They are sorted when somebody asks for their order, because many changes may come first.
+    They are sorted only when their order is asked for, because many changes may come first.
 
     :ivar octets: of all names in UTF-8.
     """
@@ -209,13 +209,13 @@ def entry_steps(
 
 
 class Entries(Sequence[MailboxEntry]):
-    """Makes each entry when somebody looks at it, because objects for all at once take time and memory.
+    """Makes each entry only when it is looked at, because objects for all at once take time and memory.
 
     A name that only holds inferiors is kept as the beginning of another one: as texts of their own, such
     names could have thirty times as many octets as the mailboxes.
 
     :ivar source: what the list was made of, for stores that share it.
-    :ivar joined: the list that was made of this one and of others' mailboxes, while somebody uses it.
+    :ivar joined: the list that was made of this one and of others' mailboxes, while some session uses it.
     :ivar is_joining: whether it is being made.
     """
 

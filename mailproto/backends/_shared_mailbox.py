@@ -1,4 +1,4 @@
-"""A mailbox of somebody else, with the rights that one has there."""
+"""A mailbox of another account, with the rights that an account has there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailproto.backends._flags import kept_flags
 from mailproto.backends._rights import allowed, require
 from mailproto.errors import NoPermission
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces.add_ons import IFinding, IReplacing, ISaveDates
+from mailproto.interfaces.add_ons import IFinding, INearWords, IReplacing, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
@@ -37,7 +37,9 @@ from mailproto.model import (
 __all__ = ["SharedMailbox"]
 
 
-@implementer(IMailbox, IBoundedReading, IFinding, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
+@implementer(
+    IMailbox, IBoundedReading, IFinding, IMetadata, INearWords, IObjectIds, IRecent, IReplacing, ISaveDates
+)
 class SharedMailbox:
     """Passes on what is allowed; rights are looked at for each call, because they may be taken away.
 
@@ -97,6 +99,11 @@ class SharedMailbox:
         """See `IFinding.thread`."""
         self._need("r")
         return await self._mailbox.thread(uids, algorithm)  # type: ignore[no-any-return]
+
+    async def near_words(self, uids: Sequence[int], words: Sequence[str]) -> Sequence[Sequence[str]]:
+        """See `INearWords.near_words`."""
+        self._need("r")
+        return await self._mailbox.near_words(uids, words)  # type: ignore[no-any-return]
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""

@@ -25,7 +25,7 @@ __all__ = ["Owner", "Shared", "Sharing"]
 
 
 class Shared(NamedTuple):
-    """A mailbox that gives rights to somebody.
+    """A mailbox that gives rights to other accounts.
 
     :ivar number: that of its id.
     :ivar owner: the name of its account.
@@ -72,14 +72,6 @@ class Sharing:
         self._shared_with = shared_with
         self._key = account_key(viewer.name)
         self.names = NamesOfOthers(viewer.name)
-
-    def has_shared(self) -> bool:
-        """Whether there is an account with shared mailboxes."""
-        try:
-            self._find(self.names.shared_account)
-        except NoSuchAccount:
-            return False
-        return True
 
     async def visible(self) -> Mapping[str, bool]:
         """The names of others' mailboxes that the account sees, and whether it may read them."""

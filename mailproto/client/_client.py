@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import wrong_type
-from mailproto._twisted_arguments import check_clock, check_endpoint
+from mailproto._twisted_arguments import check_client_tls, check_clock, check_endpoint
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import ServerAddress
 from mailproto.client._connection import ClientConnection
@@ -22,9 +22,10 @@ from mailproto.typing import ClientEndpoint, ClientTLSContext, Reactor
 __all__ = ["Client"]
 
 EventT = TypeVar("EventT")
+OfferedT = TypeVar("OfferedT")
 
 
-class Client(ABC, Generic[EventT]):
+class Client(ABC, Generic[EventT, OfferedT]):
     """A client with one connection to a server.
 
     `open` connects to a `ServerAddress`, with its TLS policy and credentials; `connect` connects to an
@@ -146,14 +147,20 @@ class Client(ABC, Generic[EventT]):
 
     # -- common to all protocols
 
-    @abstractmethod
-    def starttls(self, tls: ClientTLSContext) -> Deferred[Any]:
-        """Start TLS.
+    def starttls(self, tls: ClientTLSContext) -> Deferred[OfferedT]:
+        """Start TLS (RFC 3207, RFC 2595, RFC 9051 6.2.1), forget what was learnt in plaintext, and ask again.
+
+        If plaintext follows the server's reply, that is an attack, and the connection is closed.
 
         :param tls: a context such as `mailproto.tls.client_tls` makes.
-        :raises TLSUnavailable: TLS is not offered, or was refused; the connection goes on.
-        :raises TLSFailed: TLS failed, or the certificate is not valid; the connection is closed.
+        :returns: fires with what the server offers now.
+        :raises TLSUnavailable: TLS is not offered or is refused, or IMAP's server has signed the client in
+            before TLS (PREAUTH), which an attacker may have done; the connection goes on.
+        :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
+            closed.
         """
+        check_client_tls("tls", tls)
+        return self._session.run(lambda: self._starttls(tls))
 
     @abstractmethod
     def authenticate(
@@ -180,6 +187,10 @@ class Client(ABC, Generic[EventT]):
 
         :returns: fires when the connection is closed.
         """
+
+    @abstractmethod
+    async def _starttls(self, tls: ClientTLSContext) -> OfferedT:
+        """Start TLS, in a turn of its own."""
 
     @abstractmethod
     def _introduce(self) -> Deferred[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
@@ -11,19 +11,26 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._twisted_internals import read_together
+from mailproto.client._compressed_input import CompressedInput
+from mailproto.client._far_end import FarEnd
 from mailproto.client._reading import FULL_READ, fit_reads
-from mailproto.connection import Connection, Wire
-from mailproto.connection._compression import Damaged, Deflater, Inflater
+from mailproto.client._streaming import StreamingConnection
+from mailproto.connection import Wire
+from mailproto.connection._compression import Deflater
 from mailproto.errors import WireError
 from mailproto.typing import ClientTLSContext, ReactorTime
 
-__all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
-
-OCTETS_A_TURN = 1 << 18
-"""Octets of a stream that are written in one turn of the reactor."""
+__all__ = ["ClientConnection", "ConnectionListener"]
 
 PIECES_A_TURN = 8
 """Pieces of compressed input that are restored in one turn: few octets may stand for very many."""
+
+TURN = 0.003
+"""Seconds for which a connection handles events before others have their turn: thousands of small ones may
+come together."""
+
+_LOOK = 64  # at the clock after so many events
 
 EventT = TypeVar("EventT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
@@ -52,7 +59,7 @@ class ConnectionListener(Protocol[EventT_contra]):
 
 
 @implementer(IHandshakeListener)
-class ClientConnection(Connection, Generic[EventT]):
+class ClientConnection(StreamingConnection, Generic[EventT]):
     """One connection to a server: the Twisted protocol of a session.
 
     A queue has the functions that wait for the server's next events, with their timeouts.  Output during
@@ -75,22 +82,20 @@ class ClientConnection(Connection, Generic[EventT]):
         *,
         handshake: float = 60,
     ) -> None:
-        super().__init__()
-        self.clock = clock
+        super().__init__(clock)
         self.wire = wire
         self.is_handshaking = False
         self._listener = listener
         self.expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
-        self._stream: Iterator[bytes] | None = None
-        self._next_piece: bytes | None = None  # the stream's next piece
-        self._next_turn: IDelayedCall | None = None  # continues the stream
-        self._stream_done: Callable[[Exception | None], None] = _ignore
-        self._stream_timeout = 0.0
         self._handshake_timeout = handshake
         self._timer_due = 0.0
+        self._gathers = False  # whether more of what was read comes at once
+        self._read_apart: Callable[[], object] = _nothing
         self._is_held = False  # whether events wait for the application
-        self._inflater: Inflater | None = None
+        self._far_end = FarEnd(clock, self.go_on)
+        self._input = CompressedInput(wire)
         self._next_pieces: IDelayedCall | None = None  # restores more of the compressed input
+        self._next_events: IDelayedCall | None = None  # handles more of them, in another turn
         self._events = 0  # since the last full read
 
     # -- expected answers
@@ -124,34 +129,6 @@ class ClientConnection(Connection, Generic[EventT]):
 
     # -- output
 
-    @property
-    def is_streaming(self) -> bool:
-        """Whether a stream is being written."""
-        return self._stream is not None
-
-    def stream(
-        self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
-    ) -> None:
-        """Write all of ``pieces``, no faster than the server reads.
-
-        The reactor does other work in between, and the server's events are handled.
-
-        :param pieces: pieces of some hundred KB at most.  The next piece is taken from the iterator as soon
-            as the last one was written and the server reads on, before any answer to it is handled.
-        :param done: called after the last piece was written, or with the error that the iterator raised.
-        :param timeout: seconds for which the server may read nothing.
-        """
-        self._stream, self._stream_done, self._stream_timeout = pieces, done, timeout
-        self._note_progress()
-        self.in_context(self._stream_and_watch)
-
-    def end_stream(self) -> None:
-        """Stop the stream; its ``done`` is not called."""
-        self._stream = self._next_piece = None
-        if self._next_turn is not None:
-            self._next_turn.cancel()
-            self._next_turn = None
-
     def start_tls(self, tls: ClientTLSContext, timeout: float) -> None:
         """Start TLS; the session's ``secured`` or ``lost`` is called afterwards.
 
@@ -170,21 +147,44 @@ class ClientConnection(Connection, Generic[EventT]):
         :param received: what was received after the server's go-ahead.
         """
         self._send_now()
-        self._deflater, self._inflater = Deflater(), Inflater()
-        self._inflater.receive(received)
+        self._deflater = Deflater()
+        self._input.begin(received)
+
+    def end_compressing(self) -> None:
+        """What is written next is the last that is compressed."""
+        self._send_now()
+        if self._deflater is not None:
+            self._deflater.is_last = True
+
+    def end_compression(self) -> None:
+        """Neither side compresses any more.
+
+        :raises WireError: what the server sends is damaged.
+        """
+        if self._deflater is not None:
+            self._deflater.close()
+            self._deflater = None
+        self._input.end()
 
     def hold(self) -> None:
-        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile."""
-        if not self._is_held and self.is_open:
+        """Read no more, and handle no more events, until `go_on`; there are no timeouts meanwhile.
+
+        If the server closes the connection, what has arrived until then is read nevertheless, because nothing
+        else shows the end.
+        """
+        if not self._is_held and self.is_open and not self._far_end.has_closed:
             self._is_held = True
             self.transport.pauseProducing()
+            if self._deflater is None:  # compressed octets stand for more than there may be room for
+                self._far_end.watch(self.transport)
 
     def go_on(self) -> None:
         """End what `hold` began."""
         if not self._is_held:
             return
         self._is_held = False
-        if self.is_open:
+        self._far_end.stop()
+        if self.is_open and self._next_events is None:
             self._note_progress()
             self.transport.resumeProducing()
             if not self._pumping and self.is_open:
@@ -207,9 +207,11 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _end(self) -> None:
         self._ending = True
-        if self._is_held and self._open:
+        if (self._is_held or self._next_events is not None) and self._open:
             self._is_held = False
             self.transport.resumeProducing()  # what does not read would not notice the end
+        self._rest_no_more()
+        self._far_end.stop()
         self.expected.clear()
         self.end_stream()
         self._restore_no_more()
@@ -228,20 +230,34 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         if self.is_handshaking:
             self.in_context(self._end_handshake)  # a layer in between may not pass on handshakeCompleted
-        if self._inflater is None:
-            self.wire.receive(data)
-        else:
-            self._inflater.receive(data)
-        if not self._pumping:
+        try:
+            self._input.receive(data)
+        except WireError as error:
+            self._listener.broken(error)
+            return
+        if self._gathers:
+            return
+        if not self._pumping and self._next_events is None:
             self.in_context(self._pump)
         if len(data) >= FULL_READ:
             fit_reads(self.transport, self._events)
             self._events = 0
 
+    def _gather(self) -> None:
+        """The octets of one read come, in small pieces: those of TLS's records."""
+        self._gathers = True
+
+    def _gathered(self) -> None:
+        """All of them have come."""
+        self._gathers = False
+        if self.is_open and not self._pumping and self._next_events is None:
+            self.in_context(self._pump)
+
     def _pump(self) -> None:
         self._pumping = True
         received = self._listener.received
-        pieces = 0
+        pieces, looked = 0, self._events
+        until = self.clock.seconds() + TURN
         try:
             while self.is_open and not self._is_held:
                 try:
@@ -250,7 +266,7 @@ class ClientConnection(Connection, Generic[EventT]):
                         if pieces == PIECES_A_TURN:
                             self._go_on_later()
                             break
-                        if not self._restore():
+                        if not self._input.restore():
                             break
                         pieces += 1
                 except WireError as error:
@@ -261,11 +277,34 @@ class ClientConnection(Connection, Generic[EventT]):
                 self._note_progress()
                 self._events += 1
                 received(event)
+                if self._events - looked >= _LOOK:
+                    looked = self._events
+                    if self.is_open and self.clock.seconds() >= until:
+                        self._rest()
+                        break
         finally:
             self._pumping = False
         if self._unsent:
             self._flush()
         self._watch()
+
+    def _rest(self) -> None:
+        """Go on with events in the next turn, and read nothing before."""
+        if not self._is_held:
+            self.transport.pauseProducing()
+        self._next_events = self.clock.callLater(0, self.in_context, self._rested)
+
+    def _rested(self) -> None:
+        self._next_events = None
+        if self.is_open and not self._is_held:
+            self.transport.resumeProducing()
+            if not self._pumping:
+                self._pump()
+
+    def _rest_no_more(self) -> None:
+        if self._next_events is not None:
+            self._next_events.cancel()
+            self._next_events = None
 
     def _restore_no_more(self) -> None:
         if self._next_pieces is not None:
@@ -281,20 +320,6 @@ class ClientConnection(Connection, Generic[EventT]):
         if self.is_open and not self._pumping:
             self._pump()
 
-    def _restore(self) -> bool:
-        """Restore some of what is compressed; False if there is none.
-
-        :raises WireError: it is damaged.
-        """
-        if self._inflater is None:
-            return False
-        try:
-            octets = self._inflater.restore()
-        except Damaged:
-            raise WireError("What was received is not DEFLATE") from None
-        self.wire.receive(octets)
-        return bool(octets)
-
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
         if self.is_handshaking:
@@ -303,56 +328,13 @@ class ClientConnection(Connection, Generic[EventT]):
     def _end_handshake(self) -> None:
         self.is_handshaking = False
         self._note_progress()
+        self._read_apart = read_together(self.transport, self._gather, self._gathered)
         self._listener.secured()
         self._watch()
 
-    # -- the stream
-
-    def _go_on_streaming(self) -> None:
-        """Write as much as the server reads, for one turn."""
-        written = 0
-        while self._writable and self.is_open and (pieces := self._stream) is not None:
-            if self._next_piece:
-                self._unsent.append(self._next_piece)
-                written += len(self._next_piece)
-                self._send_now()
-                self._next_piece = b""
-                continue  # the loop checks whether the server still reads
-            try:
-                # Take the piece now, even if it can only be written in another turn: the server's answer to
-                # the last piece must not be handled before.
-                self._next_piece = next(pieces, None)
-            except Exception as error:
-                self._end_streaming(error)
-                return
-            if self._next_piece is None:
-                self._end_streaming(None)
-                return
-            if written >= OCTETS_A_TURN:
-                self._next_turn = self.clock.callLater(0, self.in_context, self._take_turn)
-                return
-
-    def _take_turn(self) -> None:
-        self._next_turn = None
-        self._note_progress()
-        self._stream_and_watch()
-
-    def _stream_and_watch(self) -> None:
-        self._go_on_streaming()
-        if not self._pumping:
-            self._flush()
-            self._watch()
-
-    def _end_streaming(self, error: Exception | None) -> None:
-        self.end_stream()
-        self._stream_done(error)
-
-    def resumeProducing(self) -> None:
-        """The server has read what was sent (IPushProducer)."""
-        super().resumeProducing()
-        if self._stream is not None and self._next_turn is None:
-            self._note_progress()
-            self.in_context(self._stream_and_watch)
+    def count_events(self, more: int) -> None:
+        """The last event stood for so many more: it decides how much is read at once."""
+        self._events += more
 
     # -- time and end
 
@@ -395,11 +377,16 @@ class ClientConnection(Connection, Generic[EventT]):
             self._listener.timed_out()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._read_apart()
+        if self._gathers:
+            self._gathered()
         super().connectionLost(reason)
         self.end_stream()
         self._restore_no_more()
+        self._rest_no_more()
+        self._far_end.stop()
         self.in_context(self._listener.lost, reason)
 
 
-def _ignore(_: Exception | None) -> None:
-    """Used if there is no stream."""
+def _nothing() -> None:
+    """Used while there is nothing to be ended."""

@@ -28,7 +28,7 @@ MOST_LOSSES = 2
 MOST_LOSSES_BESIDE_OTHERS = 10
 """The same, if the server serves other connections, and may have no room for that one."""
 
-ClientT = TypeVar("ClientT", bound=Client[Any])
+ClientT = TypeVar("ClientT", bound=Client[Any, Any])
 T = TypeVar("T")
 
 

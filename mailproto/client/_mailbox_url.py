@@ -19,7 +19,7 @@ __all__ = ["MailboxScheme", "MailboxURL"]
 
 MailboxScheme: TypeAlias = Literal["pop3", "pop3s", "imap", "imaps"]
 
-ClientT = TypeVar("ClientT", bound="Client[Any]")
+ClientT = TypeVar("ClientT", bound="Client[Any, Any]")
 
 _PORTS: Final = {"pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993}
 _TAKES: Final = "such as pop3s://USER@HOST or imaps://USER@HOST/MAILBOX"
@@ -88,7 +88,7 @@ class MailboxURL:
         scheme = match["scheme"].lower() if match else ""
         scheme = {"pop": "pop3", "pops": "pop3s"}.get(scheme, scheme)
         if match is None or scheme not in _PORTS:
-            shown = "" if "@" in text else f", not {printable(text)!r}"  # there might be a password in it
+            shown = "" if "@" in text else f", not {printable(text)}"  # there might be a password in it
             raise ValueError(f"a mailbox's URL is written {_TAKES}{shown}")
         if match["user"] is None:
             raise ValueError(f"the URL must name the user, {_TAKES}")

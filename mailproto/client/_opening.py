@@ -37,7 +37,7 @@ __all__ = ["aborting", "connect_client", "given_credentials", "open_client"]
 MOST_REASONS = 10
 """The most addresses whose errors are in an error's text."""
 
-ClientT = TypeVar("ClientT", bound="Client[Any]")
+ClientT = TypeVar("ClientT", bound="Client[Any, Any]")
 
 
 async def open_client(
@@ -226,17 +226,17 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()).removesuffix(".") or type(error).__name__
 
 
-def _abort(client: Client[Any]) -> None:
+def _abort(client: Client[Any, Any]) -> None:
     client.abort()
 
 
-def _abort_connected(connected: tuple[Route, Client[Any]] | None) -> None:
+def _abort_connected(connected: tuple[Route, Client[Any, Any]] | None) -> None:
     if connected is not None:
         connected[1].abort()
 
 
 @contextmanager
-def aborting(client: Client[Any]) -> Iterator[None]:
+def aborting(client: Client[Any, Any]) -> Iterator[None]:
     """Abort the connection if the block is cancelled, by Twisted or by asyncio."""
     try:
         yield

@@ -26,7 +26,7 @@ from mailproto.typing import ReactorTime
 
 __all__ = ["ClientPool"]
 
-ClientT = TypeVar("ClientT", bound=Client[Any])
+ClientT = TypeVar("ClientT", bound=Client[Any, Any])
 T = TypeVar("T")
 
 SLOW = 5.0

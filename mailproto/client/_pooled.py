@@ -17,7 +17,7 @@ __all__ = ["Pool", "PooledConnection"]
 NEW_FOR = 5
 """Seconds without a job for which a connection still counts as new."""
 
-ClientT = TypeVar("ClientT", bound=Client[Any])
+ClientT = TypeVar("ClientT", bound=Client[Any, Any])
 
 
 class Pool(Protocol):

@@ -36,7 +36,7 @@ __all__ = ["HEAD_START", "Race", "Route", "connect", "endpoint_name", "host_and_
 HEAD_START = 0.3
 """Seconds until the next address is tried, too (RFC 8305 5)."""
 
-ClientT = TypeVar("ClientT", bound="Client[Any]")
+ClientT = TypeVar("ClientT", bound="Client[Any, Any]")
 
 
 class Route(NamedTuple):

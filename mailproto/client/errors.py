@@ -194,10 +194,11 @@ class NotOffered(ClientError):
     """The server does not offer what a command needs, such as an extension; it was not sent.
 
     :param outcome: the codes and the text, also for a client of ours.
+    :param text: what happened; by default the outcome, as SMTP writes it.
     """
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(f"{outcome.code} {outcome.enhanced} {outcome.text}")
+    def __init__(self, outcome: Outcome, text: str = "") -> None:
+        super().__init__(text or f"{outcome.code} {outcome.enhanced} {outcome.text}")
         self.code, self.enhanced, self.text, self.detail = outcome.code, outcome.enhanced, outcome.text, ""
 
     @property

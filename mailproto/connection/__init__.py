@@ -24,8 +24,8 @@ Elsewhere:
 """
 
 from mailproto.connection._base import Connection
-from mailproto.connection._events import ConnectionOver
 from mailproto.connection._factory import ServerFactory
+from mailproto.connection._fairness import ConnectionOver
 from mailproto.connection._hostname import own_hostname, server_hostname
 from mailproto.connection._peer import UNKNOWN, Peer
 from mailproto.connection._server import ServerConnection

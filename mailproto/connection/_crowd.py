@@ -28,13 +28,15 @@ class Crowd:
         self._waiting: deque[Callable[[], object]] = deque()
 
     def add(self, call: Callable[[], object]) -> None:
-        """Call now if there is time and nobody waits, or else after those that wait."""
-        line, now = self._line, self._clock.seconds()
-        line.end = line.end or now + TURN  # nobody has needed the line before
-        if self._waiting or line.input_waits or not line.has_time(now, now):
+        """Call now if there is time and no other call waits, or else after those that wait."""
+        if self._waiting:
             self._waiting.append(call)
-            if len(self._waiting) == 1:
-                line.wait(self._serve, is_stranger=False)
+            return
+        line, now = self._line, self._clock.seconds()
+        line.end = line.end or now + TURN  # the line was not needed before
+        if line.input_waits or not line.has_time(now, now):
+            self._waiting.append(call)
+            line.wait(self._serve, is_stranger=False)
         else:
             self._call(call)
 

@@ -1,7 +1,7 @@
 """The line in which connections wait that have much to do: fairness among the connections of one reactor.
 
 A process for each client would be fair; one reactor has to be made so.  Each time a connection is served, it
-may work for `BRIEFLY`, or for its share of a `TURN` if nobody waits.  Then it waits at the end of this line.
+may work for `BRIEFLY`, or for its share of a `TURN` if no other waits; then it waits at the end of the line.
 The line is served once a turn of the reactor, one connection after another, for another `TURN`, or for a
 `BUSY_TURN` while there is more new input than can be handled in a turn.
 
@@ -42,6 +42,7 @@ class Line:
 
     :ivar end: until when the connection that is served may work beyond `BRIEFLY`.
     :ivar now: while connections are served in a `Turn`, when the latest of them was served; or else 0.
+    :ivar is_called: whether somebody waits in the line.
     :ivar input_waits: whether there was no time in the latest `Turn` for some of the connections with input.
     """
 
@@ -56,11 +57,11 @@ class Line:
         self._began = -math.inf  # when that was
         self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, others
         self._next = 0  # of these two
-        self._is_called = False
+        self.is_called = False
 
     def share(self, number: int) -> float:
         """For how long each of ``number`` connections may work that are served in one turn."""
-        return BRIEFLY if self._is_called else max(TURN / (number or 1), BRIEFLY)
+        return BRIEFLY if self.is_called else max(TURN / (number or 1), BRIEFLY)
 
     def has_time(self, now: float, entered: float) -> bool:
         """Whether a connection that has worked since ``entered``, for longer than `BRIEFLY`, may go on."""
@@ -73,8 +74,8 @@ class Line:
     def wait(self, go_on: Callable[[], object], *, is_stranger: bool) -> None:
         """Call ``go_on`` after those that wait already."""
         self._waiting[not is_stranger].append(go_on)
-        if not self._is_called:
-            self._is_called = True
+        if not self.is_called:
+            self.is_called = True
             self._clock.callLater(0, self._serve)
 
     def begins(self, now: float) -> None:
@@ -109,8 +110,8 @@ class Line:
                 self.log.failure("error while serving a connection that had to wait")
             now = self._clock.seconds()
         self.end = now
-        self._is_called = bool(strangers or others)
-        if self._is_called:
+        self.is_called = bool(strangers or others)
+        if self.is_called:
             self._clock.callLater(0, self._serve)
 
 

@@ -1,19 +1,16 @@
-"""The server's end of one connection: who the client is, time limits, TLS, and the end."""
+"""The server's end of one connection: time limits, TLS, and the end."""
 
 from __future__ import annotations
 
 import math
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 from functools import partial
-from itertools import count
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import ITLSTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,20 +18,14 @@ from zope.interface import implementer
 from mailproto.awaiting import Result, settle
 from mailproto.connection._awaiting import begin, rest_of, run
 from mailproto.connection._calls import LimitedCall
-from mailproto.connection._commands import State
 from mailproto.connection._descriptors import DESCRIPTORS
-from mailproto.connection._events import CLOSED, EventConnection
+from mailproto.connection._events import CLOSED
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
+from mailproto.connection._observed import ObservedConnection
 from mailproto.connection._peer import peer_of
-from mailproto.errors import (
-    AuthenticationFailed,
-    MailError,
-    TemporaryAuthenticationFailure,
-)
 from mailproto.interfaces import IRevocable
-from mailproto.observing import Client, Connected, Disconnected, Refusal, Stalled, TurnedAway
-from mailproto.tls import Channel, server_channel
+from mailproto.observing import Connected, Disconnected, Refusal, TurnedAway
 from mailproto.typing import ServerTLSContext
 
 if TYPE_CHECKING:
@@ -45,12 +36,9 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 T = TypeVar("T")
 
-_NUMBERS = count(1)
-"""The numbers of connections."""
-
 
 @implementer(IRevocable)
-class ServerConnection(EventConnection[EventT]):
+class ServerConnection(ObservedConnection[EventT]):
     """The server's end of one connection; subclasses handle its events.
 
     A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and `closing_words`.  It sets `wire` in
@@ -59,31 +47,18 @@ class ServerConnection(EventConnection[EventT]):
     :ivar counted_as: the client network for which the factory counts this connection; None if it is not
         counted.
     :ivar signed_in_as: the account for which the factory counts this connection (`admit_account`); or None.
-    :ivar observer: is told of what happens (`mailproto.observing`).
-    :ivar number: of this connection, in this process.
-    :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
     """
 
     alpn: ClassVar[Sequence[bytes]] = ()
     """The names of the protocol in TLS (ALPN, RFC 7301)."""
 
-    factory: ServerFactory
-
     def __init__(self, factory: ServerFactory) -> None:
-        super().__init__(factory.clock, factory.limits)
-        self.factory = factory
+        super().__init__(factory)
         self.counted_as: str | None = None
         self.signed_in_as: str | None = None
-        self.is_spoken_for = False
         self._leaving: CloseReason | None = None  # why the connection ends after the running command
-        self._handshake: Handshake | None = None
         self._began = 0.0
-        self._signed_out = 0.0  # since when nobody is signed in
-        self._tls_version = ""
-        self.observer = factory.observer
-        self.counts_octets = factory.observer.needs_octets
-        self.number = next(_NUMBERS)
-        self.notes: dict[object, Any] = {}
+        self._signed_out = 0.0  # since when no account is signed in
         self._calls: list[LimitedCall] = []
 
     # -- provided by each protocol
@@ -108,82 +83,6 @@ class ServerConnection(EventConnection[EventT]):
         What refers to itself is only freed by the garbage collector: the more there is of it, the longer that
         holds the reactor.
         """
-
-    # -- for the mail log
-
-    @property
-    def client(self) -> Client:
-        """The client, with its current state, for observers."""
-        return Client(
-            peer=str(self.peer),
-            protocol=self.factory.service_name,
-            tls=self.tls_version,
-            account=self.account_name,
-            address=self.peer_address,
-            connection=self.number,
-            notes=self.notes,
-        )
-
-    @property
-    def account_name(self) -> str | None:
-        """The account that signed in, if the protocol has sign-in."""
-        return None
-
-    @property
-    def is_signed_in(self) -> bool:
-        """Whether an account has signed in."""
-        return self.account_name is not None
-
-    @property
-    def is_stranger(self) -> bool:
-        """See `EventConnection.is_stranger`."""
-        return self.account_name is None
-
-    @property
-    def must_sign_in(self) -> bool:
-        """Whether the client can do nothing before it signs in: then `Limits.login` holds."""
-        return False
-
-    @property
-    def state(self) -> State:
-        """How far the session has come."""
-        return State.NOT_AUTHENTICATED if self.account_name is None else State.AUTHENTICATED
-
-    @property
-    def tls_version(self) -> str:
-        """The negotiated version, such as ``TLSv1.3``, or "" before the handshake is done.
-
-        The value stays after the connection has ended.
-        """
-        self._note_tls()
-        return self._tls_version
-
-    def _note_tls(self) -> None:
-        if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
-            info = self.tls_info()
-            self._tls_version = "" if info is None else info.version
-
-    def log_refusal(self, event: EventT, error: MailError) -> None:
-        """Tell the observer that a handler raised ``error``.
-
-        Failed sign-ins are told by `mailproto.auth`.
-        """
-        if not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
-            self.observer.refused(Refusal.of_error(self.client, self.describe(event), error))
-
-    def stalled(self, command: str, seconds: float, cpu_seconds: float) -> None:
-        """Count it, and tell the observer."""
-        self.factory.stalls += 1
-        self.observer.stalled(Stalled(self.client, command, seconds, cpu_seconds))
-
-    def tell_failed(self, command: str, error: MailError) -> None:
-        """Tell the observer that a part of a command failed, which the client may not notice."""
-        event = Refusal.of_error(self.client, command, error)
-        self.observer.refused(event if event.detail else replace(event, detail=error.text))
-
-    def log_counts(self) -> dict[str, str | int]:
-        """Counts of what the session did, for the event of its end (`Disconnected.counts`)."""
-        return {}
 
     # -- for use by protocols
 
@@ -225,30 +124,6 @@ class ServerConnection(EventConnection[EventT]):
         self._calls.remove(call)
         call.done()
         return result
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether a client may send a plaintext password: inside TLS, or from this machine."""
-        return self.is_encrypted or self.is_local
-
-    @property
-    def channel(self) -> Channel:
-        """The connection's security, for SASL mechanisms.
-
-        If a proxy speaks for the client, the certificate and the channel bindings are the proxy's.
-        """
-        channel = server_channel(self.transport, is_local=self.is_local)
-        return Channel(channel.is_secure, channel.is_encrypted) if self.is_spoken_for else channel
-
-    @property
-    def can_start_tls(self) -> bool:
-        """Whether STARTTLS or STLS is to be offered."""
-        return (
-            self.factory.tls is not None
-            and not self.is_encrypted
-            and not self.is_compressed
-            and ITLSTransport.providedBy(self.transport)
-        )
 
     def start_tls(self, go_ahead: bytes) -> bool:
         """Write ``go_ahead`` in plaintext, then start TLS.
@@ -360,19 +235,10 @@ class ServerConnection(EventConnection[EventT]):
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
         return True
 
-    @property
-    def is_in_handshake(self) -> bool:
-        """Whether there is a TLS handshake that is not done."""
-        return self._handshake_left() is not None
-
     def give_up_handshake(self) -> None:
         """The TLS handshake has taken too long: nothing can be said to the client."""
         self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
         self._abort_for("no TLS")
-
-    def _handshake_left(self) -> float | None:
-        """Seconds that are left for the TLS handshake; None if there is none in progress."""
-        return None if self._handshake is None else self._handshake.left()
 
     def _login_left(self, now: float) -> float:
         """Seconds in which the client must have signed in."""

@@ -15,7 +15,7 @@ import select
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Any, TypeAlias
+from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from twisted.internet.error import ConnectionDone
@@ -27,6 +27,8 @@ from zope.interface import implementer
 from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import protocol_above, transport_below
 from mailproto.connection._line import TURN, line_of
+from mailproto.connection._order import Ready, in_order
+from mailproto.connection._staying import STAY, Stay
 
 __all__ = ["Turn", "turn_of"]
 
@@ -42,12 +44,6 @@ _SLOW = 0.0005
 What it took before counts half, and half of that the next time.
 """
 
-_SHORT = 1000
-"""Octets of input, such as those of a single command, that take no time to be read."""
-
-_Ready: TypeAlias = list[tuple[int, int]]
-"""Descriptors, and what they are ready for."""
-
 _HAS_EPOLL = hasattr(select, "epoll")
 if _HAS_EPOLL:
     from fcntl import ioctl
@@ -62,6 +58,7 @@ class Turn:
 
     :ivar is_running: whether connections are being served.
     :ivar at_end: functions to call once all input has been read; used only while ``is_running``.
+    :ivar when_sent: functions to call after these; the same.
     """
 
     log = PackageLogger()
@@ -72,6 +69,7 @@ class Turn:
         self._selectables: dict[int, Any] = {}
         self._masks: dict[int, int] = {}
         self.at_end: list[Callable[[], None]] = []
+        self.when_sent: list[Callable[[], object]] = []
         self._half_closed: set[int] = set()  # those whose clients have closed their side
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
         # Those for which there was no time, as they came; whether they are strangers, and octets of input.
@@ -79,6 +77,7 @@ class Turn:
         self._oldest_first = False
         self._seconds: dict[int, float] = {}  # what the slower ones took since there was time for all
         self._line = line_of(reactor)
+        self._stay = Stay(reactor, self._epoll)
         self.is_running = False
 
     # -- to the reactor
@@ -92,13 +91,31 @@ class Turn:
         return "connections"
 
     def doRead(self) -> None:
-        """Serve the connections that are ready, as far as there is time."""
+        """Serve the connections that are ready, as far as there is time.
+
+        And again, if one of them expects a command that comes at once, and nobody waits.
+        """
+        self._take_turn(*self._ready())
+        end = 0.0
+        while self.when_sent:
+            calls, self.when_sent = self.when_sent, []
+            for call in calls:
+                self._guard(call)
+            if self._left or self._line.is_called:
+                return
+            end = end or self._reactor.seconds() + STAY
+            found = self._stay.look(end, MOST)
+            if not found or len(found) == MOST:  # if there are more than `MOST`, an order is needed
+                return
+            self._take_turn(found, [])
+
+    def _take_turn(self, known: Ready, strangers: Ready) -> None:
+        """Serve these, and then send what was written."""
         self.is_running = True
         line = self._line
         now = line.now = self._reactor.seconds()
         line.begins(now)
         end = now + TURN
-        known, strangers = self._ready()
         share = line.share(min(len(known) + len(strangers), MOST))
         if strangers and known:
             some = self._read(known, share, now + TURN / 2, MOST // 2)
@@ -177,7 +194,7 @@ class Turn:
 
     # -- in between
 
-    def _read(self, ready: _Ready, share: float, end: float, most: int) -> _Ready:
+    def _read(self, ready: Ready, share: float, end: float, most: int) -> Ready:
         """Serve these, ``share`` seconds each, until it is ``end``; those for which there was no time."""
         line, seconds, selectables = self._line, self._reactor.seconds, self._selectables
         took_before = self._seconds
@@ -208,7 +225,7 @@ class Turn:
             now = line.now
         return []
 
-    def _ready(self) -> tuple[_Ready, _Ready]:
+    def _ready(self) -> tuple[Ready, Ready]:
         """Descriptors and what they are ready for, in the order in which they are served: those of clients
         that we know, and those of strangers.
 
@@ -235,28 +252,16 @@ class Turn:
         sides: tuple[list[int], list[int]] = ([], [])
         for fd in left:
             sides[waits[fd][0]].append(fd)
-        new: tuple[_Ready, _Ready] = ([], [])
+        new: tuple[Ready, Ready] = ([], [])
         for each in found:
             if each[0] not in waits:
                 new[self._is_stranger(each[0])].append(each)
-        return self._in_order(sides[False], new[False]), self._in_order(sides[True], new[True])
-
-    def _in_order(self, left: list[int], new: _Ready) -> _Ready:
-        """Those for which there was no time come first, the shortest input before longer ones, because a NOOP
-        need not wait for all of fifty large commands that came at the same moment; no input is a connection's
-        end, and the last.  But in every other turn, the one that has waited longest is the first.  What has
-        become ready since comes in between, if it has not been slow.
-        """
-        waits = self._left
         slow = {fd for fd, seconds in self._seconds.items() if seconds > _SLOW}
-        oldest = left[:1]
-        left.sort(key=lambda fd: (not waits[fd][1], max(waits[fd][1], _SHORT), fd in slow))
-        if self._oldest_first:
-            left = list(dict.fromkeys(oldest + left))
-        ready = [(fd, _IN) for fd in left]
-        for at, each in enumerate(each for each in new if each[0] not in slow):
-            ready.insert(2 * at, each)
-        return ready + [each for each in new if each[0] in slow]
+        known, strangers = (
+            in_order(sides[which], new[which], waits, slow, oldest_first=self._oldest_first)
+            for which in (False, True)
+        )
+        return known, strangers
 
     def _leave(self, left: Iterable[int]) -> None:
         """There is no time for these descriptors.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mailproto.fetching._lines import unix_lines
+from mailproto.fetching._mbox_lock import MboxLock
 from mailproto.fetching._targets import Intend, Target
 from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import Incoming
@@ -20,12 +20,6 @@ from mailproto.typing import ReactorTime
 
 __all__ = ["Mbox"]
 
-_PATIENCE: Final = 30.0
-"""Seconds to wait for another program's lock."""
-
-_STALE: Final = 300.0
-"""Seconds after which another program's lock file means nothing any more."""
-
 _FROM_LINE: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
 _SENDER: Final = re.compile(r"[!-;=?-~]+")
 
@@ -33,8 +27,9 @@ _SENDER: Final = re.compile(r"[!-;=?-~]+")
 class Mbox(Target):
     """A file in mbox form, which is made if it is missing.
 
-    Other programs may use it meanwhile: it is locked as they do it (``fcntl``), and their lock files
-    (``PATH.lock``) are respected.  A line of a message that begins with ``From`` gets a ``>`` (mboxrd).
+    Other programs may use it meanwhile: it is locked as Debian's policy says (11.6), first with ``fcntl``,
+    then with a lock file, ``PATH.lock``; where the folder may not be written, with ``fcntl`` alone.  A line
+    of a message that begins with ``From`` gets a ``>`` (mboxrd).
 
     The plan has the file's length and the octets that will be added, so that what a crash has left
     unfinished is completed; so the messages of a plan are in memory.
@@ -56,22 +51,19 @@ class Mbox(Target):
 
     def _make(self) -> None:
         make_folder(self.path.parent)
-        os.close(self._open())
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sync_folder(self.path.parent)
-
-    def _open(self) -> int:
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     async def keep(self, reactor: ReactorTime, messages: Sequence[Incoming], intend: Intend) -> None:
         """Add them to the file's end."""
         octets = await in_thread(reactor, lambda: b"".join(map(_in_mbox, messages)))
-        descriptor = await in_thread(reactor, self._locked)
+        lock = await in_thread(reactor, MboxLock, self.path)
         try:
-            end, gap = await in_thread(reactor, _end_of, descriptor)
+            end, gap = await in_thread(reactor, _end_of, lock.descriptor)
             await intend(b"%d\n%b%b" % (end, gap, octets))
-            await in_thread(reactor, _write, descriptor, end, gap + octets)
+            await in_thread(reactor, _write, lock.descriptor, end, gap + octets)
         finally:
-            os.close(descriptor)  # which ends the lock
+            lock.release()
 
     async def recover(self, reactor: ReactorTime, digests: Sequence[bytes], plan: bytes) -> Sequence[bool]:
         """Complete what is there in part, or add all."""
@@ -81,7 +73,8 @@ class Mbox(Target):
     def _recover(self, plan: bytes) -> None:
         length, _, octets = plan.partition(b"\n")
         end = int(length)
-        descriptor = self._locked()
+        lock = MboxLock(self.path)
+        descriptor = lock.descriptor
         try:
             size = os.fstat(descriptor).st_size
             there = _read(descriptor, end, len(octets)) if size > end else b""
@@ -93,35 +86,7 @@ class Mbox(Target):
                 end, gap = _end_of(descriptor)
                 _write(descriptor, end, gap + octets.removeprefix(b"\n"))
         finally:
-            os.close(descriptor)
-
-    def _locked(self) -> int:
-        """The open file, locked.  :raises OSError: another program has it locked for too long."""
-        until = time.monotonic() + _PATIENCE
-        lock = self.path.with_name(self.path.name + ".lock")
-        while True:
-            descriptor = self._open()
-            try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not _is_fresh(lock) and os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
-                    return descriptor
-            except FileNotFoundError:  # somebody has put another file in its place, or is about to
-                pass
-            except OSError as error:
-                if time.monotonic() > until:
-                    os.close(descriptor)
-                    raise OSError(error.errno, "another program has locked it", str(self.path)) from None
-            os.close(descriptor)
-            if time.monotonic() > until:
-                raise OSError(0, f"another program has locked it ({lock})", str(self.path))
-            time.sleep(0.05)
-
-
-def _is_fresh(lock: Path) -> bool:
-    try:
-        return time.time() - lock.lstat().st_mtime < _STALE
-    except FileNotFoundError:
-        return False
+            lock.release()
 
 
 def _end_of(descriptor: int) -> tuple[int, bytes]:

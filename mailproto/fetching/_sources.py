@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
 
-from mailproto.client.errors import CommandRefused, ConnectionLost
+from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost
 from mailproto.content import Content
 from mailproto.fetching._arriving import Arriving
 from mailproto.fetching._values import Listed
@@ -22,6 +22,12 @@ __all__ = ["Got", "IMAPSource", "POP3Source", "Source"]
 
 LARGEST: Final = 1 << 30
 """Octets of the largest message that is fetched."""
+
+TOO_MANY: Final = 2
+"""How many times more messages an IMAP server may list than it has."""
+
+_EMPTY: Final = "the server gives no octets of it"
+"""No message is empty: the server could not read it."""
 
 _KEPT_FLAGS: Final = frozenset({"\\Seen", "\\Answered", "\\Flagged", "\\Draft"})
 
@@ -111,7 +117,8 @@ class POP3Source(Source):
             elif error is not None:
                 raise error
             else:
-                got.append(Got(file.content()))
+                content = file.content()
+                got.append(Got(content) if content else _EMPTY)
         return got
 
     async def remove(self, messages: Sequence[Listed]) -> None:
@@ -145,12 +152,17 @@ class IMAPSource(Source):
         self._validity = selected.uid_validity
         if not selected.exists:
             return []
-        listed = []
+        listed: dict[int, Listed] = {}  # a server may list one twice
+        left = TOO_MANY * selected.exists + 1000
         async for message in client.fetch("1:*", "RFC822.SIZE"):
-            id = f"{self._validity}:{message.uid}" if self._validity else ""
-            size = message.size
-            listed.append(Listed(message.uid, id, -1 if size is None else size))
-        return sorted(listed)
+            left -= 1
+            if left < 0:
+                raise ClientError("The server lists more messages than it has")
+            if message.uid > 0:
+                id = f"{self._validity}:{message.uid}" if self._validity else ""
+                size = message.size
+                listed[message.uid] = Listed(message.uid, id, -1 if size is None else size)
+        return sorted(listed.values())
 
     async def get(self, messages: Sequence[Listed]) -> Sequence[Got | str | None]:
         """FETCH of all; they do not become seen."""
@@ -175,6 +187,8 @@ class IMAPSource(Source):
         content = None if message is None else message.content
         if message is None or content is None:
             return refused or None
+        if not content:
+            return refused or _EMPTY
         date, stamp, zone = message.internal_date, None, 0
         if date is not None:
             offset = date.utcoffset()

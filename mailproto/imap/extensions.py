@@ -12,6 +12,7 @@ from mailproto.imap.server._conditions import Column, Condition, Content, Cost
 from mailproto.imap.server._errors import RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions import CORE, LITERAL_MINUS, STANDARD
+from mailproto.imap.server._keeping import PerServer, PerSession
 from mailproto.imap.server._matching import Search, SearchKeys
 from mailproto.imap.server._options import (
     AppendData,
@@ -26,9 +27,10 @@ from mailproto.imap.server._options import (
 )
 from mailproto.imap.server._registry import Tables
 from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequest
+from mailproto.imap.server._roles import Feed, Sink
 from mailproto.imap.server._rows import Batch, FetchColumn
 from mailproto.imap.server._sections import Extract, FetchedMessage, FetchPiece
-from mailproto.imap.server._session import Feed, PerServer, PerSession, Session, Sink
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
 
 __all__ = [

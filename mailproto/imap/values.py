@@ -12,7 +12,7 @@
 
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.client._fetching import Fetched
-from mailproto.imap.client._mailbox_commands import KnownMailbox
+from mailproto.imap.client._known_mailbox import KnownMailbox
 from mailproto.imap.client._mailbox_values import (
     Alert,
     AppendedTo,

@@ -21,16 +21,17 @@ class IAccessControl(Contract, metaclass=ContractClass):
     rights away. An account has all rights for its own mailboxes, whatever their lists say. A new mailbox
     begins with the list of the one above it.
 
-    The mailboxes of others are called `other_users`, then their account's name, ``/`` and their name
-    there, such as ``user/bob@example.org/INBOX``; shared ones, which belong to no person, `shared` and their
-    name, such as ``shared/Announcements``.  Ours are those of the account ``shared`` of the same domain, if
-    there is one.  `IAccount.list` has those with the right ``l``, and all
-    methods take such names; without a right that they need, they raise `NoPermission`, or `NoSuchMailbox`
-    if this account must not know that there is such a mailbox.  `IAccount.open` needs ``r`` or ``i``; a
-    mailbox without ``r`` is listed as not selectable, and takes messages only. Of the flags
-    that a message gets, those stay for which there is a right (``s``, ``t``, ``w``). What is stored there
-    counts for the quota of the mailbox's account.  What an account is given by its own name, or loses, is a
-    change of its list (`IAccount.watch`, `IMailboxChanges`); what ``anyone`` is given, need not be.
+    The mailboxes of others are called `other_users`, then their account's name, ``/`` and their name there,
+    such as ``user/bob@example.org/INBOX``; shared ones, which belong to no person, `shared` and their name,
+    such as ``shared/Announcements``.  Ours are those of the account ``shared`` of the same domain, if there
+    is one.  No account can make a mailbox of its own with such a name.  `IAccount.list` has those with the
+    right ``l``, and all methods take such names; without a right that they need, they raise `NoPermission`,
+    or `NoSuchMailbox` if this account must not know that there is such a mailbox.  `IAccount.open` needs
+    ``r`` or ``i``; a mailbox without ``r`` is listed as not selectable, and takes messages only.  Of the
+    flags that a message gets, those stay for which there is a right (``s``, ``t``, ``w``).  What is stored
+    there counts for the quota of the mailbox's account.  What an account is given or loses, and other names
+    of what it sees, are changes of its list (`IMailboxChanges`); those by rights of ``anyone`` may be told
+    only while the account is watched (`IAccount.watch`).
     """
 
     @property

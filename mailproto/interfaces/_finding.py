@@ -8,7 +8,7 @@ from mailproto._contracts import Contract, ContractClass, contract
 from mailproto.awaiting import Result
 from mailproto.model import ContentTest, Found, IndexState, SortOrder, ThreadAlgorithm, Threads
 
-__all__ = ["IFinding", "IIndexed"]
+__all__ = ["IFinding", "IIndexed", "INearWords"]
 
 
 @contract
@@ -38,6 +38,20 @@ class IFinding(Contract, metaclass=ContractClass):
 
     def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Result[Threads]:
         """``uids`` as THREAD gives them (RFC 5256 3); those that do not exist are left out."""
+
+
+@contract
+class INearWords(Contract, metaclass=ContractClass):
+    """An IMailbox that knows the words of its messages: SEARCH=FUZZY (RFC 6203) forgives typing errors."""
+
+    def near_words(self, uids: Sequence[int], words: Sequence[str]) -> Result[Sequence[Sequence[str]]]:
+        """Which words of messages are nearly the same as others, of which none of ``uids`` has one.
+
+        :param uids: ascending.
+        :param words: mapped by `mailproto.message.search_key`.
+        :returns: for each of ``words``, the near ones, the nearest first: few, and none if a message is known
+            that has the word, or if nothing is known.
+        """
 
 
 @contract

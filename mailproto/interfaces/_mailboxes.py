@@ -26,7 +26,8 @@ class IMailbox(Contract, metaclass=ContractClass):
     """One mailbox: its messages with ascending UIDs, their flags, and a modseq.
 
     An IMailbox knows UIDs only; the IMAP session keeps sequence numbers.  Many sessions may share one
-    object or have one each.  Sequences of UIDs are ascending and without duplicates, in arguments and in
+    object or have one each; objects that are equal are of one mailbox, so that one session may use what
+    another has just seen.  Sequences of UIDs are ascending and without duplicates, in arguments and in
     results.  UIDs that do not exist are left out of the result; they are no error.
 
     A modseq is at least 1 and orders all changes in an account: each change in a mailbox, or of the list of

@@ -9,7 +9,7 @@ from mailproto.interfaces._access_control import IAccessControl
 from mailproto.interfaces._access_keys import IAccessKeys
 from mailproto.interfaces._accounts import IPOP3Policy
 from mailproto.interfaces._annotations import IAnnotations
-from mailproto.interfaces._finding import IFinding, IIndexed
+from mailproto.interfaces._finding import IFinding, IIndexed, INearWords
 from mailproto.interfaces._mailbox_changes import IMailboxChanges
 from mailproto.interfaces._quotas import IQuota, IQuotas
 from mailproto.interfaces._replacing import IReplacing
@@ -22,6 +22,7 @@ __all__ = [
     "IFinding",
     "IIndexed",
     "IMailboxChanges",
+    "INearWords",
     "IPOP3Policy",
     "IQuota",
     "IQuotas",

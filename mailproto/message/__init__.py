@@ -72,7 +72,7 @@ For stores that keep what SEARCH, SORT and THREAD need; `FINDING_VERSION` is the
     header_values(content, index) -> HeaderValues;  header_values_steps(content, index)
     plain_header_values(octets, header, body, names) -> list | None  # some of them, in microseconds
     search_texts_steps(content, index) -> Steps[SearchTexts(header, body) | None];  is_indexed_key(key)
-    forest_steps(algorithm, messages: Sequence[ThreadMessage]) -> Steps[Forest(numbers, depths)]   # THREAD
+    forest_steps(algorithm, messages: Iterable[ThreadMessage]) -> Steps[Forest(numbers, depths)]   # THREAD
     forest_pieces(numbers, depths) -> Iterator[bytes]                # the answer to THREAD
 
 For servers that take 7-bit octets only (RFC 6152)::
@@ -92,8 +92,6 @@ from mailproto.message._casemap import casemap, search_key
 from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._conversations import (
     Forest,
-    ThreadMessage,
-    forest_pieces,
     forest_steps,
 )
 from mailproto.message._dates import date_text, parse_date, sent_date
@@ -102,6 +100,7 @@ from mailproto.message._encoded_words import decode_header, parameter_text
 from mailproto.message._envelope import ENVELOPE_LIMIT, SHOWN_TEXT_LIMIT
 from mailproto.message._fields import FIELD_LIMIT, FIELDS_LIMIT, HEADER_LIMIT, Field, header_fields
 from mailproto.message._file_name import FILE_NAME_LIMIT
+from mailproto.message._forest_text import forest_pieces
 from mailproto.message._header_section import (
     BYTE_ORDER_MARK,
     HeaderSection,
@@ -119,6 +118,7 @@ from mailproto.message._header_values import (
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan, scan_steps
+from mailproto.message._links import ThreadMessage
 from mailproto.message._message import Message
 from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._named_addresses import NamedAddress

@@ -24,7 +24,7 @@ from mailproto.message._thread import base_subject_and_reply, display_name, sort
 
 __all__ = ["FINDING_VERSION", "HeaderValues", "header_values", "header_values_steps", "plain_header_values"]
 
-FINDING_VERSION = 1
+FINDING_VERSION = 2
 """Increased whenever `header_values` or `search_texts` change; stores then make them anew."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -45,13 +45,16 @@ class Index:
     def find(self, path: Sequence[int]) -> Part | None:
         """The part with IMAP's part number ``path`` (RFC 9051 6.4.5.1), or None; ``()`` is the root.
 
-        Part 1 of a message that is not a multipart is the message itself, as its body.
+        Part 1 of a message that is not a multipart is the message itself, as its body.  Part 1 of a multipart
+        without parts is empty: BODYSTRUCTURE cannot but name one.
         """
         part, as_message = self.root, True
         for number in path:
             if not as_message and part.kind == MESSAGE:
                 part, as_message = part.children[0], True
-            if part.kind == MULTIPART:
+            if part.kind == MULTIPART and not part.children and number == 1:
+                part = Part(part.end, part.depth + 1, is_message=False)
+            elif part.kind == MULTIPART:
                 if not 1 <= number <= len(part.children):
                     return None
                 part = part.children[number - 1]

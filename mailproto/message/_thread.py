@@ -103,8 +103,8 @@ def shown_name(mailbox: Mailbox | None) -> str:
     """What `display_name` makes of the first address."""
     if mailbox is None:
         return ""
-    if mailbox.name:
-        return decode_header(mailbox.name)
+    if mailbox.name and (name := decode_header(mailbox.name)):
+        return name
     local = mailbox.local or b""
     return decode_header(local + b"@" + mailbox.host if mailbox.host else local)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorThreads
@@ -36,6 +36,12 @@ class Breather:
         if time.perf_counter() - self._since > _AT_ONCE:
             await deferLater(self._clock, 0)
             self._since = time.perf_counter()
+
+    async def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """The items, and turns for others between them."""
+        for item in items:
+            yield item
+            await self.breathe()
 
     async def aside(self, function: Callable[[], T]) -> T:
         """Call a function that waits for the disk, in a thread if there are threads; its result."""

@@ -60,14 +60,14 @@ class Copying:
 
         :returns: whether all messages were copied.
         """
-        self._total = sum(map(len, self._state.new(self._side)))
+        async for page in self._breather.each(self._state.new(self._side)):
+            self._total += len(page)
         if self._dry_run:
             self._count(self._total)
             return True
-        last = 0
-        while uids := next((page for page in self._state.new(self._side, last) if page), None):
-            last = uids[-1]
-            await self._copy_page(uids)
+        async for uids in self._breather.each(self._state.new(self._side)):
+            if uids:
+                await self._copy_page(uids)
         return not self._failed
 
     def _count(self, messages: int, octets: int = 0) -> None:
@@ -86,7 +86,8 @@ class Copying:
         batch: list[tuple[int, NewMessage]] = []
         octets = 0
         missing = set(uids)
-        async for message in self._here.read(uids):
+        withheld = self._state.withheld(self._side, uids)
+        async for message in self._here.read([uid for uid in uids if uid not in withheld]):
             missing.discard(message.uid)
             if message.content is None:
                 self._fail(message.uid, "the server does not give it")
@@ -151,11 +152,22 @@ class Copying:
             self._state.see(new_side, rows)
             self._listed = max([self._listed, *(uid + 1 for uid, _ in rows)])
         await match(self._state, self._sides, self._breather)
+        if await self._is_unknown(batch):
+            raise MirrorError(f"{self._there.name}: it is not known whether messages were appended")
         missing = {uid for page in self._state.new(self._side, batch[0][0] - 1) for uid in page}
         left = [each for each in batch if each[0] in missing]
         found = [message for uid, message in batch if uid not in missing]
         self._count(len(found), sum(len(message.content) for message in found))
         return left
+
+    async def _is_unknown(self, batch: Sequence[tuple[int, NewMessage]]) -> bool:
+        """Whether messages could not be compared."""
+        if self._state.withheld(self._side, [uid for uid, _ in batch]):
+            return True
+        async for uids in self._breather.each(self._state.new(1 - self._side)):
+            if uids and self._state.withheld(1 - self._side, uids):
+                return True
+        return False
 
     def _fail(self, uid: int, reason: str) -> None:
         self._failed += 1

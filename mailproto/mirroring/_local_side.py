@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from mailproto.awaiting import settle
 from mailproto.content import Content
 from mailproto.imap.values import UidSet
-from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata
+from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds
 from mailproto.mirroring._flags import Flags
 from mailproto.mirroring._sides import BATCH, ReadMessage, Row
 from mailproto.model import DELETED, FlagChange, FlagColumns, FlagOperation, NewMessage, Part
@@ -28,6 +28,10 @@ class LocalSide:
     def __init__(self, mailbox: IMailbox) -> None:
         self._mailbox = mailbox
         self.name = mailbox.name
+        self.mailbox_id = ""
+        if IObjectIds.providedBy(mailbox):
+            identified: IObjectIds = mailbox
+            self.mailbox_id = identified.mailbox_id
         self.uid_validity = mailbox.uid_validity
         self.permanent_flags = mailbox.permanent_flags
         self.is_writable = mailbox.writable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -11,6 +12,7 @@ from mailproto._arguments import check_bool, check_call, wrong_type
 from mailproto._reactor import installed
 from mailproto.interfaces import IMailbox
 from mailproto.mirroring._breathing import Breather
+from mailproto.mirroring._link import Link, Persistence
 from mailproto.mirroring._local_side import LocalSide
 from mailproto.mirroring._remote_side import RemoteMailbox, RemoteSide
 from mailproto.mirroring._report import MirrorProgress, MirrorReport
@@ -18,7 +20,7 @@ from mailproto.mirroring._run import MailboxRun
 from mailproto.mirroring._sides import Side
 from mailproto.mirroring._state import MirrorState
 
-__all__ = ["mirror", "side_of"]
+__all__ = ["mirror"]
 
 
 async def mirror(
@@ -42,7 +44,8 @@ async def mirror(
     of UIDVALIDITY, finds the messages that are on both sides by their octets, and removes nothing.  It may be
     stopped at any instant, and run again: no message is lost or doubled.
 
-    :param source: a mailbox on a server, or of a store.
+    :param source: a mailbox on a server, or of a store.  If its client is a function that connects, a lost
+        connection is made again, a limited number of times, and the run goes on.
     :param target: likewise.
     :param state: a file that keeps what is known between the runs; each pair of accounts needs its own.
     :param both: changes of the target also come to the source.  Where a flag was changed on both sides, both
@@ -57,31 +60,52 @@ async def mirror(
     check_bool("dry_run", dry_run)
     if progress is not None:
         check_call("progress", progress, "a function that takes a MirrorProgress, or None", 1)
-    sides = (
-        side_of("source", source, read_only=not both or dry_run),
-        side_of("target", target, read_only=dry_run),
-    )
+    places = _Place("source", source, not both or dry_run), _Place("target", target, dry_run)
+    links = [place.link for place in places if place.link is not None]
     report = MirrorReport()
-    breather = Breather(installed() if clock is None else clock)
+    clock = installed() if clock is None else clock
+    breather = Breather(clock)
+    again = Persistence(clock, links, report)
+
+    async def run() -> None:
+        sides = await places[0].side(), await places[1].side()
+        await MailboxRun(
+            *sides, both=both, dry_run=dry_run, breather=breather, report=report, progress=progress
+        ).run(states)
+
     states = await breather.aside(lambda: MirrorState(state, dry_run=dry_run))
     try:
-        await MailboxRun(
-            *sides,
-            both=both,
-            dry_run=dry_run,
-            breather=breather,
-            report=report,
-            progress=progress,
-        ).run(states)
+        for link in links:
+            await link.client()  # what is wrong with the first connection is wrong with all
+        await again(run)
+        await again.close()
     finally:
+        for link in links:
+            link.drop()
         await breather.aside(states.close)
     return report
 
 
-def side_of(name: str, mailbox: object, *, read_only: bool) -> Side:
-    """A mailbox as a `Side`.  :raises TypeError: it is none."""
-    if isinstance(mailbox, RemoteMailbox):
-        return RemoteSide(mailbox, read_only=read_only)
-    if IMailbox.providedBy(mailbox):
-        return LocalSide(mailbox)
-    raise wrong_type(name, mailbox, "a RemoteMailbox or an IMailbox", "write RemoteMailbox(client, name)")
+class _Place:
+    """Where one of the mailboxes is.
+
+    :ivar link: the connection to its server; None for a store.
+    :raises TypeError: it is no mailbox.
+    """
+
+    def __init__(self, name: str, mailbox: object, read_only: bool) -> None:
+        self.link: Link | None = None
+        self._mailbox = mailbox
+        self._read_only = read_only
+        if isinstance(mailbox, RemoteMailbox):
+            self.link = Link(mailbox.client)
+        elif not IMailbox.providedBy(mailbox):
+            hint = "write RemoteMailbox(client, name)"
+            raise wrong_type(name, mailbox, "a RemoteMailbox or an IMailbox", hint)
+
+    async def side(self) -> Side:
+        """The mailbox, with a connection."""
+        if self.link is None:
+            return LocalSide(cast(IMailbox, self._mailbox))
+        name = cast(RemoteMailbox, self._mailbox).name
+        return RemoteSide(await self.link.client(), name, read_only=self._read_only)

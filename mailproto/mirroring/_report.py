@@ -33,6 +33,8 @@ class MirrorReport:
 
     :ivar mailboxes: how many were looked at.
     :ivar created: names of mailboxes that were made.
+    :ivar renamed: old and new names of mailboxes that were renamed.
+    :ivar deleted: names of mailboxes that were removed.
     :ivar left_out: names of mailboxes that were left alone: they are gone from one side, or show the messages
         of other mailboxes again (``\\All`` and the like).
     :ivar copied: messages copied to the target.
@@ -46,6 +48,8 @@ class MirrorReport:
 
     mailboxes: int = 0
     created: list[str] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     copied: int = 0
     copied_back: int = 0
@@ -58,7 +62,13 @@ class MirrorReport:
     @property
     def changes(self) -> int:
         """How many changes there were in all."""
-        return len(self.created) + self.copied + self.copied_back + self.flagged + self.removed
+        mailboxes = len(self.created) + len(self.renamed) + len(self.deleted)
+        return mailboxes + self.copied + self.copied_back + self.flagged + self.removed
+
+    @property
+    def done(self) -> int:
+        """Grows with each step that was done."""
+        return self.changes + self.matched + self.mailboxes
 
 
 @dataclass(frozen=True, slots=True)

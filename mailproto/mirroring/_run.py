@@ -7,7 +7,7 @@ found by their octets (`match`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from mailproto.mirroring._breathing import Breather
 from mailproto.mirroring._copying import Copying
@@ -66,14 +66,16 @@ class MailboxRun:
         if not can and not self._dry_run:
             name = source.name if target.is_writable else target.name
             raise MirrorError(f"{name} cannot be changed")
-        self._report.mailboxes += 1
         state = states.mailbox(source.name, target.name)
+        await self._breather.aside(state.see_nothing)
         validity = (source.uid_validity, target.uid_validity)
         if 0 in validity or state.validity != validity:
             state.begin_anew(validity)
+        state.note_identity((source.mailbox_id, target.mailbox_id))
         await self._look(state)
         self._report.matched += await match(state, self._sides, self._breather)
-        state.note_next(target.uid_next)
+        if not state.has_withheld():  # otherwise the next run looks at the same messages of the target
+            state.note_next(target.uid_next)
         for side in (0, 1) if self._both else (0,):
             await self._remove_vanished(state, side)
         for side in (0, 1) if self._both else (0,):
@@ -98,6 +100,7 @@ class MailboxRun:
                 before[1] if failed[1] or not self._both else target.modseq,
             )
         )
+        self._report.mailboxes += 1
 
     async def _look(self, state: MailboxState) -> None:
         """Note what is new on both sides."""
@@ -150,10 +153,9 @@ class MailboxRun:
         self, state: MailboxState, rows: Sequence[tuple[int, int, str, str | None, str | None]]
     ) -> None:
         """Bring the changes of flags to both sides, or (one way) to the target."""
-        wanted: list[dict[tuple[Flags, Flags], list[int]]] = [{}, {}]
-        assumed: list[dict[int, Flags]] = [{}, {}]
+        wanted: list[dict[tuple[Flags, Flags], list[tuple[int, int]]]] = [{}, {}]
+        agreed_on: dict[int, Flags] = {}  # by the source's UID
         changed: set[int] = set()
-        open_: list[tuple[int, int, str]] = []
         for source_uid, target_uid, agreed, ours, theirs in rows:
             if ours == agreed and (theirs == agreed or theirs is None or not self._both):
                 continue
@@ -172,27 +174,22 @@ class MailboxRun:
                 changes = [(frozenset(), frozenset()), (add, remove)]
             for side, change in enumerate(changes):
                 if any(change):
-                    wanted[side].setdefault(change, []).append(uids[side])
+                    wanted[side].setdefault(change, []).append(uids)
                     changed.add(source_uid)
-                assumed[side][uids[side]] = merged
-            open_.append((source_uid, target_uid, agreed))
+            agreed_on[source_uid] = merged
         self._report.flagged += len(changed)
         if self._dry_run:
             return
         for side in (0, 1):
-            for (add, remove), uids_ in wanted[side].items():
-                told = await self._sides[side].change(sorted(uids_), add, remove)
-                assumed[side].update({uid: self._common(told[uid]) for uid in uids_ if uid in told})
-        state.agree(
-            (flags_text(self._agreed(assumed, source_uid, target_uid)), source_uid)
-            for source_uid, target_uid, _ in open_
-        )
-
-    def _agreed(self, now: Sequence[Mapping[int, Flags]], source_uid: int, target_uid: int) -> Flags:
-        if not self._both:
-            return now[0][source_uid]
-        # What one side does not keep has not been taken from it by somebody.
-        return common_flags(now[0][source_uid], now[1][target_uid])
+            for (add, remove), pairs in wanted[side].items():
+                told = await self._sides[side].change(sorted(uids[side] for uids in pairs), add, remove)
+                for uids in pairs if self._both and add else ():
+                    # What a side does not keep has not been taken from it by somebody.  But what it had, and
+                    # has not any more, was taken away just now: that is a change, which the next run sees.
+                    if uids[side] in told:
+                        not_kept, _ = changed_flags(told[uids[side]], add)
+                        agreed_on[uids[0]] = changed_flags(not_kept, agreed_on[uids[0]])[0]
+        state.agree((flags_text(flags), uid) for uid, flags in agreed_on.items())
 
     def _common(self, flags: Flags) -> Flags:
         """Those flags that are mirrored: that the target keeps, and (both ways) the source, too."""

@@ -38,6 +38,7 @@ class ReadMessage:
 class Side(Protocol):
     """A mailbox, open.
 
+    :ivar mailbox_id: which it keeps when it is renamed (RFC 8474); "" if it has none.
     :ivar uid_validity: 0 if the UIDs mean nothing later.
     :ivar uid_next: greater than all UIDs when it was opened.
     :ivar modseq: up to which `changes` tells everything; 0 if there are no modseqs.
@@ -46,6 +47,7 @@ class Side(Protocol):
     """
 
     name: str
+    mailbox_id: str
     uid_validity: int
     uid_next: int
     modseq: int

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from mailproto.mirroring._flags import flags_text
-from mailproto.mirroring._sides import BATCH, MirrorError, Row
+from mailproto.mirroring._seen import SEEN, Seen
+from mailproto.mirroring._sides import BATCH, MirrorError
 
-__all__ = ["MailboxState", "MirrorState", "Pair"]
+__all__ = ["MailboxState", "MirrorState", "Mirrored", "Pair"]
 
-_VERSION = 1
+_VERSION = 2
 
 _LOG_PAGES = 16_384
 """Pages of 4 KB in the log after which they are synced in between: that takes as long as the disk wants."""
@@ -37,6 +37,9 @@ CREATE TABLE mailbox (
     modseq1 INTEGER NOT NULL DEFAULT 0,
     next1 INTEGER NOT NULL DEFAULT 1,
     subscribed INTEGER NOT NULL DEFAULT 0,
+    identity0 TEXT NOT NULL DEFAULT '',
+    identity1 TEXT NOT NULL DEFAULT '',
+    removing TEXT NOT NULL DEFAULT '',
     UNIQUE (source, target)
 );
 CREATE TABLE pair (
@@ -49,20 +52,28 @@ CREATE TABLE pair (
 CREATE UNIQUE INDEX pair_target ON pair (mailbox, uid1);
 """
 
-_SEEN = """
-CREATE TEMP TABLE seen (
-    side INTEGER NOT NULL,
-    uid INTEGER NOT NULL,
-    flags TEXT NOT NULL,
-    size INTEGER,
-    digest BLOB,
-    PRIMARY KEY (side, uid)
-) WITHOUT ROWID;
-CREATE INDEX temp.seen_digest ON seen (digest, side, uid) WHERE digest IS NOT NULL;
+_TO_VERSION_2 = """
+ALTER TABLE mailbox ADD COLUMN identity0 TEXT NOT NULL DEFAULT '';
+ALTER TABLE mailbox ADD COLUMN identity1 TEXT NOT NULL DEFAULT '';
+ALTER TABLE mailbox ADD COLUMN removing TEXT NOT NULL DEFAULT '';
 """
 
 Pair = tuple[int, int, str]
 """The UIDs of a message on both sides, and the flags on which they have agreed."""
+
+
+class Mirrored(NamedTuple):
+    """A pair of mailboxes that was mirrored before: the source's, and the target's.
+
+    :ivar identity: their permanent ids (RFC 8474); "" if they have none.
+    :ivar removing: under which name one of them is being removed; "" if none is.
+    """
+
+    id: int
+    names: tuple[str, str]
+    identity: tuple[str, str]
+    validity: tuple[int, int]
+    removing: str
 
 
 class MirrorState:
@@ -94,12 +105,12 @@ class MirrorState:
         database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         database.execute("BEGIN EXCLUSIVE")
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
+        is_new = version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if not is_new and version not in (1, _VERSION):
             raise MirrorError(f"{path} is no state of mirroring, or of another version")
+        for statement in (_SCHEMA if is_new else _TO_VERSION_2 if version == 1 else "").split(";"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {_VERSION}")
         database.execute("INSERT OR IGNORE INTO about VALUES ('between', ?)", (between,))
         [known] = database.execute("SELECT value FROM about WHERE name = 'between'").fetchone()
         if between and not known:
@@ -109,21 +120,51 @@ class MirrorState:
         # The first write of a run syncs its new log: now, because whoever opens this waits for the disk.
         database.execute("UPDATE about SET value = value")
         database.execute("COMMIT")
-        database.executescript(_SEEN)
+        database.executescript(SEEN)
 
     def close(self) -> None:
         """Close the file; it blocks until all is on disk."""
         self._database.close()
 
-    def knows(self, source: str, target: str) -> bool:
-        """Whether both mailboxes were there before."""
-        names = (source, target)
-        row = self._database.execute("SELECT 1 FROM mailbox WHERE source = ? AND target = ?", names)
-        return row.fetchone() is not None
-
     def names(self) -> dict[str, str]:
         """The target's names of the mailboxes that were mirrored before, by the source's."""
         return dict(self._database.execute("SELECT source, target FROM mailbox"))
+
+    def mirrored(self) -> list[Mirrored]:
+        """What is known of all mailboxes that were mirrored before, by name."""
+        rows = self._database.execute(
+            "SELECT id, source, target, identity0, identity1, validity0, validity1, removing FROM mailbox"
+            " ORDER BY source, target"
+        )
+        return [Mirrored(row[0], row[1:3], row[3:5], row[5:7], row[7]) for row in rows]
+
+    def rename(self, id_: int, names: tuple[str, str]) -> None:
+        """A mailbox has these names now."""
+        self._database.execute("UPDATE mailbox SET source = ?, target = ? WHERE id = ?", (*names, id_))
+
+    def note_removing(self, id_: int, name: str) -> None:
+        """A mailbox is being removed under this name; "" if it is not."""
+        self._database.execute("UPDATE mailbox SET removing = ? WHERE id = ?", (name, id_))
+
+    def forget(self, id_: int) -> None:
+        """Nothing is known of a mailbox any more."""
+        self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM pair WHERE mailbox = ?", (id_,))
+        self._database.execute("DELETE FROM mailbox WHERE id = ?", (id_,))
+        self._database.execute("COMMIT")
+
+    def last_pairs(self, id_: int, count: int) -> list[tuple[int, int]]:
+        """UIDs on both sides of the last messages."""
+        return self._database.execute(
+            "SELECT uid0, uid1 FROM pair WHERE mailbox = ? ORDER BY uid0 DESC LIMIT ?", (id_, count)
+        ).fetchall()
+
+    def known_uids(self, id_: int, side: int, low: int, high: int) -> list[int]:
+        """The UIDs of one side, in a range, of messages that were on both."""
+        rows = self._database.execute(
+            f"SELECT uid{side} FROM pair WHERE mailbox = ? AND uid{side} BETWEEN ? AND ?", (id_, low, high)
+        )
+        return [uid for [uid] in rows]
 
     def mailbox(self, source: str, target: str) -> MailboxState:
         """The state of a pair of mailboxes."""
@@ -133,12 +174,11 @@ class MirrorState:
         return MailboxState(self._database, row.fetchone()[0])
 
 
-class MailboxState:
+class MailboxState(Seen):
     """The state of a pair of mailboxes: 0 is the source, 1 the target."""
 
     def __init__(self, database: sqlite3.Connection, id_: int) -> None:
-        self._database = database
-        self._id = id_
+        super().__init__(database, id_)
         row = self._row(
             "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed FROM mailbox WHERE id = ?", id_
         )
@@ -146,13 +186,6 @@ class MailboxState:
         self.modseqs: tuple[int, int] = (row[2], row[3])
         self.next_target: int = row[4]
         self.is_subscribed = bool(row[5])
-        database.execute("DELETE FROM seen")
-
-    def _row(self, statement: str, *values: Any) -> Any:
-        return self._database.execute(statement, values).fetchone()
-
-    def _rows(self, statement: str, *values: Any) -> list[Any]:
-        return self._database.execute(statement, values).fetchall()
 
     # -- kept
 
@@ -167,6 +200,12 @@ class MailboxState:
         )
         self._database.execute("COMMIT")
         self.validity, self.modseqs, self.next_target = validity, (0, 0), 1
+
+    def note_identity(self, ids: tuple[str, str]) -> None:
+        """By what the mailboxes will be known when they have other names."""
+        self._database.execute(
+            "UPDATE mailbox SET identity0 = ?, identity1 = ? WHERE id = ?", (*ids, self._id)
+        )
 
     def note_next(self, uid: int) -> None:
         """All messages of the target below ``uid`` are known: what is appended from now on is not."""
@@ -200,11 +239,6 @@ class MailboxState:
         """These messages of the source are on neither side."""
         self._many("DELETE FROM pair WHERE mailbox = ? AND uid0 = ?", [(self._id, uid) for uid in sources])
 
-    def _many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        self._database.execute("BEGIN")
-        self._database.executemany(statement, rows)
-        self._database.execute("COMMIT")
-
     def pairs(self, side: int) -> Iterator[list[Pair]]:
         """All pairs by the UIDs of one side, in pages."""
         last = 0
@@ -225,113 +259,6 @@ class MailboxState:
             self._id,
             low,
             high,
-        )
-
-    # -- of this run
-
-    def see(self, side: int, rows: Iterable[Row]) -> None:
-        """These messages are new, or their flags have changed."""
-        self._many(
-            "INSERT INTO seen (side, uid, flags) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET flags = excluded.flags",
-            [(side, uid, flags_text(flags)) for uid, flags in rows],
-        )
-
-    def seen_pairs(self, side: int) -> Iterator[list[tuple[int, int, str, str | None, str | None]]]:
-        """The pairs of the messages seen on one side, with the flags that were seen on each; in pages."""
-        last = 0
-        while rows := self._rows(
-            f"SELECT s.uid, pair.uid0, pair.uid1, pair.flags, s0.flags, s1.flags FROM"
-            f" (SELECT uid FROM seen WHERE side = {side} AND uid > ? ORDER BY uid LIMIT {BATCH}) AS s"
-            f" LEFT JOIN pair ON pair.mailbox = ? AND pair.uid{side} = s.uid"
-            " LEFT JOIN seen AS s0 ON s0.side = 0 AND s0.uid = pair.uid0"
-            " LEFT JOIN seen AS s1 ON s1.side = 1 AND s1.uid = pair.uid1 ORDER BY s.uid",
-            last,
-            self._id,
-        ):
-            last = rows[-1][0]
-            yield [row[1:] for row in rows if row[1] is not None]
-
-    def new(self, side: int, after: int = 0) -> Iterator[list[int]]:
-        """The UIDs of the messages that were seen on one side, and are not on the other; in pages."""
-        while rows := self._rows(
-            f"SELECT s.uid, pair.uid0 FROM"
-            f" (SELECT uid FROM seen WHERE side = {side} AND uid > ? ORDER BY uid LIMIT {BATCH}) AS s"
-            f" LEFT JOIN pair ON pair.mailbox = ? AND pair.uid{side} = s.uid ORDER BY s.uid",
-            after,
-            self._id,
-        ):
-            after = rows[-1][0]
-            yield [uid for uid, known in rows if known is None]
-
-    def flags_seen(self, side: int, uids: Sequence[int]) -> dict[int, str]:
-        """The flags of messages that were seen on one side."""
-        marks = ",".join("?" * len(uids))
-        return dict(
-            self._rows(f"SELECT uid, flags FROM seen WHERE side = {side} AND uid IN ({marks})", *uids)
-        )
-
-    def without_size(self, side: int, uids: Sequence[int]) -> list[int]:
-        """Those of ``uids`` whose size is not known yet."""
-        if not uids:
-            return []
-        marks = ",".join("?" * len(uids))
-        text = f"SELECT uid FROM seen WHERE side = {side} AND uid IN ({marks}) AND size IS NULL ORDER BY uid"
-        return [uid for [uid] in self._rows(text, *uids)]
-
-    def note_sizes(self, side: int, sizes: Iterable[tuple[int, int]]) -> None:
-        """The octets of messages."""
-        self._many(
-            f"UPDATE seen SET size = ? WHERE side = {side} AND uid = ?", [(size, uid) for uid, size in sizes]
-        )
-
-    def of_size_elsewhere(self, side: int, uids: Sequence[int]) -> list[int]:
-        """Those of ``uids`` for which the other side has a message of the same size."""
-        marks = ",".join("?" * len(uids))
-        return [
-            uid
-            for [uid] in self._rows(
-                f"SELECT uid FROM seen WHERE side = {side} AND uid IN ({marks})"
-                " AND digest IS NULL AND size IN (SELECT size FROM sizes) ORDER BY uid",
-                *uids,
-            )
-        ]
-
-    def collect_sizes(self, side: int) -> None:
-        """`of_size_elsewhere` looks at the sizes of this side from now on."""
-        self._database.execute("DROP TABLE IF EXISTS temp.sizes")
-        self._database.execute("CREATE TEMP TABLE sizes (size INTEGER PRIMARY KEY)")
-        self._database.execute(
-            "INSERT OR IGNORE INTO sizes SELECT size FROM seen WHERE side = ? AND size IS NOT NULL", (side,)
-        )
-
-    def note_digest(self, side: int, uid: int, digest: bytes) -> None:
-        """The digest of a message's octets."""
-        self._database.execute("UPDATE seen SET digest = ? WHERE side = ? AND uid = ?", (digest, side, uid))
-
-    def equal_messages(self) -> Iterator[list[tuple[int, int]]]:
-        """UIDs of messages with the same octets on both sides, in pages; of several equal ones, the first
-        belong together, and so on."""
-        digest = b""
-        while rows := self._of_digests("digest > ?", f"LIMIT {BATCH}", digest):
-            if len(rows) == BATCH:  # the last ones may have more equal ones
-                last = rows[-1][0]
-                rows = [row for row in rows if row[0] != last] or self._of_digests("digest = ?", "", last)
-            digest = rows[-1][0]
-            uids: dict[bytes, tuple[list[int], list[int]]] = {}
-            for each, side, uid in rows:
-                uids.setdefault(each, ([], []))[side].append(uid)
-            yield [pair for ours, theirs in uids.values() for pair in zip(ours, theirs, strict=False)]
-
-    def _of_digests(self, which: str, limit: str, digest: bytes) -> list[tuple[bytes, int, int]]:
-        """Digest, side and UID of the new messages that have such digests."""
-        known = "EXISTS (SELECT 1 FROM pair WHERE mailbox = ? AND seen.side = {0} AND uid{0} = seen.uid)"
-        return self._rows(
-            f"SELECT digest, side, uid FROM seen WHERE {which} AND NOT {known.format(0)}"
-            f" AND NOT {known.format(1)} ORDER BY digest, side, uid {limit}",
-            digest,
-            self._id,
-            self._id,
         )
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
 from mailproto._reactor import installed
 from mailproto.imap import IMAPClient
 from mailproto.interfaces import IAccount
-from mailproto.mirroring._account import mailbox_pairs
-from mailproto.mirroring._account_sides import account_side
+from mailproto.mirroring._account import account_sides
 from mailproto.mirroring._breathing import Breather
+from mailproto.mirroring._link import Persistence
+from mailproto.mirroring._pairs import MailboxPair, listed_of, mailbox_pairs
 from mailproto.mirroring._report import MirrorReport
 from mailproto.mirroring._sides import BATCH, Side
 from mailproto.mirroring._state import MirrorState
@@ -46,33 +49,50 @@ class MailboxComparison:
 
 
 async def compare_accounts(
-    source: IMAPClient | IAccount,
-    target: IMAPClient | IAccount,
+    source: IMAPClient | Callable[[], Awaitable[IMAPClient]] | IAccount,
+    target: IMAPClient | Callable[[], Awaitable[IMAPClient]] | IAccount,
     state: str | os.PathLike[str] | None = None,
     *,
     clock: IReactorTime | None = None,
 ) -> list[MailboxComparison]:
     """Read all messages of both accounts, and compare their octets; nothing is changed.
 
+    :param source: as for `mirror_account`.
+    :param target: likewise.
     :param state: of the mirroring: it knows the names of mailboxes that are called differently on one side.
     :raises MirrorError: ``state`` is not usable.
     :raises MailError: a mailbox cannot be read.
     """
-    accounts = account_side("source", source), account_side("target", target)
-    breather = Breather(installed() if clock is None else clock)
+    accounts, links = account_sides(source, target)
+    clock = installed() if clock is None else clock
+    breather, report = Breather(clock), MirrorReport()
+    again = Persistence(clock, links, report)
     known: dict[str, str] = {}
     if state is not None:
         states = await breather.aside(lambda: MirrorState(state))
         known = states.names()
         await breather.aside(states.close)
-    found = []
-    for pair in await mailbox_pairs(accounts, known, both=False, report=MirrorReport()):
+
+    async def compare(pair: MailboxPair) -> MailboxComparison:
         ours = await _digests(await accounts[0].side(pair.names[0], read_only=True), breather)
         theirs: Counter[bytes] = Counter()
         if pair.target is not None:
             theirs = await _digests(await accounts[1].side(pair.names[1], read_only=True), breather)
         missing = ours - theirs
-        found.append(MailboxComparison(pair.names[0], ours.total(), theirs.total(), missing.total()))
+        return MailboxComparison(pair.names[0], ours.total(), theirs.total(), missing.total())
+
+    found: list[MailboxComparison] = []
+    try:
+        for link in links:
+            await link.client()
+        lists = await again(lambda: listed_of(accounts, report))
+        for pair in mailbox_pairs(accounts, lists, known, both=False):
+            found.append(await again(partial(compare, pair)))
+            report.mailboxes += 1  # so that attempts are counted for each
+        await again.close()
+    finally:
+        for link in links:
+            link.drop()
     return found
 
 

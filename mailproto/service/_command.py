@@ -20,7 +20,10 @@ from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces.add_ons import IIndexed
 from mailproto.service._accounts import remembered_domain
+from mailproto.service._allocator import keep_large_blocks_apart
+from mailproto.service._collector import leave_out_what_stays
 from mailproto.service._command_error import CommandError
+from mailproto.service._command_parser import CommandParser
 from mailproto.service._data import make_data_folder
 from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._fetch_command import add_fetch_options
@@ -42,8 +45,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command with ``arguments``, by default ``sys.argv``.
 
-    It ends the process with status 0 for success, 1 for a failure, 2 for wrong usage, and 128 and its number
-    for a signal.
+    It ends the process with status 0 for success, 64 for wrong usage, 128 and its number for a signal, and
+    otherwise 1 or one of ``sysexits.h``.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -69,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(f"mailproto: {file_error(error, options.data)}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
+    if options.is_long:
+        keep_large_blocks_apart()
+        leave_out_what_stays()
     run = _run if options.alone is None else _run_alone
     run_command(partial(run, options=options))
 
@@ -94,8 +100,9 @@ def _parser() -> ArgumentParser:
     """Each action sets ``run``, a coroutine function of the store and the options, whose result is the exit
     status, None for 0; it finds the reactor in the options.  One that needs no store sets ``act``, a function
     of the options, or ``alone``, a coroutine function of the reactor and the options.  ``prepare`` is called
-    before the reactor runs, and ``first`` before the process changes to the owner of the store."""
-    parser = ArgumentParser(
+    before the reactor runs, and ``first`` before the process changes to the owner of the store.
+    ``is_long`` is for those that may run for hours, with much in memory."""
+    parser = CommandParser(
         prog="mailproto",
         description="Manage the accounts, mailboxes, queue and store of a mailproto server.",
     )
@@ -138,7 +145,8 @@ def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
     options.add_argument(
         "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
     )
-    options.set_defaults(act=None, alone=None, first=None, prepare=None, creates=False, needs_password=False)
+    options.set_defaults(act=None, alone=None, first=None, prepare=None, creates=False)
+    options.set_defaults(needs_password=False, is_long=False)
     return options
 
 

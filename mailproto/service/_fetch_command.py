@@ -39,7 +39,7 @@ __all__ = ["add_fetch_options", "client_problem"]
 
 def add_fetch_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.set_defaults(first=_first, run=_into_account)
+    parser.set_defaults(first=_first, run=_into_account, is_long=True)
     parser.add_argument(
         "url",
         type=mailbox_url,

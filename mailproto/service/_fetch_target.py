@@ -31,7 +31,7 @@ class FetchTarget:
         """Read one.  :raises ArgumentTypeError: it is none."""
         kind, _, name = text.partition(":")
         if kind not in ("account", "maildir", "mbox") or not name:
-            raise ArgumentTypeError(f"must be account:NAME@DOMAIN, maildir:PATH or mbox:PATH, not {text!r}")
+            raise ArgumentTypeError("must be account:NAME@DOMAIN, maildir:PATH or mbox:PATH")
         return cls(cast(Literal["account", "maildir", "mbox"], kind), name)
 
     def __str__(self) -> str:

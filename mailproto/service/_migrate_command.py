@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from mailproto.errors import MailError
@@ -30,6 +31,7 @@ from mailproto.service._command_error import CommandError
 from mailproto.service._migrate_list import Migration, migrations
 from mailproto.service._mirror_command import report_text
 from mailproto.service._mirror_place import mirror_state_file
+from mailproto.service._password_source import PasswordSource, add_password_options
 from mailproto.service._progress import ShownProgress
 from mailproto.service._queue_text import counted
 from mailproto.service._reasons import file_error
@@ -68,12 +70,13 @@ class Outcome:
 
 def add_migrate_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.set_defaults(first=_first, run=_run)
+    parser.set_defaults(first=_first, run=_run, is_long=True)
     parser.add_argument(
         "list",
         metavar="LIST",
         help="a private file with lines SOURCE,SOURCE_PASSWORD,TARGET,TARGET_PASSWORD (CSV); each SOURCE and"
-        " TARGET is imaps://USER@HOST or, without a password, account:NAME@DOMAIN of a server here",
+        " TARGET is imaps://USER@HOST or, without a password, account:NAME@DOMAIN of a server here; passwords"
+        " that are empty are those of the options",
     )
     parser.add_argument(
         "--jobs",
@@ -97,12 +100,16 @@ def add_migrate_options(parser: ArgumentParser) -> None:
         help="where it is remembered what was copied [default: a folder of its own]",
     )
     add_tls_options(parser)
+    add_password_options(parser)
+    add_password_options(parser, "target-")
 
 
 def _first(options: Namespace) -> None:
     """Read the list, before the process changes to the owner of a store."""
+    options.passwords = [PasswordSource(options, prefix) for prefix in ("", "target-")]
+    needed = (not options.passwords[0].is_given, not options.passwords[1].is_given)
     try:
-        options.migrations = list(migrations(read_private(options.list)))
+        options.migrations = list(migrations(read_private(options.list), needed))
     except ValueError as error:
         raise CommandError(f"{options.list}: {error}", status=os.EX_CONFIG) from None
     if not options.migrations:
@@ -111,6 +118,8 @@ def _first(options: Namespace) -> None:
         raise CommandError("--jobs: must be at least 1", status=os.EX_USAGE)
     places = [place for each in options.migrations for place in (each.source, each.target)]
     check_tls_options(options, [place.url for place in places if place.url is not None])
+    for source in options.passwords:
+        source.read_now()
     if all(place.url is not None for place in places):
         options.alone = _alone
 
@@ -150,13 +159,17 @@ async def _migrate_one(reactor: Any, store: IStore | None, each: Migration, opti
         if not options.dry_run:
             make_folder(state.parent)
         async with (
-            each.source.full(options.data).opened(reactor, store, each.passwords[0], options) as ours,
-            target.opened(reactor, store, each.passwords[1], options) as theirs,
+            source.opened(reactor, store, _credentials(reactor, each, 0, options), options) as ours,
+            target.opened(reactor, store, _credentials(reactor, each, 1, options), options) as theirs,
         ):
             outcome.report = await mirror_account(
-                ours, theirs, state, dry_run=options.dry_run, between=between, clock=reactor
+                ours, theirs, state, gone="restore", dry_run=options.dry_run, between=between, clock=reactor
             )
-            if not options.dry_run and not options.no_compare:
+        if not options.dry_run and not options.no_compare:
+            async with (
+                source.opened(reactor, store, _credentials(reactor, each, 0, options), options) as ours,
+                target.opened(reactor, store, _credentials(reactor, each, 1, options), options) as theirs,
+            ):
                 outcome.compared = await compare_accounts(ours, theirs, state, clock=reactor)
     except OSError as error:
         outcome.problem = file_error(error, Path(state))
@@ -164,8 +177,17 @@ async def _migrate_one(reactor: Any, store: IStore | None, each: Migration, opti
         outcome.problem = str(error)
     except Exception as error:  # one account's fault is not the others'
         Logger().failure("{source} to {target}", source=str(source), target=str(target))
-        outcome.problem = f"{type(error).__name__}: {error}"
+        outcome.problem = f"an unexpected error: {error or type(error).__name__}"
     return outcome
+
+
+def _credentials(reactor: Any, each: Migration, side: int, options: Namespace) -> Any:
+    """The credentials of one side: those of the list, or a function that gets them from somewhere else."""
+    found, url = each.passwords[side], (each.source, each.target)[side].url
+    if found is not None or url is None:
+        return found
+    read: PasswordSource = options.passwords[side]
+    return lambda: deferToThreadPool(reactor, reactor.getThreadPool(), read.read, url.user, url.host)
 
 
 def _print(outcomes: Iterable[Outcome], options: Namespace) -> None:

@@ -17,7 +17,8 @@ __all__ = ["Migration", "migrations"]
 class Migration:
     """One line of the list.
 
-    :ivar passwords: of the source and of the target; None for an account here.
+    :ivar passwords: of the source and of the target; None for an account here, and for one whose password
+        comes from somewhere else.
     """
 
     source: MirrorPlace
@@ -25,13 +26,14 @@ class Migration:
     passwords: tuple[Password | None, Password | None] = field(repr=False, default=(None, None))
 
 
-def migrations(text: str) -> Iterator[Migration]:
+def migrations(text: str, needed: tuple[bool, bool] = (True, True)) -> Iterator[Migration]:
     """Read a list: comma-separated values, ``SOURCE,SOURCE_PASSWORD,TARGET,TARGET_PASSWORD``.
 
-    A field with a comma or a quote is written in quotes, a quote in it twice.  The last field may be left
-    out, and both passwords are empty for an account here.  A first line of the fields' names, empty lines and
-    lines that begin with ``#`` mean nothing.
+    A field with a comma or a quote is written in quotes, a quote in it twice.  A password is empty for an
+    account here, or if it comes from somewhere else; the last field may be left out then.  A first line of
+    the fields' names, empty lines and lines that begin with ``#`` mean nothing.
 
+    :param needed: whether the passwords of the sources, and of the targets, must be there.
     :raises ValueError: a line is not valid; the message has its number, and nothing of a password.
     """
     seen: set[tuple[str, str]] = set()
@@ -42,7 +44,7 @@ def migrations(text: str) -> Iterator[Migration]:
             fields = [each.strip() if number % 2 == 0 else each for number, each in enumerate(row)]
             if not any(fields) or fields[0].lower() == "source":
                 continue
-            found = _migration(fields)
+            found = _migration(fields, needed)
             names = (str(found.source), str(found.target))
             if names in seen:
                 raise ValueError("it is there twice")
@@ -54,22 +56,24 @@ def migrations(text: str) -> Iterator[Migration]:
         raise ValueError(f"line {reader.line_num}: {error}") from None
 
 
-def _migration(fields: list[str]) -> Migration:
+def _migration(fields: list[str], needed: tuple[bool, bool]) -> Migration:
     if not 3 <= len(fields) <= 4:
         raise ValueError("must be SOURCE,SOURCE_PASSWORD,TARGET,TARGET_PASSWORD")
     source, target = MirrorPlace.parse(fields[0]), MirrorPlace.parse(fields[2])
     passwords = fields[1], fields[3] if len(fields) == 4 else ""
-    found = [_password(place, password) for place, password in zip((source, target), passwords, strict=True)]
+    found = [_password(*each) for each in zip((source, target), passwords, needed, strict=True)]
     if source.mailbox or target.mailbox:
         raise ValueError("accounts are migrated as a whole: leave out the mailbox")
     return Migration(source, target, (found[0], found[1]))
 
 
-def _password(place: MirrorPlace, password: str) -> Password | None:
+def _password(place: MirrorPlace, password: str, is_needed: bool) -> Password | None:
     if place.url is None:
         if password:
             raise ValueError("an account here needs no password: leave it empty")
         return None
-    if not password:
+    if password:
+        return Password(place.url.user, password)
+    if is_needed:
         raise ValueError(f"{place} needs a password")
-    return Password(place.url.user, password)
+    return None

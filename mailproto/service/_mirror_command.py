@@ -33,12 +33,19 @@ _SHOWN = 3
 
 def add_mirror_options(parser: ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.set_defaults(first=_first, run=_run)
+    parser.set_defaults(first=_first, run=_run, is_long=True)
     takes = "account:NAME@DOMAIN of a server here, or imaps://USER@HOST (imap:// for STARTTLS)"
     parser.add_argument("source", type=MirrorPlace.parse, metavar="SOURCE", help=takes)
     parser.add_argument("target", type=MirrorPlace.parse, metavar="TARGET", help="likewise")
     parser.add_argument(
         "--both", action="store_true", help="changes of TARGET come to SOURCE, too; otherwise they stay there"
+    )
+    parser.add_argument(
+        "--gone",
+        choices=("keep", "remove", "restore"),
+        default="keep",
+        help="a mailbox that was removed on one side: keep it on the other; remove it there, too, if it has"
+        " no mail of its own; or restore it from there [default: keep]",
     )
     parser.add_argument(
         "--mailbox",
@@ -132,6 +139,7 @@ async def _mirror_opened(
                 target,
                 state,
                 both=options.both,
+                gone=options.gone,
                 dry_run=options.dry_run,
                 mailboxes=mailboxes_of([options.source], options.mailbox),
                 between=between,
@@ -156,6 +164,10 @@ def report_text(report: MirrorReport) -> str:
     parts = []
     if report.created:
         parts.append(f"{len(report.created)} made")
+    if report.renamed:
+        parts.append(f"{len(report.renamed)} renamed")
+    if report.deleted:
+        parts.append(f"{counted(len(report.deleted), 'mailbox').replace('xs', 'xes')} removed")
     if report.copied or report.copied_back:
         octets = f" ({in_octets(report.octets)})" if report.octets else ""
         back = f", {report.copied_back} back" if report.copied_back else ""
@@ -163,7 +175,7 @@ def report_text(report: MirrorReport) -> str:
     if report.flagged:
         parts.append(f"flags of {report.flagged} changed")
     if report.removed:
-        parts.append(f"{report.removed} removed")
+        parts.append(f"{counted(report.removed, 'message')} removed")
     if report.failures:
         parts.append(f"{len(report.failures)} failed")
     text = ", ".join(parts) or "nothing is new"

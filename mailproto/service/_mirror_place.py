@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,8 @@ class MirrorPlace:
     @asynccontextmanager
     async def opened(
         self, reactor: Any, store: IStore | None, credentials: Any, options: Namespace
-    ) -> AsyncIterator[IMAPClient | IAccount]:
-        """The account, or a client that has signed in.
+    ) -> AsyncIterator[Callable[[], Awaitable[IMAPClient]] | IAccount]:
+        """The account, or a function that connects and signs in; it has succeeded once.
 
         :raises CommandError: there is none, or the server refuses it.
         """
@@ -83,17 +83,25 @@ class MirrorPlace:
                 text = f"{self}: there is no such account: mailproto user add makes it"
                 raise CommandError(text, status=os.EX_NOUSER) from None
             return
-        try:
-            client = await self.url.open(
+        url = self.url
+
+        async def connect() -> IMAPClient:
+            if first:
+                return first.pop()
+            return await url.open(
                 IMAPClient, reactor, credentials, plain=options.plain, trust_root=options.ca_file
             )
-        except (ClientError, TLSFilesError) as error:
-            raise client_problem(error, self.url) from None
+
+        first: list[IMAPClient] = []
         try:
-            yield client
-            await client.quit()
+            first.append(await connect())
+        except (ClientError, TLSFilesError) as error:
+            raise client_problem(error, url) from None
+        try:
+            yield connect
         finally:
-            client.abort()
+            for client in first:
+                client.abort()
 
 
 def mailboxes_of(places: Collection[MirrorPlace], given: Collection[str] | None) -> Collection[str] | None:

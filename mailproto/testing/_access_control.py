@@ -113,14 +113,20 @@ class AccessControlConformance(StoreFixture):
         [root] = await office.quota_roots("Team")
         self.assertEqual((await office.quota(root)).messages.used, 1)
 
-    async def test_names_like_shared_ones_without_such_an_account(self) -> None:
-        await self.account.create("shared/mine")
-        self.assertIn("shared/mine", [each.name for each in await self.account.list()])
-        office = await self.office()
-        await office.create("mine")
-        await office.set_acl("mine", ALICE, "lr")
-        await (await self.account.open("shared/mine")).append([new()])  # one's own comes first
-        self.assertEqual((await (await office.open("mine")).status()).messages, 0)
+    async def test_no_mailbox_of_ones_own_has_such_a_name(self) -> None:
+        """Whether there are shared mailboxes or not."""
+        for has_shared in (False, True):
+            if has_shared:
+                await self.office()
+            for name in ("shared/mine", "user/mine", "user/nobody@example.org/mine", f"user/{ALICE}/mine"):
+                await self.assert_raises(NoPermission, self.account.create(name))
+                await self.assert_raises(NoPermission, self.account.rename("Sent", name))
+                await self.assert_raises(NoPermission, self.account.rename(INBOX, name))
+            for name in ("shared", "user"):
+                await self.assert_raises(InvalidMailboxName, self.account.create(name))
+                await self.assert_raises(InvalidMailboxName, self.account.rename("Sent", name))
+        for name in ("Shared/mine", "users/mine", "Sent/user/mine"):  # they only look like those
+            await self.account.create(name)
 
     # -- lists of rights
 

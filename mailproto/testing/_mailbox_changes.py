@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from zope.interface.verify import verifyObject
@@ -112,6 +114,53 @@ class MailboxChangesConformance(StoreFixture):
             self.assertEqual((dict(changes.statuses), changes.list_changed), ({}, True))
         await bob.set_acl(INBOX, "carol", "lr")
         await self.assert_no_mailbox_changed()
+
+    async def assert_list_changes(self, change: Callable[[], Awaitable[Any]]) -> None:
+        """Check that a change of another account changes the list of mailboxes, and that this is told."""
+        heard: list[int] = []
+        end = self.account.watch(heard.append)
+        await self.mailbox_changes()
+        await change()
+        for _ in range(100):
+            await self.eventually(lambda: bool(heard))
+            heard.clear()
+            if (await self.mailbox_changes()).list_changed:
+                break
+        else:
+            self.fail("It is not told that the list has changed")
+        end()
+
+    @needs(IAccessControl)
+    async def test_mailbox_changes_of_rights_that_anyone_has(self) -> None:
+        await self.store.directory.add("bob@example.org", "")
+        bob = await self.store.account("bob@example.org")
+        for identifier, rights in (("anyone", "lr"), ("-anyone", "r"), ("anyone", "")):
+            await self.assert_list_changes(partial(bob.set_acl, INBOX, identifier, rights))
+
+    @needs(IAccessControl, Offer.NAMES)
+    async def test_mailbox_changes_of_names_that_others_give(self) -> None:
+        """Those who see a mailbox hear of its names, its inferiors and its end."""
+        await self.store.directory.add("bob@example.org", "")
+        for identifier in (ALICE, "anyone"):
+            bob = await self.store.account("bob@example.org")
+            await bob.create("shown")
+            await bob.create("other")
+            await bob.set_acl("shown", identifier, "lr")
+            for change in (
+                partial(bob.create, "shown/below"),
+                partial(bob.rename, "shown", "else"),
+                partial(bob.delete, "else/below"),
+                partial(bob.rename, "other", "else/new/other"),
+            ):
+                await self.assert_list_changes(change)
+            await self.mailbox_changes()
+            await bob.rename("else/new/other", "other")  # it did not get the rights of those above it
+            await bob.create("hidden")
+            await bob.rename("hidden", "unseen")
+            await bob.delete("unseen")
+            await self.assert_no_mailbox_changed()
+            await self.assert_list_changes(partial(self.store.directory.delete, "bob@example.org"))
+            await self.store.directory.add("bob@example.org", "")
 
     @needs(Offer.NAMES, Offer.CHANGES)
     async def test_mailbox_changes_of_many(self) -> None:

@@ -12,6 +12,7 @@ from mailproto.testing._finding import FindingConformance
 from mailproto.testing._ids import ObjectIdConformance
 from mailproto.testing._mailbox import MailboxConformance
 from mailproto.testing._mailbox_changes import MailboxChangesConformance
+from mailproto.testing._near_words import NearWordsConformance
 from mailproto.testing._quotas import QuotaConformance
 from mailproto.testing._reading import ReadingConformance
 from mailproto.testing._replacing import ReplacingConformance
@@ -30,6 +31,7 @@ class StoreConformance(
     StoreDeliveryConformance,
     ObjectIdConformance,
     FindingConformance,
+    NearWordsConformance,
     QuotaConformance,
     SaveDateConformance,
     AnnotationConformance,

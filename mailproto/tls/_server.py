@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ pyOpenSSL's time for ALPN grows with the square of the list's length: 7 ms for t
 for the 64 KiB that OpenSSL would accept.
 """
 
+
+_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END (?:X509 )?CERTIFICATE-----")
 
 _CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20")
 """The ciphers of TLS 1.2: those that RFC 9325 4.2 recommends, and ChaCha20, for machines without AES.
@@ -250,8 +253,12 @@ def load_certificates(path: Path) -> list[crypto.X509]:
     """
     octets = _octets(path)
     with _as_files_error(path, "no certificate in PEM form", why=False):
-        found = x509.load_pem_x509_certificates(octets)
-        return [crypto.X509.from_cryptography(certificate) for certificate in found]
+        # By OpenSSL, which is to use them: cryptography warns of old authorities in the platform's own
+        # bundle, such as those with a negative serial number, and will refuse them.
+        found = [crypto.load_certificate(crypto.FILETYPE_PEM, each) for each in _PEM.findall(octets)]
+        if not found:
+            raise TLSFilesError(path, "no certificate in PEM form")
+        return found
 
 
 @contextlib.contextmanager

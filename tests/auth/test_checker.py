@@ -29,7 +29,14 @@ from mailproto.auth.credentials import BearerToken, ClientCertificate, IScramChe
 from mailproto.auth.passwords import SCRAM_ITERATIONS, PasswordVerifier
 from mailproto.auth.sasl import SASLServer
 from mailproto.auth.signing_in import FAILURE_DELAY, Login
-from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
+from mailproto.errors import (
+    AuthenticationFailed,
+    AuthorizationFailed,
+    CredentialsExpired,
+    MailError,
+    TemporaryAuthenticationFailure,
+    Unavailable,
+)
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
 from tests.tls.certificates import make_certificate
 
@@ -344,6 +351,15 @@ class TokenTests(LoginTestCase):
             [failure] = self.flushLoggedErrors(TypeError)
             self.assertIn("return the account's name, or None", str(failure.value))
 
+    def test_that_has_expired(self) -> None:
+        """An error that says more is the client's, too."""
+
+        def expired(name: str, token: str) -> str:
+            raise CredentialsExpired(detail="yesterday")
+
+        self.portal.registerChecker(TokenChecker(expired))
+        self.assert_fails_late(BearerToken("", "good"), CredentialsExpired)
+
     def test_of_nobody(self) -> None:
         async def validate(name: str, token: str) -> str:
             return "nobody@example.org"
@@ -354,7 +370,7 @@ class TokenTests(LoginTestCase):
     def test_of_somebody_else(self) -> None:
         """A function that looks at the token alone; a name without a domain is for it to know."""
         self.portal.registerChecker(TokenChecker(lambda _, token: "zoë@Example.org"))
-        self.assert_fails_late(BearerToken("alice@Example.org", "good"))
+        self.assert_fails_late(BearerToken("alice@Example.org", "good"), AuthorizationFailed)
         for name in ("ZOE\u0308@example.org", "zoë", ""):
             signed_in = self.successResultOf(self.begin(BearerToken(name, "good")))
             self.assertEqual(signed_in.account.name, "zoë@Example.org")
@@ -382,7 +398,8 @@ class CertificateTests(LoginTestCase):
         for authzid in ("", "CAROL@BU\u0308CHER.example", "carol@XN--BCHER-KVA.example."):
             self.assert_is("carol@bücher.example", self.given("Carol@xn--bcher-kva.example", authzid=authzid))
         self.assert_fails_late(
-            self.given("carol@xn--bcher-kva.example", authzid="car\u200bol@bücher.example")
+            self.given("carol@xn--bcher-kva.example", authzid="car\u200bol@bücher.example"),
+            AuthorizationFailed,
         )
 
     def test_the_subjects_where_there_is_no_other(self) -> None:
@@ -400,4 +417,5 @@ class CertificateTests(LoginTestCase):
         self.assert_fails_late(self.given())
         self.assert_fails_late(self.given("x@example.org"))
         self.assert_fails_late(self.given("x@example.org", authzid="alice@example.org"))
-        self.assert_fails_late(self.given("alice@example.org", authzid="bob@example.org"))
+        for name in ("bob@example.org", "nobody@example.org"):
+            self.assert_fails_late(self.given("alice@example.org", authzid=name), AuthorizationFailed)

@@ -24,6 +24,7 @@ from mailproto.auth.sasl import SERVER_MECHANISMS, SASLServer
 from mailproto.auth.signing_in import FAILURE_DELAY
 from mailproto.errors import (
     AuthenticationFailed,
+    AuthorizationFailed,
     MailError,
     Refused,
     TemporaryAuthenticationFailure,
@@ -130,11 +131,11 @@ class LateTests(SynchronousTestCase):
         line = base64.b64encode(b"\0" + name + b"\0wrong")
         return Deferred.fromCoroutine(server.begin("PLAIN", line, LOCAL))
 
-    def assert_answered(self, asked: Deferred[Any], seconds: float, kind: type[MailError]) -> None:
+    def assert_answered(self, asked: Deferred[Any], seconds: float, kind: type[MailError]) -> Any:
         self.clock.advance(seconds - 0.01)
         self.assertNoResult(asked)
         self.clock.advance(0.02)
-        self.failureResultOf(asked, kind)
+        return self.failureResultOf(asked, kind).value
 
     def test_every_checker(self) -> None:
         in_memory = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
@@ -190,14 +191,16 @@ class LateTests(SynchronousTestCase):
         self.assert_answered(self.begin(server), FAILURE_DELAY, AuthenticationFailed)
         self.assertEqual(server.failures, 1)
 
-    def test_what_never_reaches_a_checker(self) -> None:
-        """Acting as another account."""
-        checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
-        server = self.server(checker)
-        line = base64.b64encode(b"bob\0alice\0secret")
-        asked = Deferred.fromCoroutine(server.begin("PLAIN", line, LOCAL))
-        self.assert_answered(asked, FAILURE_DELAY, AuthenticationFailed)
-        self.assertEqual(server.failures, 1)
+    def test_acting_as_another_account(self) -> None:
+        """Only who knows the password is told that it is not allowed."""
+        for word, kind in ((b"secret", AuthorizationFailed), (b"wrong", AuthenticationFailed)):
+            checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
+            server = self.server(checker)
+            line = base64.b64encode(b"bob\0alice\0" + word)
+            asked = Deferred.fromCoroutine(server.begin("PLAIN", line, LOCAL))
+            error = self.assert_answered(asked, FAILURE_DELAY, kind)
+            self.assertIs(type(error), kind)
+            self.assertEqual(server.failures, 1)
 
     def test_success_is_not_delayed(self) -> None:
         checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"wrong")

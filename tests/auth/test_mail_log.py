@@ -11,7 +11,7 @@ from twisted.logger import LogLevel
 
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.auth.sasl import SERVER_MECHANISMS, SASLServer
-from mailproto.errors import AuthenticationFailed, MailError, Unavailable
+from mailproto.errors import AuthenticationFailed, AuthorizationFailed, MailError, Unavailable
 from mailproto.observing import Client
 from tests.auth.exchanges import ExchangeTestCase, run
 from tests.mail_log import captured, kinds, only
@@ -54,7 +54,7 @@ class SignInTests(ExchangeTestCase):
         self.check("sign-in-failed", "OAUTHBEARER", token.format("bad==").encode(), name="alice")
         self.check("sign-in-failed", "OAUTHBEARER", b"n,a=alice,\1auth=Basic x\1\1", name="alice")
         self.check("sign-in-failed", "XOAUTH2", b"user=alice\1auth=Bearer bad==\1\1", name="alice")
-        self.check("sign-in-failed", "SCRAM-SHA-256", b"n,a=bob,n=alice,r=x", name="alice")
+        self.check("sign-in-failed", "SCRAM-SHA-256", b"p=tls-unique,,n=alice,r=x")
         self.check("sign-in-failed", "NTLM", detail="Unrecognised authentication mechanism")
 
     def test_scram(self) -> None:
@@ -66,6 +66,15 @@ class SignInTests(ExchangeTestCase):
                 self.respond(client.client_final(first))
             self.assertEqual(kinds(events), [kind])
             self.sasl.abandon()
+
+    def test_acting_as_another_account(self) -> None:
+        client = ScramClientExchange("SHA-256", "alice", "secret", authzid="bob")
+        first = self.begin("SCRAM-SHA-256", client.client_first())
+        assert first is not None
+        with captured() as events, self.assertRaises(AuthorizationFailed):
+            self.respond(client.client_final(first))
+        self.assertEqual(only(events, "sign-in-failed")["name"], "alice")
+        self.assertEqual(kinds(events), ["sign-in-failed"])
 
     def test_a_failure_is_logged_once(self) -> None:
         token = b"user=alice\1auth=Bearer bad==\1\1"

@@ -12,6 +12,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Factory
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock, deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -175,7 +176,7 @@ class EndTests(MemoryTestCase):
         self.says("+OK ready")
         self.client._introduce()
         self.says("+OK", "STLS", ".")
-        started = self.client.starttls("context")
+        started = self.client.starttls(CertificateOptions())
         self.says("+OK begin", "+OK injected")
         self.assert_over(ProtocolViolation, started)
         self.assertIsNone(self.transport.tls)

@@ -90,7 +90,7 @@ class ToySession(ClientSession[Response]):
         return self.exchange_many([(line.partition(" ")[0], line.encode() + b"\r\n") for line in lines])
 
 
-class ToyClient(Client[Response]):
+class ToyClient(Client[Response, None]):
     _session: ToySession
 
     def __init__(
@@ -121,17 +121,14 @@ class ToyClient(Client[Response]):
     async def _upload(self, pieces: Iterator[bytes]) -> list[Response]:
         return await self._session.stream("the upload", pieces, 30, block=20)
 
-    def starttls(self, tls: Any) -> Deferred[None]:
-        async def run() -> None:
-            if "STLS" not in self._session.offered:
-                raise TLSUnavailable
-            response = await self._session.say("STLS")
-            if response.status != "+OK":
-                raise TLSUnavailable(reply=response)
-            await self._session.start_tls(tls)
-            await self._learn()
-
-        return self._session.run(run)
+    async def _starttls(self, tls: Any) -> None:
+        if "STLS" not in self._session.offered:
+            raise TLSUnavailable
+        response = await self._session.say("STLS")
+        if response.status != "+OK":
+            raise TLSUnavailable(reply=response)
+        await self._session.start_tls(tls)
+        await self._learn()
 
     def authenticate(
         self, credentials: ClientCredentials, *, mechanism: str | None = None, allow_clear: bool = False

@@ -59,7 +59,9 @@ class Echo(ServerConnection[bytes]):
         self.was_closed = True
 
 
-class TurnTests(SynchronousTestCase):
+class TurnTestCase(SynchronousTestCase):
+    """Connections over pairs of sockets."""
+
     def setUp(self) -> None:
         self.addCleanup(_twisted_internals.take_shortcuts, _twisted_internals.take_shortcuts(True))
         self.reactor = SteppedReactor()
@@ -93,6 +95,8 @@ class TurnTests(SynchronousTestCase):
         except BlockingIOError:
             return b"(nothing)"
 
+
+class TurnTests(TurnTestCase):
     def test_the_reactor_watches_one_descriptor_for_all(self) -> None:
         for _ in range(3):
             self.connect()

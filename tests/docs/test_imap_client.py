@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -61,12 +63,36 @@ class ImapClientPageTests(DialogueTestCase):
         (validity, uid_next, _), printed = self.run_example("mailboxes")
         self.assertIn("INBOX 2 []\n", printed)
         self.assertIn("Sent 0 ['\\\\Sent']\n", printed)
+        names = [each.name for each in self.link.result(self.link.client.list())]
+        self.assertIn("Projects/Ünique", names)
         self.assertEqual((validity > 0, uid_next), (True, 3))
 
     def test_messages(self) -> None:
-        self.link.result(self.link.client.select("INBOX"))
         _, printed = self.run_example("messages")
         self.assertIn("Hello Bob", printed)
+        self.assertEqual(self.link.result(self.link.client.search("UNSEEN")).uids, [])
+
+    def test_attachments(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        letter = EmailMessage()
+        letter.set_content("See the file.")
+        letter.add_attachment(b"%PDF", "application", "pdf", filename="../Übersicht.pdf")
+        self.link.result(self.link.client.append("INBOX", letter))
+        self.link.result(self.link.client.select("INBOX"))
+        self.run_example("save_attachments", 3, folder)
+        self.assertEqual(
+            {each.name: each.read_bytes() for each in folder.iterdir()}, {"Übersicht.pdf": b"%PDF"}
+        )
+        self.run_example("save_attachments", 99, folder)
+
+    def test_parts_of_a_mailbox(self) -> None:
+        found, printed = self.run_example("latest")
+        self.assertEqual((found, printed), ([1, 2], "1 one\n2 two\n"))
+
+    def test_what_was_found_last(self) -> None:
+        found, _ = self.run_example("mark_all_read")
+        self.assertEqual(found, [1, 2])
         self.assertEqual(self.link.result(self.link.client.search("UNSEEN")).uids, [])
 
     def test_filing(self) -> None:

@@ -78,6 +78,9 @@ class CyrusTests(TestCase):
         told = await client.metadata("INBOX", "/private/comment")
         self.assertEqual(told["/private/comment"], "ä\r\n".encode())
         self.assertIn("lrswi", await client.my_rights("INBOX"))
+        [inbox] = await client.list("INBOX", rights=True, metadata=["/private/comment"])
+        self.assertEqual(inbox.rights, await client.my_rights("INBOX"))
+        self.assertEqual(inbox.metadata, {"/private/comment": "ä\r\n".encode()})
         await client.compress()
         self.assertEqual((await client.fetch(2, "BODY.PEEK[]").all())[0].content, large)
 

@@ -62,6 +62,7 @@ class DovecotTests(DovecotCase):
 
     async def _dialogue(self) -> None:
         client = await self.connect()
+        self.assertEqual(await client.name_of("Entwürfe & mehr", "x"), "Entwürfe & mehr.x")
         await client.create("Entwürfe & mehr")
         listed = {each.name: each for each in await client.list(status=["MESSAGES"])}
         self.assertEqual(listed["Entwürfe & mehr"].counts.messages, 0)  # type: ignore[union-attr]
@@ -85,11 +86,19 @@ class DovecotTests(DovecotCase):
         self.assertEqual(messages[0].internal_date.timestamp(), 1_000_000_000)  # type: ignore[union-attr]
         part = await client.part(1)
         self.assertEqual(part.text if part else "", "Grüße")
+        self.assertEqual(part.structure.encoding if part else "", "binary")  # Dovecot has decoded it
 
         self.assertEqual((await client.search(Query.subject("Äpfel") & Query.seen())).uids, [1])
         self.assertEqual((await client.search('SUBJECT "large"')).uids, [2])
         self.assertEqual((await client.sort("REVERSE SIZE", "1:2"))[0], 2)
         self.assertEqual(len(await client.thread("REFERENCES")), 2)
+        self.assertEqual(await client.sort("SIZE", partial=(22, 30)), [2])
+        searches = [client.search(f"UID {uid}") for uid in (1, 2, 3)]
+        self.assertEqual([list(await each) for each in searches], [[1], [2], [3]])
+        saving = client.search("LARGER 100000", save=True)
+        self.assertEqual([each.uid for each in await client.fetch("$", "FLAGS").all()], [2])
+        self.assertEqual([each.uid for each in await client.fetch("1:*", partial=(-1, -2)).all()], [21, 22])
+        self.assertEqual((await saving).uids, [2])
         stored = await client.store([1, 2], add={"\\Flagged"}, unchanged_since=box.modseq or 1)
         self.assertEqual(stored.refused, [])
         copied = await client.copy([3, 4], "Entwürfe & mehr")
@@ -100,7 +109,9 @@ class DovecotTests(DovecotCase):
         self.assertEqual(client.exists, 19)
 
         await client.unselect()
-        again = await client.select("INBOX", known=KnownMailbox(box.uid_validity, box.modseq or 1, "1:22"))
+        again = await client.select(
+            "INBOX", known=KnownMailbox(box.uid_validity, box.modseq or 1, "1:22", True)
+        )
         self.assertEqual(again.vanished, [5, 6, 7])
         self.assertEqual({each.uid for each in again.changed} & {1, 2}, {1, 2})
 

@@ -16,6 +16,7 @@ from mailproto.auth import Password
 from mailproto.backends.remote import RemoteAccount, remote_portal
 from mailproto.client import ServerAddress
 from mailproto.imap import IMAPClient, IMAPServerFactory
+from mailproto.interfaces.add_ons import IFinding
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.testing import running_server
@@ -39,7 +40,7 @@ class DovecotTests(TestCase):
         return Deferred.fromCoroutine(IMAPClient.open(reactor, server))
 
     async def test_served_by_imap_and_pop3(self) -> None:
-        portal = remote_portal(self.server, reactor)
+        portal = remote_portal(self.server, reactor, finds_there=True, add_ons=[IFinding])
         async with running_server(IMAPServerFactory(portal), POP3ServerFactory(portal)) as server:
             await deferToThread(self.use, *server.ports)
         await deferLater(reactor, 0.2)  # until the proxy has signed out
@@ -58,6 +59,8 @@ class DovecotTests(TestCase):
         fetched = b"".join(each for part in parts for each in (part if isinstance(part, tuple) else (part,)))
         self.assertIn(b"Gr=FC=DF", fetched)
         self.assertEqual(imap.search(None, "SUBJECT", "two"), ("OK", [b"2"]))
+        self.assertEqual(imap.sort("SIZE", "UTF-8", "ALL"), ("OK", [b"2 1"]))
+        self.assertEqual(imap.thread("REFERENCES", "UTF-8", "2"), ("OK", [b"(2)"]))
         self.assertEqual(imap.copy("1", "Projects/deep")[0], "OK")
         self.assertEqual(imap.store("1", "+FLAGS", "\\Deleted")[0], "OK")
         self.assertEqual(imap.expunge(), ("OK", [b"1"]))

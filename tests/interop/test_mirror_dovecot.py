@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
 
+from mailproto.auth import Password
 from mailproto.awaiting import settle
 from mailproto.backends import MemoryStore
+from mailproto.client import MailboxURL
+from mailproto.imap import IMAPClient
 from mailproto.mirroring import RemoteMailbox, compare_accounts, mirror, mirror_account
 from mailproto.model import FlagChange, FlagOperation, NewMessage
 from tests.imap.client.test_with_our_server import MIXED
+from tests.interop.daemons import PASSWORD, dovecot
 from tests.interop.test_imap_client_dovecot import DovecotCase
 from tests.mirroring.sides import contents
 
@@ -88,3 +94,59 @@ class MirrorTests(DovecotCase):
         self.assertTrue(listed["Entwürfe & mehr"])
         self.assertEqual((await mirror_account(client, account, state, both=True)).changes, 0)
         self.assertTrue(all(each.agrees for each in await compare_accounts(client, account, state)))
+
+    def test_names_that_change(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._names())
+
+    async def _names(self) -> None:
+        """Without permanent ids, by UIDVALIDITY and the last message; and with connections made by us."""
+        client = await self.connect()
+        store = MemoryStore()
+        await settle(store.directory.add("bob", ""))
+        account: Any = await settle(store.account("bob"))
+        for name in ("Work", "Work.Deep", "Old", "Kept"):
+            await client.create(name)
+            await client.append(name, b"Subject: in %b\r\n\r\nx\r\n" % name.encode())
+        state = self.folder / "state"
+        report = await mirror_account(self.connect, account, state, both=True)
+        self.assertEqual((report.copied, report.failures), (4, []))
+
+        await client.rename("Work", "Job")
+        await client.delete("Old")
+        await settle(account.delete("Kept"))
+        await client.append("Kept", b"Subject: new\r\n\r\nx\r\n")
+        report = await mirror_account(self.connect, account, state, both=True, gone="remove")
+        self.assertEqual((report.failures, report.copied, report.copied_back), ([], 0, 0))
+        self.assertEqual((report.renamed, report.deleted), ([("Work", "Job")], ["Old"]))
+        self.assertEqual(report.left_out, ["Kept"])  # it has mail of its own
+        names = {each.name for each in await settle(account.list())}
+        self.assertTrue({"Job", "Job/Deep"} <= names and not {"Work", "Work/Deep", "Old"} & names, names)
+
+        await settle(account.rename("Job/Deep", "Deep"))
+        await settle(account.delete("Job"))
+        report = await mirror_account(self.connect, account, state, both=True, gone="remove")
+        self.assertEqual((report.renamed, report.deleted), ([("Job.Deep", "Deep")], ["Job"]))
+        report = await mirror_account(self.connect, account, state, both=True, gone="restore")
+        self.assertEqual((report.created, report.copied), (["Kept"], 2))
+        self.assertTrue(all(each.agrees for each in await compare_accounts(client, account, state)))
+        self.assertFalse([each.name for each in await client.list() if "mailproto" in each.name])
+
+
+class MasterTests(TestCase):
+    def test_a_master_user(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._master())
+
+    async def _master(self) -> None:
+        """It reads the mail of others, as `mailproto migrate --master` does."""
+        port = int((dovecot().folder / "imap_port").read_text())
+        url = MailboxURL.parse(f"imap://carol@127.0.0.1:{port}")
+        own = await url.open(IMAPClient, reactor, Password("carol", PASSWORD), plain=True)
+        appended = await own.append("INBOX", b"Subject: for the master\r\n\r\nx\r\n")
+        await own.quit()
+        master = await url.open(IMAPClient, reactor, Password("root", PASSWORD, "carol"), plain=True)
+        await master.select("INBOX")
+        [message] = await master.fetch(appended.uids, "BODY.PEEK[]").all()
+        self.assertIn(b"for the master", bytes(message.content))
+        await master.store(appended.uids, add={"\\Deleted"})
+        await master.expunge(appended.uids)
+        await master.quit()

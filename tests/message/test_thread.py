@@ -139,4 +139,6 @@ class SortAddressTests(TestCase):
         self.assertEqual(display_name(b"=?utf-8?q?=C3=89ve?= <e@x>"), "Éve")
         self.assertEqual(display_name(b"e@x"), "e@x")
         self.assertEqual(display_name(b"g:;"), "g")
+        self.assertEqual(display_name(b"=?utf-8?q??= <e@x>"), "e@x")  # decoded, the name is empty
+        self.assertEqual(display_name(b'"" <e@x>'), "e@x")
         self.assertEqual(display_name(None), "")

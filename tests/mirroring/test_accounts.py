@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from mailproto.errors import InvalidMailboxName
 from mailproto.mirroring import MirrorError, MirrorReport, compare_accounts, mirror_account
-from mailproto.mirroring._account_sides import LocalAccount
+from mailproto.mirroring._local_account import LocalAccount
 from tests.imap.server.dialogue import run
 from tests.mirroring.sides import MirrorTestCase, contents
 
@@ -85,6 +85,8 @@ class AccountTests(MirrorTestCase):
             (("x/y", "z"), "x_y/z"),
             (("U\u0308bung",), "\u00dcbung"),  # the spelling of macOS; a store keeps the other one
             (("inbox", "x"), "INBOX/x"),
+            (("user", "x"), "_user/x"),  # those names are for the mailboxes of others
+            (("shared",), "_shared"),
         ):
             self.assertEqual(here.name_of(levels), name)
             run(here.create(name, None))

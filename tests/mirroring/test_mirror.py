@@ -8,7 +8,7 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.mirroring import MirrorError, RemoteMailbox, _remote_side, mirror
+from mailproto.mirroring import MirrorError, RemoteMailbox, mirror
 from mailproto.mirroring._flags import flags_text, merged_flags, read_flags
 from mailproto.mirroring._remote_side import RemoteSide
 from mailproto.mirroring._state import MirrorState
@@ -216,13 +216,13 @@ class FaultTests(MirrorTestCase):
         for text in ("one", "two"):
             self.put(self.inbox, text)
         self.mirror()
-        rows = _remote_side._rows
+        rows = RemoteSide._rows
 
-        async def without_the_first(fetched: Any) -> Any:
-            async for page in rows(fetched):
+        async def without_the_first(side: RemoteSide, fetched: Any) -> Any:
+            async for page in rows(side, fetched):
                 yield page[1:]
 
-        with patch.object(_remote_side, "_rows", without_the_first):
+        with patch.object(RemoteSide, "_rows", without_the_first):
             self.assertRaisesRegex(MirrorError, "has listed 1 of 2 messages", self.mirror)
         self.assertEqual(len(contents(self.local)), 2)
 

@@ -118,7 +118,7 @@ class CommandTests(ProgramCase):
         """It has the first one of the server that ran last, or one that is said."""
         add = ("user", "add", "alice", "--password-stdin")
         done = self.command(*add, given="secret\n")
-        self.assertEqual(done.returncode, 2)
+        self.assertEqual(done.returncode, os.EX_USAGE)
         self.assertIn("not NAME@DOMAIN: 'alice'", done.stderr)
         self.assert_says(0, "", *add, "--domain", "example.org", given="secret\n")
         Path(self.folder, "mailproto-data", "domains").write_text("b\u00fccher.example\n")

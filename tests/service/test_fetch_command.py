@@ -29,7 +29,7 @@ from mailproto.service import _command
 from mailproto.service._command_error import CommandError
 from mailproto.service._fetch_command import client_problem
 from mailproto.service._fetch_target import FetchTarget, state_file
-from mailproto.service._password_source import add_password_options, read_credentials
+from mailproto.service._password_source import PasswordSource, add_password_options, read_credentials
 from mailproto.service._progress import ShownProgress
 from tests.interop.terminal import Terminal
 from tests.processes import CHECKOUT, COMMAND, ProgramCase, port_of
@@ -65,6 +65,29 @@ class PasswordTests(SynchronousTestCase):
 
     def test_of_a_command(self) -> None:
         self.assertEqual(self.read("--password-command", "echo a b | cat"), Password("bob", "a b"))
+
+    def test_of_a_master_user(self) -> None:
+        found = self.read("--password-command", "echo $MAILPROTO_USER $MAILPROTO_HOST", "--master", "root")
+        self.assertEqual(found, Password("root", "bob mail.example", "bob"))
+        with patch("sys.stderr", io.StringIO()), self.assertRaises(SystemExit):
+            self.read("--master", "root", "--token")
+
+    def test_of_many_accounts(self) -> None:
+        """A command is run for each; a file is read once, before the process may become another user."""
+        parser = ArgumentParser()
+        add_password_options(parser, "target-")
+        command = ("--target-password-command", "echo $MAILPROTO_USER | tr a-z A-Z", "--target-token")
+        source = PasswordSource(parser.parse_args(command), "target-")
+        source.read_now()
+        self.assertEqual([source.read(name, "h") for name in ("a", "b")], [Token("a", "A"), Token("b", "B")])
+        file = self.file("secret")
+        source = PasswordSource(parser.parse_args(["--target-password-file", file]), "target-")
+        source.read_now()
+        os.unlink(file)
+        self.assertEqual(source.read("a", "h"), Password("a", "secret"))
+        self.assertFalse(PasswordSource(parser.parse_args([]), "target-").is_given)
+        source = PasswordSource(parser.parse_args(["--target-password-env", "NONE"]), "target-")
+        self.assertRaisesRegex(CommandError, "--target-password-env: there is no", source.read_now)
 
     def test_faults(self) -> None:
         self.assertIn("its mode is 0644", self.fault("--password-file", self.file("secret", 0o644)))

@@ -118,6 +118,10 @@ class CommandTests(ProgramCase):
         said = run("migrate", "list.csv")
         self.assertIn(f"ok {url} to account:carol@localhost: 1 made, 3 messages copied", said)
         self.assertIn("compared: all 3 messages there\n1 of 1 account agree", said)
+        self.assertEqual(self.command("mailbox", "delete", "carol@localhost", "Work").returncode, 0)
+        rows.write_text(f"{url},,account:carol@localhost\n")
+        said = run("migrate", "list.csv", "--no-compare", *password)
+        self.assertIn("1 made, 1 message copied", said)  # otherwise it would be missing, and all be well
         rows.write_text(f"{url},wrong,account:carol@localhost\naccount:bob,,account:dave@localhost\n")
         said = run("migrate", "list.csv", status=os.EX_TEMPFAIL)
         self.assertIn(

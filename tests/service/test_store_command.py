@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class StoreCheckTests(ProgramCase):
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             [line] = done.stderr.splitlines()
             self.assertIn(said, line)
-        self.assertEqual(self.command("store").returncode, 2)
+        self.assertEqual(self.command("store").returncode, os.EX_USAGE)
 
 
 class SearchIndexTests(ProgramCase):

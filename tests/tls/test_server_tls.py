@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import ssl
 import stat
+import warnings
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -21,6 +24,7 @@ from mailproto.tls import (
     server_channel,
     server_tls,
 )
+from mailproto.tls._server import load_certificates
 from tests.tls.certificates import make_certificate, write_pair
 from tests.tls.handshake import handshake
 from tests.tls.test_channel import TLSTransport
@@ -159,6 +163,21 @@ class ClientCertificateTests(Folder):
     def test_error_names_the_file(self) -> None:
         error = self.assertRaises(TLSFilesError, server_tls, *self.files, client_ca=self.folder / "none.pem")
         self.assertIn("none.pem", str(error))
+
+
+class AuthoritiesTests(Folder):
+    def test_an_old_authority_of_the_platforms_bundle(self) -> None:
+        """Its serial number is negative, of which cryptography warns; OpenSSL decides whether it is good."""
+        _, certificate = make_certificate(name="old")
+        octets = certificate.public_bytes(serialization.Encoding.DER)
+        at = octets.index(b"\xa0\x03\x02\x01\x02\x02") + 7  # behind the version
+        octets = octets[:at] + bytes([octets[at] | 0x80]) + octets[at + 1 :]
+        file = self.folder / "bundle.pem"
+        file.write_text(ssl.DER_cert_to_PEM_cert(octets))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            [found] = load_certificates(file)
+        self.assertLess(found.get_serial_number(), 0)
 
 
 class SelfSignedTests(Folder):

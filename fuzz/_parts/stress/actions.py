@@ -54,18 +54,25 @@ class Actions:
     """Makes commands that may be sent together.
 
     :param mirror: of the selected mailbox, which is not empty.
+    :param uids: whether messages are named by their UIDs only; some are known.
     """
 
-    def __init__(self, world: World, mirror: Mirror, *, modseqs: bool) -> None:
+    def __init__(self, world: World, mirror: Mirror, *, modseqs: bool, uids: bool) -> None:
         self.world = world
         self.chance = world.chance
         self.mirror = mirror
         self.modseqs = modseqs
+        self.uids = uids
         self._owns = False  # what comes of two such STOREs is known only when both are answered
 
     def some(self) -> tuple[list[Known], bytes, bool]:
         """Some messages, their set, and whether it has UIDs."""
         mirror, chance = self.mirror, self.chance
+        if self.uids:
+            named = [known for known in mirror.messages if known.uid is not None]
+            chosen = chance.sample(named, min(chance.choice((1, 1, 2, 5, len(named))), len(named)))
+            chosen.sort(key=lambda known: known.uid or 0)
+            return chosen, ranges([known.uid for known in chosen if known.uid is not None]).encode(), True
         count = len(mirror.messages)
         numbers = sorted({chance.randrange(count) for _ in range(chance.choice((1, 1, 2, 5, count)))})
         messages = [mirror.messages[number] for number in numbers]
@@ -79,7 +86,8 @@ class Actions:
     def fetch(self) -> Command:
         """FETCH of any items; if it is answered with OK, all of the messages were told of."""
         messages, numbers, uid = self.some()
-        items = self.chance.sample(ITEMS, self.chance.randint(1, 4))
+        # A response that has the UID instead of a number need not have it again.
+        items = self.chance.sample(ITEMS[self.mirror.uids_only :], self.chance.randint(1, 4))
         macro = [item for item in items if item in ("ALL", "FAST", "FULL")]
         wanted = macro[0] if macro else f"({' '.join(items).replace('_', ' ')})"
         if len(messages) > 10 and ("BODY" in wanted or "RFC822" in wanted):
@@ -174,8 +182,11 @@ class Actions:
     def copy(self) -> Command:
         """COPY or MOVE to any mailbox."""
         messages, numbers, uid = self.some()
-        if len(messages) > 10:
-            messages, numbers, uid = self.mirror.messages[:1], b"1", False
+        if len(messages) > 10 and uid:
+            messages = messages[:1]
+            numbers = b"%d" % (messages[0].uid or 0)
+        elif len(messages) > 10:
+            messages, numbers = self.mirror.messages[:1], b"1"
         target = self.world.boxes[self.chance.choice(list(self.world.boxes))]
         verb = self.chance.choice((b"COPY", b"MOVE"))
         least = target.uid_next
@@ -199,7 +210,7 @@ class Actions:
 
     def search(self) -> Command:
         """SEARCH with any keys."""
-        uid = self.chance.random() < 0.5
+        uid = self.uids or self.chance.random() < 0.5
         keys = " ".join(self.chance.sample(KEYS, self.chance.randint(1, 2)))
         esearch = self.chance.random() < 0.3
         options = " RETURN (ALL COUNT MIN MAX)" if esearch else ""
@@ -224,7 +235,7 @@ class Actions:
 
     def sort(self) -> Command:
         """SORT or THREAD."""
-        uid = self.chance.random() < 0.5
+        uid = self.uids or self.chance.random() < 0.5
         keys = self.chance.choice(KEYS[:7])
         verb = self.chance.choice(("SORT", "THREAD"))
         if verb == "SORT":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Connection:
     :ivar opening: of the mailbox that is to be selected in place of another, of which the server may tell
         until it is closed.
     :ivar leaving: whether LOGOUT was sent.
+    :ivar expunges_any_time: whether the server may tell of removed messages whenever it likes (RFC 5465 3.1).
     """
 
     def __init__(self, world: World, name: str) -> None:
@@ -77,11 +79,14 @@ class Connection:
         self.mirror: Mirror | None = None
         self.opening: Mirror | None = None
         self.leaving = False
+        self.expunges_any_time = False
         self.talk: deque[bytes] = deque(maxlen=world.talk)
         self._tags = 0
         self._untagged: list[list[Value]] = []
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
+        self._deflate: Callable[[bytes], bytes] | None = None
+        self._inflating: asyncio.Task[None] | None = None
 
     async def open(self, host: str, port: int) -> None:
         """Connect, and read the greeting."""
@@ -94,6 +99,16 @@ class Connection:
         """Hang up without a word."""
         self.mirror = None
         self._writer.transport.abort()
+        if self._inflating is not None:
+            self._inflating.cancel()
+
+    async def compress(self) -> None:
+        """COMPRESS (RFC 4978): from now on, all octets are deflated."""
+        await self.do(Command("COMPRESS", (b"COMPRESS DEFLATE",)))
+        deflater, compressed = zlib.compressobj(wbits=-15), self._reader
+        self._deflate = lambda octets: deflater.compress(octets) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        self._reader = asyncio.StreamReader(limit=1 << 24)
+        self._inflating = asyncio.create_task(_inflate(compressed, self._reader))
 
     async def break_off(self, responses: int, *commands: Command) -> None:
         """Send commands, and hang up when so many responses have come, or the first command is answered."""
@@ -118,7 +133,7 @@ class Connection:
 
     def _write(self, octets: bytes) -> None:
         self.talk.append(b"C: " + octets)
-        self._writer.write(octets)
+        self._writer.write(octets if self._deflate is None else self._deflate(octets))
 
     async def do(self, *commands: Command) -> list[Answer]:
         """Send commands together, and check their answers.
@@ -171,7 +186,7 @@ class Connection:
     async def _next(self, tag: bytes, command: Command, *, until_continued: bool) -> Answer | None:
         """Take in responses up to the command's answer; None if it may go on."""
         if self.mirror is not None:
-            self.mirror.may_expunge = not command.holds_expunges
+            self.mirror.may_expunge = self.expunges_any_time or not command.holds_expunges
         while True:
             try:
                 first, values, octets = await self._read()
@@ -239,3 +254,14 @@ class Connection:
         if command.check is not None and answer.status == b"OK":
             command.check(answer)
         return answer
+
+
+async def _inflate(compressed: asyncio.StreamReader, plain: asyncio.StreamReader) -> None:
+    inflater = zlib.decompressobj(wbits=-15)
+    try:
+        while octets := await compressed.read(1 << 16):
+            plain.feed_data(inflater.decompress(octets))
+    except (OSError, zlib.error) as error:
+        plain.set_exception(error)
+    else:
+        plain.feed_eof()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ class Mirror:
     :ivar suspects: messages that a command did not find: one of them must turn out to be removed.
     :ivar gone: the UIDs that the client was told are removed.
     :ivar gone_then: those of them that it was told before the latest results of a search.
+    :ivar uids_only: whether messages have no numbers, only UIDs (RFC 9586).
+    :ivar unknown: then, how many messages there are beside ``messages``, whose UIDs were not told yet.
     :ivar quiet: whether nobody changes anything, so that a FETCH must tell nothing new.
     """
 
@@ -62,6 +65,8 @@ class Mirror:
         self.told: list[tuple[Known, set[bytes]]] = []
         self.modseq = 0
         self.vanished_only = False
+        self.uids_only = False
+        self.unknown = 0
         self._in_fetches = 0
         self._resumes = False
         self._pending = 0
@@ -81,8 +86,11 @@ class Mirror:
                 self._exists(int(number))
             case [number, b"RECENT"]:
                 self.recent = int(number)
-                if self.recent > len(self.messages) and not self._resumes:
-                    self.wrong(f"{self.recent} RECENT of {len(self.messages)}")
+                count = len(self.messages) + self.unknown
+                if self.recent > count and not self._resumes:
+                    self.wrong(f"{self.recent} RECENT of {count}")
+            case [uid, b"UIDFETCH", items]:
+                self._uid_fetch(int(uid), items)
             case [number, b"EXPUNGE"]:
                 self._expunge(int(number))
             case [number, b"FETCH", items]:
@@ -105,6 +113,7 @@ class Mirror:
     def resumed(self) -> None:
         """SELECT with QRESYNC is answered: what is left of the kept messages comes before what is new."""
         self._resumes = False
+        self.unknown = 0
         self._exists(self._pending)
 
     def completed(self) -> None:
@@ -128,8 +137,11 @@ class Mirror:
         if self._resumes:  # the count is without what VANISHED (EARLIER) will tell
             self._pending = count
             return
-        if count < len(self.messages):
-            self.wrong(f"EXISTS fell from {len(self.messages)} to {count}")
+        if count < len(self.messages) + self.unknown:
+            self.wrong(f"EXISTS fell from {len(self.messages) + self.unknown} to {count}")
+        if self.uids_only:
+            self.unknown = max(count - len(self.messages), 0)
+            return
         while len(self.messages) < count:
             self.messages.append(Known())
 
@@ -140,7 +152,7 @@ class Mirror:
 
     def _expunge(self, number: int) -> None:
         if self.vanished_only:
-            self.wrong("EXPUNGE, though QRESYNC is enabled")
+            self.wrong("EXPUNGE, though QRESYNC or UIDONLY is enabled")
         if not self.may_expunge:
             self.wrong(f"EXPUNGE {number} when it is not allowed")
         if not 1 <= number <= len(self.messages):
@@ -157,13 +169,16 @@ class Mirror:
 
     def _vanished(self, uids: list[int], *, earlier: bool) -> None:
         if not self.vanished_only:
-            self.wrong("VANISHED, though QRESYNC is not enabled")
+            self.wrong("VANISHED, though neither QRESYNC nor UIDONLY is enabled")
         if not earlier and not self.may_expunge:
             self.wrong(f"VANISHED {uids} when it is not allowed")
         for uid in reversed(uids):
             at = self._place(uid)
             if at is not None:
                 self._remove(at)
+            elif self.uids_only and self.unknown and not earlier:
+                self.unknown -= 1
+                self.gone.add(uid)
             elif not earlier:
                 self.wrong(f"VANISHED {uid}, which the client does not know")
 
@@ -185,15 +200,32 @@ class Mirror:
                 self.messages[at] = Known()
         return maybe[-1] if maybe else None
 
+    def _uid_fetch(self, uid: int, items: list[Value]) -> None:
+        if not self.uids_only:
+            self.wrong("UIDFETCH, though UIDONLY is not enabled")
+        at = bisect_left(self.messages, uid, key=lambda known: known.uid or 0)
+        if at == len(self.messages) or self.messages[at].uid != uid:
+            if uid in self.gone or not (self.unknown or self._resumes):
+                self.wrong(f"UIDFETCH {uid}, which is not there")
+                return
+            self.unknown -= not self._resumes
+            self.messages.insert(at, Known(uid))
+            self.box.uid_next = max(self.box.uid_next, uid + 1)
+        self._items(uid, self.messages[at], items)
+
     def _fetch(self, number: int, items: list[Value]) -> None:
+        if self.uids_only:
+            self.wrong("FETCH, though UIDONLY is enabled")
         if self._resumes:
             self._exists_now(number)
         if not 1 <= number <= len(self.messages):
             self.wrong(f"FETCH of {number} of {len(self.messages)}")
             return
-        known = self.messages[number - 1]
+        self._items(number, self.messages[number - 1], items)
+
+    def _items(self, number: int, known: Known, items: list[Value]) -> None:
         named = dict(zip(items[::2], items[1::2], strict=True))
-        if b"UID" in named:
+        if b"UID" in named and not self.uids_only:
             self._uid(number, known, int(named[b"UID"]))
         modseq = int(named[b"MODSEQ"][0]) if b"MODSEQ" in named else 0
         if b"FLAGS" in named:

@@ -17,11 +17,16 @@ __all__ = ["Player"]
 MOST = 60
 """Messages of a mailbox after which clients rather delete."""
 
-NOTIFY = b"NOTIFY SET (SELECTED-DELAYED (MessageNew MessageExpunge FlagChange))"
+NOTIFY = b"NOTIFY SET (%b (MessageNew MessageExpunge FlagChange))"
 """With it, changes are told between commands, too."""
 
 SETTLING = 0.5
 """Seconds in which the server ends the commands of a client that has hung up."""
+
+ENABLED = (
+    (), (), ("CONDSTORE",), ("QRESYNC",), ("IMAP4rev2",), ("IMAP4rev2", "QRESYNC"),
+    ("UIDONLY",), ("CONDSTORE", "UIDONLY"), ("QRESYNC", "UIDONLY"),
+)  # fmt: skip
 
 _sessions = itertools.count(1)
 
@@ -78,15 +83,15 @@ class Player:
         self.connection = connection
         user, password = (part.encode() for part in self.login)
         await connection.do(Command("LOGIN", (b'LOGIN "%b" "%b"' % (user, password),)))
-        self._enabled = set(
-            self.chance.choice(
-                ((), (), ("CONDSTORE",), ("QRESYNC",), ("IMAP4rev2",), ("IMAP4rev2", "QRESYNC"))
-            )
-        )
+        if self.chance.random() < 0.2:
+            await connection.compress()
+        self._enabled = set(self.chance.choice(ENABLED))
         for name in sorted(self._enabled):
             await connection.do(Command("ENABLE", (b"ENABLE " + name.encode(),)))
-        if self.chance.random() < 0.2:
-            await connection.do(Command("NOTIFY", (NOTIFY,)))
+        if self.chance.random() < 0.3:
+            kind = self.chance.choice((b"SELECTED", b"SELECTED-DELAYED"))
+            connection.expunges_any_time = kind == b"SELECTED"
+            await connection.do(Command("NOTIFY", (NOTIFY % kind,)))
 
     def _leave(self) -> None:
         if self.connection is not None:
@@ -116,8 +121,13 @@ class Player:
 
     async def _selected(self, connection: Connection, mirror: Mirror) -> None:
         chosen = self.chance.random()
-        actions = Actions(self.world, mirror, modseqs=bool(self._enabled & {"CONDSTORE", "QRESYNC"}))
-        if mirror.vanished_only and len(mirror.uids()) < len(mirror.messages):
+        # If messages may go at any time, the client cannot know what a number means.
+        uids = mirror.uids_only or connection.expunges_any_time
+        modseqs = bool(self._enabled & {"CONDSTORE", "QRESYNC"})
+        actions = Actions(self.world, mirror, modseqs=modseqs, uids=uids)
+        if mirror.unknown or (uids and mirror.messages and not mirror.uids()):
+            await self._learn_uids(connection, mirror)
+        elif mirror.vanished_only and len(mirror.uids()) < len(mirror.messages):
             # VANISHED tells of UIDs that the client has to know.
             await connection.do(Command("FETCH", (b"FETCH 1:* (UID FLAGS)",), holds_expunges=True))
         elif mirror.suspects or chosen < 0.08:
@@ -142,6 +152,12 @@ class Player:
             await connection.do(self._append())
         elif mirror.messages:
             await connection.do(*self._several(actions))
+
+    async def _learn_uids(self, connection: Connection, mirror: Mirror) -> None:
+        """Ask for all UIDs; messages that come meanwhile are told of, too."""
+        await connection.do(Command("UID FETCH", (b"UID FETCH 1:* (FLAGS)",)))
+        if mirror.quiet and mirror.unknown:
+            mirror.wrong(f"EXISTS counts {mirror.unknown} messages that FETCH does not tell")
 
     def _several(self, actions: Actions) -> list[Command]:
         """Commands that may be sent without waiting: none but the last may change numbers."""
@@ -227,7 +243,8 @@ class Player:
         mirror = Mirror(self.world, box, next(_sessions), self.keyword, connection.talk)
         connection.mirror, connection.opening = (None, mirror) if closes else (mirror, None)
         mirror.read_only = examine
-        mirror.vanished_only = "QRESYNC" in self._enabled
+        mirror.uids_only = "UIDONLY" in self._enabled
+        mirror.vanished_only = mirror.uids_only or "QRESYNC" in self._enabled
         if kept is not None:
             options = b" (QRESYNC (%d %d))" % (kept.validity, kept.modseq)
             mirror.resume(kept.messages)
@@ -251,7 +268,7 @@ class Player:
             # Whatever is new was told of, so that this can tell nothing that is not known.
             await connection.do(Command("UID FETCH", (b"UID FETCH 1:* (FLAGS)",)))
             self._compare(mirror, kept)
-        elif self.chance.random() < 0.7 or "QRESYNC" in self._enabled:
+        elif self.chance.random() < 0.7 or mirror.vanished_only:
             await connection.do(Command("UID FETCH", (b"UID FETCH 1:* (FLAGS)",)))
 
     def _compare(self, mirror: Mirror, kept: _Kept) -> None:
@@ -265,7 +282,7 @@ class Player:
 
     def _keep(self) -> None:
         mirror = self.mirror
-        if mirror is not None and mirror.vanished_only and mirror.box.validity and mirror.modseq:
+        if mirror is not None and "QRESYNC" in self._enabled and mirror.box.validity and mirror.modseq:
             messages = {known.uid: known for known in mirror.messages if known.uid is not None}
             if len(messages) == len(mirror.messages):
                 self._kept[mirror.box.name] = _Kept(mirror.box.validity, mirror.modseq, messages)
@@ -288,7 +305,9 @@ class Player:
         mirror.check_suspects()
         mirror.quiet = True
         modseqs = " MODSEQ" if self._enabled & {"CONDSTORE", "QRESYNC"} else ""
-        if mirror.messages:
+        if mirror.uids_only or connection.expunges_any_time:
+            await self._learn_uids(connection, mirror)
+        elif mirror.messages:
             octets = f"FETCH {ranges(list(range(1, len(mirror.messages) + 1)))} (UID FLAGS{modseqs})".encode()
             await connection.do(Command("FETCH", (octets,)))
         await asyncio.sleep(0)

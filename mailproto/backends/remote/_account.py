@@ -10,27 +10,28 @@ from weakref import WeakValueDictionary
 from twisted.internet.defer import Deferred
 from zope.interface import alsoProvides, implementer
 
-from mailproto._arguments import check_call, check_seconds, check_type, check_whole
+from mailproto._arguments import check_bool, check_call, check_seconds, check_type, check_whole
 from mailproto._twisted_arguments import check_clock
 from mailproto.backends._names import check_name, check_special_use
 from mailproto.backends._watch import ModSeqs
 from mailproto.backends.remote._add_ons import Annotations, Quotas
+from mailproto.backends.remote._checked import uid_validity_of
 from mailproto.backends.remote._connections import Connections, Link, OpenClient
 from mailproto.backends.remote._mailbox import RemoteMailbox
 from mailproto.backends.remote._names import NameMap
+from mailproto.backends.remote._rights import AccessControl
 from mailproto.backends.remote._watching import Watching
 from mailproto.errors import (
     InvalidMailboxName,
     MailboxExists,
     MailError,
-    NoSuchAccount,
     NoSuchMailbox,
     UnsupportedSpecialUse,
 )
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import MailboxCounts
 from mailproto.interfaces import IAccount
-from mailproto.interfaces.add_ons import IAnnotations, IQuota
+from mailproto.interfaces.add_ons import IAccessControl, IAnnotations, IQuota
 from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 from mailproto.typing import ReactorTime
 
@@ -40,17 +41,18 @@ T = TypeVar("T")
 
 
 @implementer(IAccount)
-class RemoteAccount(Quotas, Annotations):
+class RemoteAccount(Quotas, Annotations, AccessControl):
     """An account on another IMAP server, as an `IAccount` that our servers can serve::
 
         server = ServerAddress("imap.example.org", tls="implicit", credentials=Password("bob", "secret"))
         account = RemoteAccount("bob", reactor, lambda: IMAPClient.open(reactor, server))
 
     The first connection is opened when something is asked for.  One that is lost is made again; what was
-    only being read is read again then, and anything else raises `Unavailable`.  All methods raise
-    `NoSuchAccount` if the other server does not accept the credentials any more.
+    only being read is read again then, and anything else raises `Unavailable`.  So does everything while
+    the server cannot be reached, or does not accept the credentials any more; the log says once what it is.
 
-    After `connect` it provides `IQuota` and `IAnnotations`, if the other server has QUOTA and METADATA.
+    After `connect` it provides `IQuota`, `IAnnotations` and `IAccessControl`, if the other server has QUOTA,
+    METADATA and ACL.
 
     :param name: the account's name here.
     :param clock: the reactor.
@@ -59,6 +61,8 @@ class RemoteAccount(Quotas, Annotations):
         one, as long as there are enough.
     :param wait: seconds that a request waits for one of them.
     :param poll: seconds after which the server is asked about watched mailboxes that have none.
+    :param finds_there: True if what the other server finds, sorts and threads counts here: then its mailboxes
+        are `IFinding`, if it has SORT, THREAD=REFERENCES and THREAD=ORDEREDSUBJECT.
     :raises TypeError, ValueError: an argument is none of these.
     """
 
@@ -71,6 +75,7 @@ class RemoteAccount(Quotas, Annotations):
         connections: int = 3,
         wait: float = 60,
         poll: float = 60,
+        finds_there: bool = False,
     ) -> None:
         check_type("name", name, str, "the account's name, a str")
         check_clock("clock", clock)
@@ -78,12 +83,16 @@ class RemoteAccount(Quotas, Annotations):
         check_whole("connections", connections, 1)
         check_seconds("wait", wait)
         check_seconds("poll", poll)
+        check_bool("finds_there", finds_there)
         self.name = name
+        self.finds_there = finds_there
+        self.other_users = self.shared = ""
         self.clock = clock
         self.watching = Watching(self, poll)
         self.connections = Connections(
             clock,
             open_client,
+            name=name,
             most=connections,
             wait=wait,
             heard=self.watching.heard,
@@ -97,7 +106,6 @@ class RemoteAccount(Quotas, Annotations):
         self.names = NameMap()
         self.opened: WeakValueDictionary[str, RemoteMailbox] = WeakValueDictionary()
         self._knows_names = False
-        self._is_gone = False
 
     async def connect(self, client: IMAPClient | None = None) -> None:
         """Open a connection if there is none, and learn what the server has.
@@ -114,6 +122,9 @@ class RemoteAccount(Quotas, Annotations):
             alsoProvides(self, IQuota)
         if "METADATA" in has:
             alsoProvides(self, IAnnotations)
+        if "ACL" in has:
+            await self._learn_namespaces()
+            alsoProvides(self, IAccessControl)
 
     def close(self) -> Deferred[None]:
         """End all connections, for good; fires when they are closed."""
@@ -129,6 +140,7 @@ class RemoteAccount(Quotas, Annotations):
         async def work(link: Link) -> Sequence[MailboxEntry]:
             found = await link.client.list()
             subscribed = {each.name for each in await link.client.list(subscribed=True)}
+            self.names.begin_list()
             entries: dict[str, MailboxEntry] = {}
             there = {each.name for each in found}
             for each in found:
@@ -166,7 +178,8 @@ class RemoteAccount(Quotas, Annotations):
             raise NoSuchMailbox from None
         remote = self.names.theirs(name)
         known = self.opened.get(remote)
-        if known is not None and await self._validity(remote) == known.uid_validity:
+        is_there = known is not None and await self.validity(remote) == known.uid_validity
+        if known is not None and is_there and not known.is_gone:
             return known.under(name)
         if known is not None:
             known.go()
@@ -268,9 +281,8 @@ class RemoteAccount(Quotas, Annotations):
         for name in names:
             try:
                 found[name] = await (await self.open(name)).status()
-            except (NoSuchAccount, NoSuchMailbox) as error:
-                if isinstance(error, NoSuchAccount):
-                    raise
+            except NoSuchMailbox:
+                continue
         return found
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
@@ -278,8 +290,6 @@ class RemoteAccount(Quotas, Annotations):
 
         Its modseqs are in order only as far as the other server's are.
         """
-        if self._is_gone:
-            raise NoSuchAccount
         return self.watching.watch_all(listener)
 
     # -- for the account's parts
@@ -287,14 +297,6 @@ class RemoteAccount(Quotas, Annotations):
     async def run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None = None) -> T:
         """Call a function with a connection."""
         return await self._run(work, mailbox)
-
-    def noted(self, modseq: int) -> None:
-        """A modseq was seen."""
-        self.highest = max(self.highest, modseq)
-
-    async def is_lost(self, mailbox: RemoteMailbox) -> bool:
-        """Whether a mailbox is gone, after something has said so."""
-        return await self._validity(mailbox.remote_name) != mailbox.uid_validity
 
     async def glance(self) -> dict[str, object]:
         """What there is in the account, to see whether it has changed."""
@@ -322,9 +324,6 @@ class RemoteAccount(Quotas, Annotations):
     ) -> T:
         try:
             return await self.connections.run(work, mailbox, again=again)
-        except NoSuchAccount:
-            self._is_gone = True
-            raise
         except MailError as error:
             if otherwise is not None and type(error) is MailError:
                 raise otherwise(detail=str(error)) from error
@@ -334,14 +333,15 @@ class RemoteAccount(Quotas, Annotations):
         self.opened[remote] = opened
         return opened
 
-    async def _validity(self, remote: str) -> int:
+    async def validity(self, remote: str) -> int:
         """The mailbox's UIDVALIDITY now; 0 if it is gone."""
 
         async def work(link: Link) -> MailboxCounts:
             return await link.client.status(remote, "UIDVALIDITY")
 
         try:
-            return (await self._run(work, again=True, otherwise=NoSuchMailbox)).uid_validity or 1
+            counts = await self._run(work, again=True, otherwise=NoSuchMailbox)
+            return uid_validity_of(counts.uid_validity)
         except NoSuchMailbox:
             return 0
 
@@ -360,5 +360,5 @@ class RemoteAccount(Quotas, Annotations):
         if made and self.watching.is_watching_all:
             found = await self.status([made])
             if made in found:
-                self.noted(found[made].modseq)
+                self.highest = max(self.highest, found[made].modseq)
         self.watching.tell_all(self.highest)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from mailproto.backends.remote._checked import check_count, is_entry, octets_in
 from mailproto.backends.remote._connections import Link
 from mailproto.errors import InvalidAnnotation, NoPermission, NoSuchQuotaRoot
 from mailproto.model import INBOX, Quota, QuotaLimits, QuotaUse
@@ -12,12 +14,16 @@ from mailproto.model import INBOX, Quota, QuotaLimits, QuotaUse
 if TYPE_CHECKING:
     from mailproto.backends.remote._names import NameMap
 
-__all__ = ["Annotations", "Quotas"]
+__all__ = ["Annotations", "Part", "Quotas"]
 
 T = TypeVar("T")
 
+_UNPRINTABLE = re.compile(r"[^ -~]")
 
-class _Part:
+
+class Part:
+    """What the parts of an account use."""
+
     names: NameMap
 
     async def run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None = None) -> T:
@@ -25,13 +31,13 @@ class _Part:
         raise NotImplementedError
 
 
-class Quotas(_Part):
+class Quotas(Part):
     """`IQuota`, from the other server's QUOTA (RFC 9208)."""
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
         found = await self.run(lambda link: link.client.quota(self.names.theirs(mailbox)))
-        return [each.name for each in found]
+        return [each.name for each in found if not _UNPRINTABLE.search(each.name)]
 
     async def quota(self, root: str) -> Quota:
         """See `IQuota.quota`: of the roots that INBOX counts for."""
@@ -56,7 +62,9 @@ class Quotas(_Part):
         async def work(link: Link) -> int:
             await link.client.noop()
             marked = (await link.client.search("DELETED")).uids
-            return sum([each.size or 0 async for each in link.client.fetch(marked, "RFC822.SIZE")])
+            check_count(len(marked))
+            found = link.client.fetch(marked, "RFC822.SIZE")
+            return sum({each.uid: octets_in(each.size) async for each in found}.values())
 
         return await self.run(work, self.names.theirs(mailbox))
 
@@ -65,7 +73,7 @@ def _use(pair: tuple[int, int] | None, unit: int = 1) -> QuotaUse:
     return QuotaUse(0) if pair is None else QuotaUse(pair[0] * unit, pair[1] * unit)
 
 
-class Annotations(_Part):
+class Annotations(Part):
     """`IAnnotations`, from the other server's METADATA (RFC 5464)."""
 
     async def annotations(
@@ -80,7 +88,9 @@ class Annotations(_Part):
             found = await self.run(lambda link: link.client.metadata(name, *entries, depth=below))
         except ValueError:
             raise InvalidAnnotation from None
-        return {entry: value for entry, value in found.items() if value is not None}
+        return {
+            entry.lower(): value for entry, value in found.items() if value is not None and is_entry(entry)
+        }
 
     async def annotate(self, mailbox: str, values: Mapping[str, bytes | None]) -> None:
         """See `IAnnotations.annotate`."""

@@ -9,18 +9,25 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
+from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
 from mailproto.backends.remote._failures import translated
-from mailproto.client.errors import ClientError, ConnectionLost
+from mailproto.client.errors import AuthenticationRefused, ClientError, ConnectionLost, ProtocolViolation
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import Events, SelectedMailbox
 from mailproto.typing import ReactorTime
 
-__all__ = ["MAX_WAITING", "Connections", "Link", "OpenClient"]
+__all__ = ["LONGEST", "MAX_WAITING", "Connections", "Link", "OpenClient"]
 
 T = TypeVar("T")
 OpenClient = Callable[[], Awaitable[IMAPClient]]
+
+REFUSED_FOR = 60.0
+"""Seconds for which credentials that were refused are not tried again."""
+
+LONGEST = 1800.0
+"""Seconds that one request may take, whatever the other server says meanwhile."""
 
 MAX_WAITING = 1000
 """Requests of one account that wait for a connection; more are refused."""
@@ -38,6 +45,7 @@ class Link:
         self.mailbox: str | None = None
         self.selected = SelectedMailbox("")
         self.is_busy = True
+        self.is_fresh = True  # whether it was opened for its first request just now
         self.used = 0  # when it was last used, as a count
         self.events: Events | None = None
 
@@ -49,16 +57,20 @@ class Link:
 class Connections:
     """Gives each request a connection of its own, with the right mailbox selected.
 
+    :param name: the account's, for the log.
     :param heard: called with the other server's name of a mailbox, when the server tells of a change in it.
     :param watched: the mailboxes whose connections should stay with them, because somebody waits for changes.
     :param lost: called when a connection has ended.
     """
+
+    _log = PackageLogger()
 
     def __init__(
         self,
         clock: ReactorTime,
         open_client: OpenClient,
         *,
+        name: str,
         most: int,
         wait: float,
         heard: Callable[[Link], None],
@@ -67,6 +79,7 @@ class Connections:
     ) -> None:
         self._clock = clock
         self._open_client = open_client
+        self._name = name
         self._most = most
         self._wait = wait
         self._heard = heard
@@ -77,13 +90,17 @@ class Connections:
         self._waiting: dict[Deferred[Link], str | None] = {}
         self._count = 0
         self._is_closed = False
+        self._is_down = False  # whether the log has been told that the server cannot be used
+        self._refused: tuple[float, AuthenticationRefused] | None = None
         self.capabilities: frozenset[str] = frozenset()
         self.has_qresync = False
 
     async def adopt(self, client: IMAPClient) -> None:
         """Take a connection that has signed in."""
-        with translated():
+        with translated(), self._limited(client):
             link = await self._made(client)
+            link.is_fresh = self._is_down = False
+            self._refused = None
         if len(self._links) > self._most or self._is_closed:
             self._drop(link)
             client.quit()
@@ -104,6 +121,11 @@ class Connections:
     def holds(self, mailbox: str) -> bool:
         """Whether a connection has this mailbox selected, and hears of its changes."""
         return any(link.mailbox == mailbox for link in self._links)
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self._links)
 
     @property
     def has_room(self) -> bool:
@@ -132,26 +154,44 @@ class Connections:
         :param again: whether the work may be done again, if the connection ends meanwhile.
         :raises MailError: what the work or the other server raises, translated.
         """
-        # All open connections may have ended, and be noticed only now.
+        # All open connections may have ended, and be noticed only now; a new one was all right just now.
         tries = self._most + 1 if again else 1
         with translated():
             while True:
                 tries -= 1
+                link = await self._take(mailbox)
+                was_fresh = link.is_fresh
                 try:
-                    return await self._run(work, mailbox)
-                except ConnectionLost:
-                    if not tries or self._is_closed:
+                    return await self._run(link, work, mailbox)
+                except ConnectionLost as error:
+                    if not tries or was_fresh or self._is_closed or isinstance(error, ProtocolViolation):
                         raise
 
-    async def _run(self, work: Callable[[Link], Awaitable[T]], mailbox: str | None) -> T:
-        link = await self._take(mailbox)
+    async def _run(self, link: Link, work: Callable[[Link], Awaitable[T]], mailbox: str | None) -> T:
         try:
-            with _translated():
+            with _translated(), self._limited(link.client):
                 if mailbox is not None and link.mailbox != mailbox:
                     await self._select(link, mailbox)
                 return await settle(work(link))
         finally:
+            link.is_fresh = False
             self._release(link)
+
+    @contextmanager
+    def _limited(self, client: IMAPClient) -> Iterator[None]:
+        """End a connection over which the server goes on talking, and does not come to an end."""
+        timer = self._clock.callLater(LONGEST, client.abort)
+        try:
+            yield
+        except (ConnectionLost, Unavailable):
+            if timer.active():
+                raise
+            raise Unavailable(
+                detail=f"The other server has not done within {LONGEST:g} s what it was asked for"
+            ) from None
+        finally:
+            if timer.active():
+                timer.cancel()
 
     async def _select(self, link: Link, mailbox: str) -> None:
         link.leave()
@@ -199,14 +239,52 @@ class Connections:
         self._opening.add(ended)
         try:
             with _translated():
-                client = await settle(self._open_client())
+                client = await self._connected()
                 if self._is_closed:
                     await client.quit()
                     raise Unavailable(detail="the account was closed")
-                return self._taken(await self._made(client))
+                with self._limited(client):
+                    return self._taken(await self._made(client))
         finally:
             self._opening.remove(ended)
             ended.callback(None)
+
+    async def _connected(self) -> IMAPClient:
+        """A connection that has signed in; what is wrong is told to the log once.
+
+        Credentials that were refused are not tried again for a minute: servers lock out who goes on.
+        """
+        if self._refused is not None:
+            until, refusal = self._refused
+            if self._clock.seconds() < until:
+                raise refusal
+        try:
+            client = await settle(self._open_client())
+        except ClientError as error:
+            if not self._is_down:
+                self._is_down = True
+                self._log_down(error)
+            if isinstance(error, AuthenticationRefused):
+                self._refused = self._clock.seconds() + REFUSED_FOR, error
+            raise
+        self._refused = None
+        if self._is_down:
+            self._is_down = False
+            self._log.info("{name}: the server of this account can be used again", name=self._name)
+        return client
+
+    def _log_down(self, error: ClientError) -> None:
+        if isinstance(error, AuthenticationRefused):
+            advice = f"give it the right password; it is tried again in {REFUSED_FOR:g} s at the earliest"
+        else:
+            advice = "look whether it runs and can be reached; every request tries again"
+        self._log.warn(
+            "{name}: the server of this account cannot be used, and clients are told so (UNAVAILABLE):"
+            " {error}: {advice}",
+            name=self._name,
+            error=str(error),
+            advice=advice,
+        )
 
     async def _made(self, client: IMAPClient) -> Link:
         link = Link(client)
@@ -251,6 +329,11 @@ class Connections:
             self._drop(link)
             self._go_on()
             if not self._is_closed:
+                self._log.info(
+                    "{name}: a connection to {peer} has ended; it is made again when it is needed",
+                    name=self._name,
+                    peer=link.client.peer,
+                )
                 self._lost()
 
     def _drop(self, link: Link) -> None:

@@ -14,7 +14,6 @@ from mailproto.errors import (
     MailError,
     MessageTooLarge,
     NoPermission,
-    NoSuchAccount,
     NoSuchMailbox,
     NoSuchMessage,
     OverQuota,
@@ -27,8 +26,8 @@ __all__ = ["refusal", "translated"]
 
 _BY_CODE: dict[str, type[MailError]] = {
     "ALREADYEXISTS": MailboxExists,
-    "AUTHENTICATIONFAILED": NoSuchAccount,
-    "AUTHORIZATIONFAILED": NoSuchAccount,
+    "AUTHENTICATIONFAILED": Unavailable,
+    "AUTHORIZATIONFAILED": NoPermission,
     "CANNOT": InvalidMailboxName,
     "EXPUNGEISSUED": NoSuchMessage,
     "INUSE": MailboxInUse,
@@ -69,6 +68,7 @@ def translated(*, otherwise: type[MailError] | None = None) -> Iterator[None]:
             made = otherwise(detail=str(error))
         raise made from error
     except AuthenticationRefused as error:
-        raise NoSuchAccount("The other server does not accept the credentials any more") from error
+        text = "The other server does not accept the credentials any more"
+        raise Unavailable(text, detail=f"{text}: {error}") from error
     except ClientError as error:
         raise Unavailable(detail=str(error)) from error

@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, TypeVar
 from zope.interface import alsoProvides, implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends.remote._checked import (
+    ascending,
+    check_count,
+    modseq_of,
+    object_id,
+    uid_validity_of,
+    within_uids,
+)
 from mailproto.backends.remote._connections import Link
 from mailproto.backends.remote._derived import DerivedModSeqs
+from mailproto.backends.remote._finding import NEEDED, Finding
 from mailproto.backends.remote._modseqs import ServersModSeqs
 from mailproto.backends.remote._reading import items_for, metadata_of, read_infos
-from mailproto.errors import LimitReached, NoSuchMailbox, OverQuota, ReadOnly
+from mailproto.backends.remote._uids import in_parts, uid_set
+from mailproto.errors import LimitReached, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 from mailproto.imap.values import Copied, MailboxCounts, SelectedMailbox, Stored, UidSet
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds
-from mailproto.interfaces.add_ons import ISaveDates
+from mailproto.interfaces.add_ons import IFinding, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
@@ -41,12 +51,11 @@ T = TypeVar("T")
 
 
 @implementer(IMailbox, IMetadata, IBoundedReading)
-class RemoteMailbox:
+class RemoteMailbox(Finding):
     """A mailbox of a `RemoteAccount`, made by its ``open``; see `mailproto.interfaces.IMailbox`.
 
-    Its modseqs are the other server's if that has QRESYNC.  Otherwise they are made by comparing, last as
-    long as this object, and rise from one to the next.  It has ids (`IObjectIds`) and save dates
-    (`ISaveDates`) if the other server has OBJECTID and SAVEDATE.
+    Its modseqs are the other server's if that has QRESYNC; else they are made by comparing, and last as long
+    as this object.  It is `IObjectIds`, `ISaveDates` and `IFinding` as far as server and account allow.
     """
 
     def __init__(
@@ -56,19 +65,22 @@ class RemoteMailbox:
         self._connections = account.connections
         self.name = name
         self._remote_name = remote_name
-        self.uid_validity = selected.uid_validity or 1
+        self.uid_validity = uid_validity_of(selected.uid_validity)
         self.writable = not selected.is_read_only
         self.permanent_flags = selected.permanent_flags & PERMANENT_FLAGS
         self._origin: RemoteMailbox | None = None
         self._is_gone = False
         self.last_modseq = 0  # that was told to those who watch
-        self.mailbox_id = selected.mailbox_id or ""
+        self.highest = 0  # that anybody has seen
+        self.mailbox_id = object_id(selected.mailbox_id) or ""
         has = self._connections.capabilities
         self._has_ids, self._has_dates = "OBJECTID" in has and bool(self.mailbox_id), "SAVEDATE" in has
         if self._has_ids:
             alsoProvides(self, IObjectIds)
         if self._has_dates:
             alsoProvides(self, ISaveDates)
+        if account.finds_there and has >= NEEDED:
+            alsoProvides(self, IFinding)
         direct = self._connections.has_qresync and has & {"STATUS=SIZE", "IMAP4REV2"}
         self.tracking: ServersModSeqs | DerivedModSeqs = (
             ServersModSeqs() if direct else DerivedModSeqs(account.modseqs)
@@ -78,11 +90,17 @@ class RemoteMailbox:
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
-        return await self._run(self._status, again=True)
+        status = await self._run(self._status, again=True)
+        self._seen(status.modseq)
+        return status
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return await self._run(lambda link: self.tracking.changes(link, self.remote_name, modseq), again=True)
+        changes = await self._run(
+            lambda link: self.tracking.changes(link, self.remote_name, modseq), again=True
+        )
+        self._seen(changes.modseq)
+        return changes
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
@@ -116,8 +134,10 @@ class RemoteMailbox:
             uids = UidSet(told.uids)
             if len(uids) != len(kept):  # the server does not say: the last ones, that were not there before
                 found = (await link.client.search(f"UID {before}:*")).uids
-                uids = UidSet([uid for uid in found if uid >= before][-len(kept) :])
+                uids = UidSet([uid for uid in found[-len(kept) :] if uid >= before])
             flags = await self.tracking.flags(link, self.remote_name, uids)
+            if len(flags) != len(kept):
+                raise Unavailable(detail="The other server does not say what has become of an APPEND")
             return [AppendedMessage(each.uid, each.modseq) for each in flags]
 
         return await self._changing(work)
@@ -135,15 +155,16 @@ class RemoteMailbox:
             return StoreResult(FlagColumns())
 
         async def work(link: Link) -> StoreResult:
-            wanted, refused = UidSet(uids), UidSet()
+            wanted, refused = await uid_set(uids), UidSet()
             since = unchanged_since
             if since is not None and isinstance(self.tracking, DerivedModSeqs):
-                now = await self.tracking.flags(link, self.remote_name, wanted)
-                refused = UidSet(each.uid for each in now if each.modseq > since)
+                refused = await self.tracking.changed_since(link, self.remote_name, wanted, since)
                 wanted, since = wanted - refused, None
-            if wanted and (flags or change.operation is FlagOperation.SET):
-                stored = await self._store(link, wanted, change.operation, flags, since)
-                refused |= stored.refused
+            if flags or change.operation is FlagOperation.SET:
+                for some in in_parts(wanted):
+                    stored = await self._store(link, UidSet(some), change.operation, flags, since)
+                    if stored.refused:
+                        refused |= UidSet(uid for uid in some if uid in stored.refused)
             self.tracking.forget(link)
             left = wanted - refused
             changed = await self.tracking.flags(link, self.remote_name, left) if left else FlagColumns()
@@ -153,12 +174,12 @@ class RemoteMailbox:
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
-        return await self._transfer(uids, target, lambda link, name: link.client.copy(UidSet(uids), name))
+        return await self._transfer(uids, target, lambda some, link, name: link.client.copy(some, name))
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
         self._writable()
-        return await self._transfer(uids, target, lambda link, name: link.client.move(UidSet(uids), name))
+        return await self._transfer(uids, target, lambda some, link, name: link.client.move(some, name))
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
@@ -168,8 +189,8 @@ class RemoteMailbox:
             await link.client.noop()
             marked = (await link.client.search("DELETED")).uids
             if uids is not None:
-                wanted = set(uids)
-                marked = UidSet(uid for uid in marked if uid in wanted)
+                marked = await uid_set(uids, among=marked)
+            check_count(len(marked))
             if not marked:
                 return ()
             await link.client.expunge(marked)
@@ -187,12 +208,6 @@ class RemoteMailbox:
         return self._account.watching.watch(self, listener)
 
     # -- for the account
-
-    async def look(self, link: Link | None = None) -> int:
-        """The mailbox's modseq now."""
-        if link is not None:
-            return max((await self._counts(link)).modseq or 1, 1)
-        return (await self.status()).modseq
 
     def under(self, name: str) -> RemoteMailbox:
         """The same mailbox for somebody who has opened it by this name."""
@@ -227,6 +242,9 @@ class RemoteMailbox:
 
     # -- inside
 
+    def _seen(self, modseq: int) -> None:
+        self.origin.highest = max(self.origin.highest, modseq)
+
     def _writable(self) -> None:
         if not self.writable:
             raise ReadOnly
@@ -236,14 +254,14 @@ class RemoteMailbox:
             raise NoSuchMailbox
 
         async def checked(link: Link) -> T:
-            if (link.selected.uid_validity or 1) != self.uid_validity:
+            if uid_validity_of(link.selected.uid_validity) != self.uid_validity:
                 raise NoSuchMailbox(detail=f"{self.name} has another UIDVALIDITY now")
             return await work(link)
 
         try:
             return await self._connections.run(checked, self.remote_name, again=again)
         except NoSuchMailbox:
-            if await self._account.is_lost(self):
+            if await self._account.validity(self.remote_name) != self.uid_validity:
                 self.go()
             raise
 
@@ -267,19 +285,19 @@ class RemoteMailbox:
         if deleted is None:
             deleted = len(await link.client.search("DELETED"))
         return MailboxStatus(
-            messages=counts.messages or 0,
-            unseen=counts.unseen or 0,
+            messages=within_uids(counts.messages),
+            unseen=within_uids(counts.unseen),
             recent=0,
             uid_next=self._next_of(counts),
             uid_validity=self.uid_validity,
-            modseq=max(counts.modseq or 1, 1),
-            size=counts.size or 0,
-            deleted=deleted,
+            modseq=modseq_of(counts.modseq),
+            size=min(counts.size or 0, (1 << 63) - 1),
+            deleted=within_uids(deleted),
             mailbox_id=self.mailbox_id if self._has_ids else None,
         )
 
     def _next_of(self, counts: MailboxCounts) -> int:
-        return max(counts.uid_next or 1, 1)
+        return within_uids(counts.uid_next) or 1
 
     async def _read(self, uids: Sequence[int], parts: Part, octets: int | None) -> Sequence[MessageInfo]:
         items = items_for(parts, ids=self._has_ids, dates=self._has_dates)
@@ -298,7 +316,10 @@ class RemoteMailbox:
         return await store(uids, replace=flags, unchanged_since=since)
 
     async def _transfer(
-        self, uids: Sequence[int], target: IMailbox, transfer: Callable[[Link, str], Awaitable[Copied]]
+        self,
+        uids: Sequence[int],
+        target: IMailbox,
+        transfer: Callable[[UidSet, Link, str], Awaitable[Copied]],
     ) -> Sequence[tuple[int, int]]:
         if not isinstance(target, RemoteMailbox) or target._account is not self._account:
             raise TypeError(f"target must be a mailbox of the same account, not {target!r}")
@@ -311,7 +332,11 @@ class RemoteMailbox:
         async def work(link: Link) -> Sequence[tuple[int, int]]:
             await link.client.noop()
             self.tracking.forget(link)
-            return sorted(await transfer(link, target.remote_name))
+            pairs = sorted(await transfer(await uid_set(uids), link, target.remote_name))
+            sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+            # A server need not say it, and what cannot be true is as good as nothing.
+            is_right = set(uids).issuperset(sources) and ascending(sources) and ascending(targets)
+            return pairs if is_right else ()
 
         try:
             return await self._changing(work)

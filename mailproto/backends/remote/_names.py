@@ -30,6 +30,14 @@ class NameMap:
             self._spelled[made] = name
         return made
 
+    def begin_list(self) -> None:
+        """The whole list comes now: what it does not have is forgotten."""
+        self._spelled.clear()
+
+    def prefix(self, text: str) -> str:
+        """Our form of what the server's names begin with, such as ``user.``."""
+        return "" if _IMPOSSIBLE.search(text) else self._swapped(text)
+
     def theirs(self, name: str) -> str:
         """The server's name of our mailbox."""
         name = canonical_mailbox_name(name)

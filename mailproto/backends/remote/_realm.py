@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from zope.interface import Interface, implementer
 from zope.interface.interface import InterfaceClass
 
-from mailproto._arguments import check_call, check_type, check_whole
+from mailproto._arguments import check_bool, check_call, check_type, check_whole
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock
 from mailproto.auth import Password
@@ -23,9 +23,9 @@ from mailproto.awaiting import Result, settle
 from mailproto.backends.remote._account import RemoteAccount
 from mailproto.client import ServerAddress
 from mailproto.client.errors import AuthenticationRefused, ClientError
-from mailproto.errors import TemporaryAuthenticationFailure
+from mailproto.errors import TemporaryAuthenticationFailure, Unavailable
 from mailproto.imap import IMAPClient
-from mailproto.interfaces import IAccount, IAddOns
+from mailproto.interfaces import IAccount, IAddOns, IRevocable
 from mailproto.typing import Reactor
 
 __all__ = ["RemoteRealm", "remote_portal"]
@@ -39,18 +39,31 @@ _UNUSED = 30.0
 
 
 class _SignedIn:
-    """An account, with the password that makes its connections as long as somebody is signed in."""
+    """An account, with the password that makes its connections as long as somebody is signed in.
+
+    :ivar password: "" if it is not kept.
+    :ivar sessions: how many there are, and logins under way.
+    :ivar minds: of the sessions.
+    """
 
     def __init__(self, account: RemoteAccount) -> None:
         self.account = account
         self.password = ""
         self.sessions = 0
+        self.minds: dict[object, object] = {}
         self._timer: IDelayedCall | None = None
 
     def expire(self, clock: Reactor, end: Callable[[_SignedIn], None]) -> None:
         """End it, unless somebody signs in soon."""
         self.stay()
         self._timer = clock.callLater(_UNUSED, end, self)
+
+    def revoke(self) -> None:
+        """End all sessions: their clients have to sign in again."""
+        self.password = ""
+        for mind in list(self.minds.values()):
+            if IRevocable.providedBy(mind):
+                mind.revoke()
 
     def stay(self) -> None:
         """Somebody has signed in."""
@@ -63,12 +76,17 @@ class _SignedIn:
 class RemoteRealm:
     """A realm and a checker in one: whoever the other server lets in gets his account there.
 
-    All sessions of one name share a few connections.  The password is kept in memory until the last of these
-    sessions has ended, because connections that are lost are made again, and nowhere else.
+    All sessions of one name share a few connections.  The password is kept in memory, and nowhere else, until
+    the last of these sessions has ended, because connections that are lost are made again; or else it is not
+    kept (``keeps_passwords``), and the sessions end when the last connection is lost.  They end as well when
+    the other server does not accept the password any more.
 
     :param server: where accounts are, without credentials; or a function of the name that a client gives.
     :param reactor: makes the connections; None for the installed one.
     :param connections: the most connections of one account.
+    :param keeps_passwords: False to forget each password when it was checked.  Only logins bring the account
+        connections then, so that changes in other mailboxes may be told later.
+    :param finds_there: as for `RemoteAccount`.
     :param view: called with each account; returns what is served instead, such as a `FilteredAccount`.
     :param add_ons: the optional contracts that all these accounts are known to provide (`IAddOns`).
     :raises TypeError: an argument is none of these.
@@ -82,6 +100,8 @@ class RemoteRealm:
         reactor: Reactor | None = None,
         *,
         connections: int = 3,
+        keeps_passwords: bool = True,
+        finds_there: bool = False,
         view: _View | None = None,
         add_ons: Iterable[InterfaceClass] = (),
     ) -> None:
@@ -90,11 +110,14 @@ class RemoteRealm:
         if not isinstance(server, ServerAddress):
             check_call("server", server, "a ServerAddress, or a function of a name that returns one", 1)
         check_whole("connections", connections, 1)
+        check_bool("keeps_passwords", keeps_passwords)
         if view is not None:
             check_call("view", view, "a function of an account, or None", 1)
         self._server = server
         self._reactor = reactor
         self._connections = connections
+        self._keeps_passwords = keeps_passwords
+        self._finds_there = finds_there
         self._view = view
         self._add_ons = frozenset(add_ons)
         self._signed_in: dict[str, _SignedIn] = {}
@@ -128,7 +151,8 @@ class RemoteRealm:
         signed_in = self._signed_in.get(name)
         if signed_in is None:
             signed_in = self._signed_in[name] = self._begin(name)
-        signed_in.password = password
+        if self._keeps_passwords:
+            signed_in.password = password
         signed_in.sessions += 1  # so that the end of another session does not close it meanwhile
         try:
             await signed_in.account.connect(client)
@@ -138,10 +162,26 @@ class RemoteRealm:
         return name.encode()
 
     def _begin(self, name: str) -> _SignedIn:
-        def again() -> Deferred[IMAPClient]:
-            return Deferred.fromCoroutine(self._open(name, made.password))
+        async def again() -> IMAPClient:
+            password = made.password
+            if not password:
+                raise Unavailable(detail="the password is not kept, so that the client has to sign in again")
+            try:
+                return await self._open(name, password)
+            except AuthenticationRefused:
+                if made.password == password:  # and nobody has signed in with another one meanwhile
+                    made.revoke()
+                raise
 
-        made = _SignedIn(RemoteAccount(name, self._reactor, again, connections=self._connections))
+        def lost() -> None:
+            if not made.password and not made.account.connections.are_there:
+                made.revoke()
+
+        account = RemoteAccount(
+            name, self._reactor, again, connections=self._connections, finds_there=self._finds_there
+        )
+        made = _SignedIn(account)
+        made.account.watching.when_lost = lost
         return made
 
     async def _open(self, name: str, password: str) -> IMAPClient:
@@ -165,12 +205,15 @@ class RemoteRealm:
         avatar = account if self._view is None else self._view(account)
         signed_in.sessions += 1
         signed_in.stay()
+        token = object()
+        signed_in.minds[token] = mind
         is_over = False
 
         def logout() -> None:
             nonlocal is_over
             if not is_over:
                 is_over = True
+                del signed_in.minds[token]
                 signed_in.sessions -= 1
                 self._end_unused(signed_in)
 
@@ -193,11 +236,21 @@ def remote_portal(
     reactor: Reactor | None = None,
     *,
     connections: int = 3,
+    keeps_passwords: bool = True,
+    finds_there: bool = False,
     view: _View | None = None,
     add_ons: Iterable[InterfaceClass] = (),
 ) -> Portal:
     """A portal for IMAP and POP3 servers, whose clients sign in at another server; see `RemoteRealm`."""
-    realm = RemoteRealm(server, reactor, connections=connections, view=view, add_ons=add_ons)
+    realm = RemoteRealm(
+        server,
+        reactor,
+        connections=connections,
+        keeps_passwords=keeps_passwords,
+        finds_there=finds_there,
+        view=view,
+        add_ons=add_ons,
+    )
     return Portal(realm, [realm])
 
 

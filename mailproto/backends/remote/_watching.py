@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.backends._watch import Watchers
 from mailproto.backends.remote._connections import Link
 from mailproto.backends.remote._mailbox import RemoteMailbox
+from mailproto.connection._awaiting import begin
 from mailproto.errors import MailError, NoSuchMailbox
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 class Watching:
     """The watchers of an account and of its mailboxes.
+
+    :ivar when_lost: called when a connection has ended.
 
     A connection that has a watched mailbox selected waits with IDLE.  If there are too few of them, and for
     what happens in other mailboxes, the server is asked every ``poll`` seconds.
@@ -41,6 +44,7 @@ class Watching:
         self._repairer: IDelayedCall | None = None
         self._pause = _FIRST_PAUSE
         self._is_closed = False
+        self.when_lost: Callable[[], None] = _do_nothing
 
     def watched(self) -> Collection[str]:
         """The other server's names of the watched mailboxes."""
@@ -90,14 +94,21 @@ class Watching:
             self._again.add(mailbox)
             return
         self._looking.add(mailbox)
-        Deferred.fromCoroutine(self._look(mailbox)).addErrback(_nothing)
+        self._begin(self._look(mailbox))
+
+    def _begin(self, coroutine: Coroutine[object, object, None]) -> None:
+        """Run a coroutine, which gives turns to others."""
+        with suppress(MailError):
+            running = begin(coroutine, _step, self._account.clock)
+            if running is not None:
+                running.addErrback(_nothing)
 
     async def _look(self, mailbox: RemoteMailbox) -> None:
         try:
             while True:
                 self._again.discard(mailbox)
                 try:
-                    modseq = await mailbox.look()
+                    modseq = (await mailbox.status()).modseq
                 except NoSuchMailbox:
                     self.tell_end(mailbox)
                     return
@@ -114,25 +125,28 @@ class Watching:
         """Tell of a mailbox's modseq, unless that is known."""
         if modseq == mailbox.last_modseq:
             return
+        # A server that has lost its modseqs begins anew with lower ones: that is news, too.
+        hint = modseq if modseq >= mailbox.highest else mailbox.highest + 1
         mailbox.last_modseq = modseq
-        self._mailboxes.notify(mailbox, modseq)
+        self._mailboxes.notify(mailbox, hint)
         self.tell_all(modseq)
 
     def tell_end(self, mailbox: RemoteMailbox) -> None:
         """A mailbox is gone."""
         mailbox = mailbox.origin
-        self._mailboxes.notify(mailbox, mailbox.last_modseq + 1)
-        self.tell_all(mailbox.last_modseq)
+        self._mailboxes.notify(mailbox, mailbox.highest + 1)
+        self.tell_all(mailbox.highest)
 
     def tell_all(self, modseq: int) -> None:
         """Tell who watches the account."""
-        self._account.noted(modseq)
+        self._account.highest = max(self._account.highest, modseq)
         self._all.notify(None, self._account.highest)
 
     # -- now and then
 
     def lost(self) -> None:
         """A connection has ended."""
+        self.when_lost()
         if self._mailboxes:
             self._repair_later(self._pause)
 
@@ -146,7 +160,7 @@ class Watching:
             if not self._account.connections.holds(mailbox.remote_name):
                 self.look_soon(mailbox)
         if self._all:
-            Deferred.fromCoroutine(self._look_at_all()).addErrback(_nothing)
+            self._begin(self._look_at_all())
         if self._mailboxes or self._all:
             self._poll_later()
 
@@ -171,6 +185,14 @@ class Watching:
             connections = self._account.connections
             if not connections.holds(mailbox.remote_name) and connections.has_room:
                 self.look_soon(mailbox)
+
+
+def _step(call: Callable[[object], object], argument: object) -> object:
+    return call(argument)
+
+
+def _do_nothing() -> None:
+    """Used if nobody wants to know of lost connections."""
 
 
 def _nothing(_: object) -> None:

@@ -10,7 +10,7 @@ from zope.interface import alsoProvides, implementer
 from mailproto.awaiting import settle
 from mailproto.errors import ReadOnly
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces.add_ons import ISaveDates
+from mailproto.interfaces.add_ons import IFinding, ISaveDates
 from mailproto.model import (
     DELETED,
     AppendedMessage,
@@ -26,7 +26,7 @@ from mailproto.model import (
 
 __all__ = ["WrappedMailbox"]
 
-_OPTIONAL = (IMetadata, IBoundedReading, IRecent, IObjectIds, ISaveDates)
+_OPTIONAL = (IMetadata, IBoundedReading, IRecent, IObjectIds, ISaveDates, IFinding)
 _AT_ONCE = 50
 """Messages that are read, and appended elsewhere, together."""
 

@@ -104,7 +104,7 @@ class _OwnMailboxes:
     async def open(self, name: str) -> SQLiteMailbox:
         """See `IAccount.open`."""
         name = canonical_mailbox_name(name)
-        id_, uid_validity = self._database.read(_find, self._id, name)
+        id_, uid_validity = self._database.known.mailbox(self._id, name)
         return SQLiteMailbox(self._database, self._id, id_, name, uid_validity)
 
     async def create(self, name: str, special_use: str | None = None) -> None:
@@ -158,7 +158,7 @@ class _OwnMailboxes:
 
     async def quota_roots(self, mailbox: str) -> Sequence[str]:
         """See `IQuota.quota_roots`."""
-        self._database.read(_check_exists, self._id)
+        self._database.read(_reading.check_account, self._id)
         return (ROOT,)
 
     async def quota(self, root: str) -> Quota:
@@ -173,7 +173,7 @@ class _OwnMailboxes:
 
     async def deleted_storage(self, mailbox: str) -> int:
         """See `IQuota.deleted_storage`."""
-        id_, _ = self._database.read(_find, self._id, canonical_mailbox_name(mailbox))
+        id_, _ = self._database.known.mailbox(self._id, canonical_mailbox_name(mailbox))
         return self._database.read(_quotas.deleted_storage, id_)
 
     # IAnnotations
@@ -219,7 +219,7 @@ class _OwnMailboxes:
     async def access_key(self, mailbox: str) -> bytes:
         """See `IAccessKeys.access_key`."""
         read = self._database.read
-        id_, _ = read(_find, self._id, canonical_mailbox_name(mailbox))
+        id_, _ = self._database.known.mailbox(self._id, canonical_mailbox_name(mailbox))
         key = read(_access_keys.key_of, id_)
         if key is None:
             key = await self._database.writer.run(_access_keys.make_key, id_, share=self._id)
@@ -227,16 +227,18 @@ class _OwnMailboxes:
 
     async def reset_access_keys(self, mailbox: str | None = None) -> None:
         """See `IAccessKeys.reset_access_keys`."""
-        read = self._database.read
-        read(_check_exists, self._id)
-        id_ = None if mailbox is None else read(_find, self._id, canonical_mailbox_name(mailbox))[0]
+        database = self._database
+        database.read(_reading.check_account, self._id)
+        id_ = None
+        if mailbox is not None:
+            id_, _ = database.known.mailbox(self._id, canonical_mailbox_name(mailbox))
         await self._change(_access_keys.forget_keys, id_, weight=_RENAME if id_ is None else REQUEST)
 
     async def shared_by_url(self, account: str, mailbox: str) -> tuple[bytes, SQLiteMailbox]:
         """See `IAccessKeys.shared_by_url`."""
         read, name = self._database.read, canonical_mailbox_name(mailbox)
         owner, _ = read(_named, account)
-        id_, uid_validity = read(_find, owner, name)
+        id_, uid_validity = self._database.known.mailbox(owner, name)
         key = read(_access_keys.key_of, id_)
         if key is None:
             raise NoSuchMailbox
@@ -244,15 +246,15 @@ class _OwnMailboxes:
 
     def _place(self, mailbox: str) -> int:
         if mailbox != SERVER:
-            return self._database.read(_find, self._id, mailbox)[0]
-        self._database.read(_check_exists, self._id)
+            return self._database.known.mailbox(self._id, mailbox)[0]
+        self._database.read(_reading.check_account, self._id)
         return _annotations.SERVER_ID
 
     # What `AccessControl` needs
 
     def own_mailbox(self, name: str) -> SQLiteMailbox:
         """See `Owner.own_mailbox`."""
-        id_, uid_validity = self._database.read(_find, self._id, name)
+        id_, uid_validity = self._database.known.mailbox(self._id, name)
         return SQLiteMailbox(self._database, self._id, id_, name, uid_validity)
 
     def acl_of(self, mailbox_id: str) -> dict[str, str]:
@@ -301,19 +303,9 @@ def _list(connection: sqlite3.Connection, account: int) -> tuple[str, str | None
     return names, subscribed, uses
 
 
-def _find(connection: sqlite3.Connection, account: int, name: str) -> tuple[int, int]:
-    row = connection.execute(
-        "SELECT id, uid_validity FROM mailboxes WHERE account = ? AND name = ?", (account, name)
-    ).fetchone()
-    if row is None:
-        _check_exists(connection, account)
-        raise NoSuchMailbox
-    return row[0], row[1]
-
-
 def _statuses(connection: sqlite3.Connection, account: int, names: Sequence[str]) -> dict[str, MailboxStatus]:
     with _reading.snapshot(connection):
-        _check_exists(connection, account)
+        _reading.check_account(connection, account)
         found: dict[str, MailboxStatus] = {}
         for name in names:
             which = " WHERE account = ? AND name = ?"
@@ -331,8 +323,3 @@ def _named(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
     if row is None:
         raise NoSuchAccount
     return row[0], row[1]
-
-
-def _check_exists(connection: sqlite3.Connection, account: int) -> None:
-    if connection.execute("SELECT 1 FROM accounts WHERE id = ?", (account,)).fetchone() is None:
-        raise NoSuchAccount

@@ -1,18 +1,20 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """The rights of others to mailboxes (RFC 4314)."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence, Set
 
 from mailproto.accounts import account_key
-from mailproto.backends._rights import check_identifiers
+from mailproto.backends._rights import ANYONE, check_identifiers
 from mailproto.backends._sharing import Shared
 from mailproto.backends.sqlite._reading import snapshot
 from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import NoSuchMailbox
 
-__all__ = ["acl_of", "forget_viewer", "inherit", "keep_acl", "shared_with"]
+__all__ = ["acl_of", "forget_viewer", "inherit", "keep_acl", "shared_with", "tell_viewers", "tell_watched"]
 
 _AT_ONCE = 200
 """Mailboxes that are read in one turn of the reactor."""
@@ -68,24 +70,47 @@ def keep_acl(transaction: Transaction, account: int, mailbox: int, identifier: s
     if row is None:
         raise NoSuchMailbox
     transaction.accounts[account] = row[0]
-    _tell_viewer(transaction, account, identifier)
+    _tell(transaction, account, {identifier})
 
 
-def _tell_viewer(transaction: Transaction, account: int, identifier: str) -> None:
-    """The list of mailboxes of an account with an identifier may have changed.
+def tell_viewers(transaction: Transaction, account: int, which: str, those: tuple[object, ...]) -> None:
+    """Names of the account's mailboxes that match ``which`` come or go: tell those who see them."""
+    rows = transaction.execute(
+        f"SELECT DISTINCT identifier FROM acl WHERE mailbox IN (SELECT id FROM mailboxes WHERE {which})",
+        those,
+    ).fetchall()
+    if rows:
+        _tell(transaction, account, {identifier for (identifier,) in rows})
 
-    Those of ``anyone`` are not told: there may be a hundred thousand.
+
+def _tell(transaction: Transaction, owner: int, identifiers: Set[str]) -> None:
+    """The lists of mailboxes of the accounts with these identifiers may have changed.
+
+    ``anyone`` may be a hundred thousand accounts.  So each process changes the lists of those only that it
+    watches (`tell_watched`), when it sees that ``sharing`` has risen.
     """
-    for viewer, modseq in transaction.execute(
-        "UPDATE accounts SET modseq = modseq + 1, listed = modseq + 1 WHERE folded = ? AND id != ?"
-        " RETURNING id, modseq",
-        (identifier.removeprefix("-"), account),
+    keys = {identifier.removeprefix("-") for identifier in identifiers}
+    if ANYONE in keys:
+        transaction.execute("UPDATE directory SET sharing = sharing + 1")
+        transaction.sharing_changed = True
+    _list_changed(transaction, "folded IN (SELECT value FROM json_each(?)) AND id != ?", list(keys), owner)
+
+
+def tell_watched(transaction: Transaction, accounts: Sequence[int]) -> None:
+    """The lists of mailboxes of accounts may have changed, because ``anyone`` sees something else."""
+    _list_changed(transaction, "id IN (SELECT value FROM json_each(?))", accounts)
+
+
+def _list_changed(transaction: Transaction, which: str, keys: Sequence[object], *more: object) -> None:
+    for account, modseq in transaction.execute(
+        f"UPDATE accounts SET modseq = modseq + 1, listed = modseq + 1 WHERE {which} RETURNING id, modseq",
+        (json.dumps(keys), *more),
     ).fetchall():
-        transaction.accounts[viewer] = modseq
+        transaction.accounts[account] = modseq
 
 
-def inherit(transaction: Transaction, account: int, mailbox: int, above: str) -> None:
-    """Give a new mailbox the rights of the one above it."""
+def inherit(transaction: Transaction, account: int, mailbox: int, above: str) -> bool:
+    """Give a new mailbox the rights of the one above it; returns whether that has some."""
     given = transaction.execute(
         "INSERT INTO acl SELECT ?, identifier, rights FROM acl WHERE mailbox ="
         " (SELECT id FROM mailboxes WHERE account = ? AND name = ?)",
@@ -93,6 +118,7 @@ def inherit(transaction: Transaction, account: int, mailbox: int, above: str) ->
     )
     if given.rowcount:
         _check_number(transaction, account)
+    return bool(given.rowcount)
 
 
 def _check_number(transaction: Transaction, account: int) -> None:

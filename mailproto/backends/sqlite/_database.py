@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from mailproto.backends._names import Entries
+from mailproto.backends.sqlite._acl import tell_watched
 from mailproto.backends.sqlite._bodies import Bodies, Body, Digesting
 from mailproto.backends.sqlite._changes import ChangesReader
 from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
@@ -46,6 +47,9 @@ ALONE_WITHIN = 2.0
 
 SLOW_DIGESTS = 8
 """Messages that take long to read and are read at the same time: each needs up to 3 MB."""
+
+WATCHED_AT_ONCE = 500
+"""Accounts whose lists are changed in one transaction: some milliseconds."""
 
 LOCK_PAUSE = 0.05
 """Seconds between two attempts to get exclusive access."""
@@ -83,7 +87,16 @@ class Database:
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
         self.known = Known(self.read, self._peers.alone_since)
         self.changes = ChangesReader(self.read, self.known, self.pause)
-        self.hints = Hints(self.read, self.pause, reactor, self._peers, self.known.forget)
+        self.hints = Hints(
+            self.read,
+            self.known.modseq,
+            self.pause,
+            reactor,
+            self._peers,
+            self.known.forget,
+            self._sharing_changed,
+        )
+        self._is_sharing_changed = False  # whether watched accounts are to be told of that
         self.writer = Writer(
             reactor,
             self.path,
@@ -238,6 +251,23 @@ class Database:
         self.search.committed()
         if transaction.leaves_work:
             self.long_changes.clear()
+
+    def _sharing_changed(self) -> None:
+        """What ``anyone`` sees may have changed: tell the accounts that somebody watches here."""
+        if not self._is_sharing_changed and self.hints.watched_accounts():
+            self._is_sharing_changed = True
+            self.underway(Deferred.fromCoroutine(self._tell_watched()))
+
+    async def _tell_watched(self) -> None:
+        await self.pause()  # what changes together is told once
+        self._is_sharing_changed = False
+        accounts = self.hints.watched_accounts()
+        try:
+            for start in range(0, len(accounts), WATCHED_AT_ONCE):
+                some = accounts[start : start + WATCHED_AT_ONCE]
+                await self.writer.run(tell_watched, some, weight=len(some))
+        except Exception:
+            _log.failure("{path}: cannot tell what anyone may see now", path=self.path)
 
     def _finish_work_of_others(self) -> None:
         """Finish the long changes of a process that was killed, and give back what it had leased."""

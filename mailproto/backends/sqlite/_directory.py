@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 
 from zope.interface import implementer
 
@@ -20,7 +21,7 @@ __all__ = ["SQLiteDirectory"]
 
 @implementer(IDirectory, IAccountChanges)
 class SQLiteDirectory:
-    """The accounts; each call reads the database, because other processes change it, too."""
+    """The accounts, as the database has them now: other processes change it, too."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,11 +32,11 @@ class SQLiteDirectory:
 
     async def find(self, name: str) -> str:
         """See `IDirectory.find`."""
-        return self.account(name).name
+        return self._database.known.account(name).name
 
     async def password_hash(self, name: str) -> str:
         """See `IDirectory.password_hash`."""
-        return self._database.read(_account, name)[2]
+        return self._database.known.account(name).password_hash
 
     async def add(self, name: str, password_hash: str) -> None:
         """See `IDirectory.add`."""
@@ -51,6 +52,10 @@ class SQLiteDirectory:
 
     async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
         """See `IAccountChanges.revisions`."""
+        if len(names) == 1:  # of one who signs in
+            with suppress(NoSuchAccount):
+                return {names[0]: self._database.known.account(names[0]).revision}
+            return {}
         return self._database.read(_revisions, names)
 
     def watch(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -59,8 +64,8 @@ class SQLiteDirectory:
 
     def account(self, name: str) -> SQLiteAccount:
         """:raises NoSuchAccount:"""
-        id_, kept, _ = self._database.read(_account, name)
-        return SQLiteAccount(self._database, id_, kept)
+        row = self._database.known.account(name)
+        return SQLiteAccount(self._database, row.id, row.name)
 
 
 def _names(connection: sqlite3.Connection) -> list[str]:
@@ -75,12 +80,3 @@ def _revisions(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str
     )
     found: dict[str, int] = dict(rows.fetchall())
     return {name: found[key] for name, key in folded.items() if key in found}
-
-
-def _account(connection: sqlite3.Connection, name: str) -> tuple[int, str, str]:
-    row = connection.execute(
-        "SELECT id, name, password_hash FROM accounts WHERE folded = ?", (account_key(name),)
-    ).fetchone()
-    if row is None:
-        raise NoSuchAccount
-    return row[0], row[1], row[2]

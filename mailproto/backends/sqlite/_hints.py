@@ -42,8 +42,10 @@ class Hints:
     be set back.
 
     :param read: `Database.read`.
+    :param modseq: `Known.modseq`.
     :param pause: `Database.pause`.
     :param changed: called before listeners are told of other processes' changes.
+    :param sharing_changed: called when what ``anyone`` sees may have changed, in any process.
     """
 
     _log = PackageLogger()
@@ -51,21 +53,25 @@ class Hints:
     def __init__(
         self,
         read: Callable[..., Any],
+        modseq: Callable[[int], int],
         pause: Callable[[], Awaitable[None]],
         reactor: IReactorFromThreads,
         peers: Peers,
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[], None],
+        sharing_changed: Callable[[], None],
     ) -> None:
         self._read = read
+        self._modseq = modseq
         self._pause = pause
         self._reactor = reactor
         self._peers = peers
         self._changed = changed
+        self._sharing_changed = sharing_changed
         self._mailboxes: Watchers[int] = Watchers()
         self._accounts: Watchers[int] = Watchers()
         self._directory: Watchers[None] = Watchers()
         self._queue: Watchers[None] = Watchers()
-        self._directory_revision = 0
+        self._directory_revision = self._sharing = 0
         self._queue_revision = 0
         self._data_version = 0
         self._thread: threading.Thread | None = None
@@ -74,7 +80,7 @@ class Hints:
 
     def watch_mailbox(self, mailbox: int, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
-        if not self._read(_modseqs, [mailbox]):
+        if not self._modseq(mailbox):
             raise NoSuchMailbox
         self._begin_to_listen()
         return self._mailboxes.add(mailbox, listener)
@@ -96,12 +102,17 @@ class Hints:
         self._begin_to_listen()
         return self._queue.add(None, lambda revision: listener())
 
+    def watched_accounts(self) -> Sequence[int]:
+        """The accounts of which somebody wants to hear."""
+        return list(self._accounts)
+
     def committed(self, transaction: Transaction) -> None:
         """Call the listeners after a commit of this process."""
         if (
             transaction.touched
             or transaction.accounts
             or transaction.accounts_changed
+            or transaction.sharing_changed
             or transaction.queue_changed
         ):
             self._peers.tell()
@@ -109,6 +120,8 @@ class Hints:
         self._notify(self._accounts, transaction.accounts)
         if transaction.accounts_changed:
             self._directory.notify(None, 0)
+        if transaction.sharing_changed:
+            self._sharing_changed()
         if transaction.queue_changed:
             self._queue.notify(None, 0)
 
@@ -129,7 +142,7 @@ class Hints:
     def _begin_to_listen(self) -> None:
         if self._thread is None and not self._stopped.is_set():
             self._data_version = self._read(_data_version)
-            self._directory_revision = self._read(_directory_revision)
+            self._directory_revision, self._sharing = self._read(_directory_revisions)
             self._queue_revision = self._read(_queue_revision)
             self._thread = threading.Thread(target=self._listen, name="mailproto-sqlite-hints", daemon=True)
             self._thread.start()
@@ -181,10 +194,13 @@ class Hints:
             self._notify(watchers, dict.fromkeys(some, GONE) | self._read(modseqs, some))
 
     def _look_at_directory(self) -> None:
-        revision = self._read(_directory_revision)
+        revision, sharing = self._read(_directory_revisions)
         if revision != self._directory_revision:
             self._directory_revision = revision
             self._directory.notify(None, revision)
+        if sharing != self._sharing:
+            self._sharing = sharing
+            self._sharing_changed()
 
     def _look_at_queue(self) -> None:
         revision = self._read(_queue_revision)
@@ -193,8 +209,10 @@ class Hints:
             self._queue.notify(None, revision)
 
 
-def _directory_revision(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT revision FROM directory").fetchone()[0])
+def _directory_revisions(connection: sqlite3.Connection) -> tuple[int, int]:
+    """That of the accounts, and that of what ``anyone`` sees."""
+    revision, sharing = connection.execute("SELECT revision, sharing FROM directory").fetchone()
+    return revision, sharing
 
 
 def _queue_revision(connection: sqlite3.Connection) -> int:

@@ -1,25 +1,36 @@
-"""What is known of mailboxes as long as nobody has changed anything: many sessions may ask the same."""
+"""What is known of accounts and mailboxes as long as nothing has changed: many sessions may ask the same."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from mailproto.backends.sqlite._reading import Read, statuses
-from mailproto.errors import NoSuchMailbox
+from mailproto.accounts import account_key
+from mailproto.backends.sqlite._reading import Read, check_account, statuses
+from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.model import MailboxStatus
 
 __all__ = ["Known"]
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 _MOST = 1000
-"""Mailboxes of which something is known; then all is forgotten."""
+"""Accounts or mailboxes of which something is known; then all is forgotten."""
+
+
+class AccountRow(NamedTuple):
+    """An account; its revision changes when its password does."""
+
+    id: int
+    name: str
+    password_hash: str
+    revision: int
 
 
 class Known:
-    """The modseq and the status of mailboxes, as the database has them now.
+    """The rows of accounts, and the id, the modseq and the status of mailboxes, as the database has them now.
 
     Only this process changes the database while no other has it open, and each commit makes all forgotten
     before somebody has its result.  So nothing has to be read to know that nothing has changed.
@@ -34,11 +45,38 @@ class Known:
         self._since = 0
         self._modseqs: dict[int, int] = {}
         self._statuses: dict[int, MailboxStatus] = {}
+        self._accounts: dict[str, AccountRow] = {}
+        self._mailboxes: dict[tuple[int, str], tuple[int, int]] = {}
 
     def forget(self) -> None:
         """Something may have changed."""
+        self._accounts.clear()
+        self._mailboxes.clear()
         self._modseqs.clear()
         self._statuses.clear()
+
+    def account(self, name: str) -> AccountRow:
+        """The account of that name, in any spelling.  :raises NoSuchAccount:"""
+        is_certain = self._is_certain()
+        if is_certain and (known := self._accounts.get(name)) is not None:
+            return known
+        row: AccountRow = self._read(_account, name)
+        if is_certain:
+            self._keep(self._accounts, name, row)
+        return row
+
+    def mailbox(self, account: int, name: str) -> tuple[int, int]:
+        """The id and the UIDVALIDITY of a mailbox, by its canonical name.
+
+        :raises NoSuchAccount, NoSuchMailbox:
+        """
+        is_certain = self._is_certain()
+        if is_certain and (known := self._mailboxes.get((account, name))) is not None:
+            return known
+        found: tuple[int, int] = self._read(_mailbox, account, name)
+        if is_certain:
+            self._keep(self._mailboxes, (account, name), found)
+        return found
 
     def saw(self, mailbox: int, modseq: int) -> None:
         """Something was read of a mailbox when it had this modseq: no answer goes back behind it.
@@ -85,10 +123,29 @@ class Known:
             self.forget()
         return since != 0
 
-    def _keep(self, known: dict[int, _T], mailbox: int, value: _T) -> None:
+    def _keep(self, known: dict[_K, _T], key: _K, value: _T) -> None:
         if len(known) >= _MOST:
             known.clear()
-        known[mailbox] = value
+        known[key] = value
+
+
+def _account(connection: sqlite3.Connection, name: str) -> AccountRow:
+    row = connection.execute(
+        "SELECT id, name, password_hash, revision FROM accounts WHERE folded = ?", (account_key(name),)
+    ).fetchone()
+    if row is None:
+        raise NoSuchAccount
+    return AccountRow(*row)
+
+
+def _mailbox(connection: sqlite3.Connection, account: int, name: str) -> tuple[int, int]:
+    row = connection.execute(
+        "SELECT id, uid_validity FROM mailboxes WHERE account = ? AND name = ?", (account, name)
+    ).fetchone()
+    if row is None:
+        check_account(connection, account)
+        raise NoSuchMailbox
+    return row[0], row[1]
 
 
 def _modseq(connection: sqlite3.Connection, mailbox: int) -> int:

@@ -26,7 +26,7 @@ from mailproto.backends.sqlite._replacing import replace
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, Unavailable
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
-from mailproto.interfaces.add_ons import IFinding, IReplacing, ISaveDates
+from mailproto.interfaces.add_ons import IFinding, INearWords, IReplacing, ISaveDates
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
@@ -61,7 +61,9 @@ _AT_ONCE = 0.002
 """Seconds of work on the messages of one command, after which others have their turn."""
 
 
-@implementer(IMailbox, IBoundedReading, IFinding, IMetadata, IObjectIds, IRecent, IReplacing, ISaveDates)
+@implementer(
+    IMailbox, IBoundedReading, IFinding, IMetadata, INearWords, IObjectIds, IRecent, IReplacing, ISaveDates
+)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 
@@ -75,6 +77,12 @@ class SQLiteMailbox:
         self._database = database
         self._account = account
         self._id = id_
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is SQLiteMailbox and other._id == self._id and other._database is self._database
+
+    def __hash__(self) -> int:
+        return hash(self._id)
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
@@ -121,6 +129,10 @@ class SQLiteMailbox:
     async def thread(self, uids: Sequence[int], algorithm: ThreadAlgorithm) -> Threads:
         """See `IFinding.thread`."""
         return await self._search(self._database.search.thread(self._id, uids, algorithm))
+
+    async def near_words(self, uids: Sequence[int], words: Sequence[str]) -> Sequence[Sequence[str]]:
+        """See `INearWords.near_words`."""
+        return await self._search(self._database.search.near_words(self._id, uids, words))
 
     async def _search(self, search: Coroutine[Any, Any, T]) -> T:
         database = self._database

@@ -22,7 +22,7 @@ from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_of
 from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
-from mailproto.errors import NoSuchMailbox
+from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.message import RENDER_VERSION
 from mailproto.model import (
     FlagChange,
@@ -298,6 +298,12 @@ def _content(
     if file is not None:
         return file_content(file, size)
     return None if octets is None else Content(octets)
+
+
+def check_account(connection: sqlite3.Connection, account: int) -> None:
+    """:raises NoSuchAccount:"""
+    if connection.execute("SELECT 1 FROM accounts WHERE id = ?", (account,)).fetchone() is None:
+        raise NoSuchAccount
 
 
 def check_exists(connection: sqlite3.Connection, mailbox: int) -> None:

@@ -210,6 +210,11 @@ _ZONES = """
 ALTER TABLE messages ADD COLUMN zone INTEGER NOT NULL DEFAULT 0;
 """
 
+SHARING = """
+-- Rises when what anyone may see of others' mailboxes may have changed.
+ALTER TABLE directory ADD COLUMN sharing INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: Sequence[Step] = (
     _FIRST,
     _REVISIONS,
@@ -226,6 +231,7 @@ MIGRATIONS: Sequence[Step] = (
     DEADLINES,
     _ZONES,
     CONTENT_RESTS,
+    SHARING,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

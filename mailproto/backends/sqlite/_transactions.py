@@ -33,6 +33,7 @@ class Transaction:
     :ivar touched: the changed mailboxes, each with its modseq.
     :ivar accounts: the changed accounts, each with its modseq.
     :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
+    :ivar sharing_changed: whether what ``anyone`` sees may have changed.
     :ivar queue_changed: whether the listeners of `IQueue.watch` must be called.
     :ivar unused: the names of body files that are no longer used.
     :ivar leaves_work: whether there is data to be cleared away afterwards.
@@ -45,6 +46,7 @@ class Transaction:
         self.touched: dict[int, int] = {}
         self.accounts: dict[int, int] = {}
         self.accounts_changed = False
+        self.sharing_changed = False
         self.queue_changed = False
         self.unused: list[str] = []
         self.leaves_work = False

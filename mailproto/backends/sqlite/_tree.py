@@ -16,7 +16,7 @@ from mailproto.backends._names import (
     check_special_use,
     superiors,
 )
-from mailproto.backends.sqlite._acl import forget_viewer, inherit
+from mailproto.backends.sqlite._acl import forget_viewer, inherit, tell_viewers
 from mailproto.backends.sqlite._annotations import copy_annotations
 from mailproto.backends.sqlite._changing import discard_mailboxes
 from mailproto.backends.sqlite._room import adds_content
@@ -95,6 +95,7 @@ def delete_account(transaction: Transaction, name: str) -> None:
         raise NoSuchAccount
     mailboxes = [mailbox for (mailbox,) in transaction.execute(_MAILBOXES, row)]
     transaction.touched.update(dict.fromkeys(mailboxes, _next_modseq(transaction, row[0])))
+    tell_viewers(transaction, row[0], "account = ?", row)
     discard_mailboxes(transaction, "account = ?", row)
     transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
     transaction.execute("DELETE FROM retired WHERE account = ?", row)
@@ -132,6 +133,7 @@ def delete(transaction: Transaction, account: int, name: str) -> None:
     if mailbox is None:
         raise NoSuchMailbox
     _retire(transaction, account, "id = ?", (mailbox,))
+    tell_viewers(transaction, account, "id = ?", (mailbox,))
     discard_mailboxes(transaction, "id = ?", (mailbox,))
     transaction.touched[mailbox] = _next_modseq(transaction, account)
 
@@ -164,6 +166,7 @@ def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
     )
     _renew_validities(transaction, account, new)
     _check_room(transaction, account, "mailboxes")
+    tell_viewers(transaction, account, _TREE, _tree(account, new))
     _next_modseq(transaction, account)
 
 
@@ -194,7 +197,7 @@ def subscribe(transaction: Transaction, account: int, name: str) -> None:
 
 
 def subscribe_other(transaction: Transaction, account: int, name: str) -> None:
-    """Subscribe to a mailbox that may be somebody else's, and exists."""
+    """Subscribe to a mailbox that exists, and may be another account's."""
     if _subscribe(transaction, account, name):
         _check_room(transaction, account, "subscriptions")
         _next_modseq(transaction, account)
@@ -267,8 +270,8 @@ def _insert(transaction: Transaction, account: int, name: str, special_use: str 
         " RETURNING id",
         (account, name, special_use, _next_validity(transaction), _next_modseq(transaction, account)),
     ).fetchone()
-    if above := name.rpartition(DELIMITER)[0]:
-        inherit(transaction, account, row[0], above)
+    if (above := name.rpartition(DELIMITER)[0]) and inherit(transaction, account, row[0], above):
+        tell_viewers(transaction, account, "id = ?", (row[0],))
     return int(row[0])
 
 

@@ -300,6 +300,7 @@ class Writer:
             transaction.touched
             or transaction.accounts
             or transaction.accounts_changed
+            or transaction.sharing_changed
             or transaction.queue_changed
             or transaction.leaves_work
         ):

@@ -6,17 +6,24 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal as OneOf
 
-from mailproto._arguments import check_bool, check_choice, check_mapping, check_type, check_whole, wrong_value
-from mailproto.imap.client._answer_data import values_of
-from mailproto.imap.client._command import Literal, Piece
+from mailproto._arguments import (
+    check_bool,
+    check_choice,
+    check_mapping,
+    check_type,
+    check_whole,
+    wrong_value,
+)
+from mailproto.imap.client._answer_data import annotations_of, rights_of, values_of
+from mailproto.imap.client._command import Command, Literal, Piece
 from mailproto.imap.client._core import ClientCore
-from mailproto.imap.client._gathering import at_once
+from mailproto.imap.client._gathering import at_once, check_several
 from mailproto.imap.client._mailbox_values import QuotaRoot
 from mailproto.imap.client._searching import string_piece
 from mailproto.imap.wire._answers import Data
-from mailproto.imap.wire._values import Value, number_of, octets_of, text_of
+from mailproto.imap.wire._values import Value, number_of, text_of
 
-__all__ = ["AccountCommands"]
+__all__ = ["AccountCommands", "annotation_entries"]
 
 _ENTRY = re.compile(r"/[!#-$&-'+-\[\]-~]+")
 _RIGHTS = re.compile(r"[+-]?[a-z0-9]*")
@@ -81,11 +88,15 @@ class AccountCommands(ClientCore):
         :raises CommandRefused: there is no such mailbox, or the server refuses it.
         """
         await self._needs("ACL")
-        rights = ""
-        for data in await self._ask("MYRIGHTS", [b"MYRIGHTS ", self._name(mailbox)], "MYRIGHTS"):
-            values = values_of(data, self._session.limits)
-            rights = text_of(values[-1]) if len(values) > 1 else ""
-        return rights
+        limits, utf8 = self._session.limits, self._session.utf8
+        told = await self._ask_of(
+            mailbox,
+            "MYRIGHTS",
+            [b"MYRIGHTS ", self._name(mailbox)],
+            "MYRIGHTS",
+            lambda data: rights_of(data, limits, utf8=utf8),
+        )
+        return told[-1] if told else ""
 
     @at_once
     async def acl(self, mailbox: str) -> Mapping[str, str]:
@@ -113,7 +124,7 @@ class AccountCommands(ClientCore):
             raise wrong_value("rights", rights, "letters such as 'lrs'")
         name, who = self._name(mailbox), string_piece(identifier)
         await self._needs("ACL")
-        await self._send("SETACL", [b"SETACL ", name, b" ", who, b" ", string_piece(rights)])
+        await self._send(Command("SETACL", [b"SETACL ", name, b" ", who, b" ", string_piece(rights)]))
 
     @at_once
     async def delete_acl(self, mailbox: str, identifier: str) -> None:
@@ -123,7 +134,7 @@ class AccountCommands(ClientCore):
         """
         name, who = self._name(mailbox), string_piece(identifier)
         await self._needs("ACL")
-        await self._send("DELETEACL", [b"DELETEACL ", name, b" ", who])
+        await self._send(Command("DELETEACL", [b"DELETEACL ", name, b" ", who]))
 
     @at_once
     async def list_rights(self, mailbox: str, identifier: str) -> tuple[str, Sequence[str]]:
@@ -157,24 +168,20 @@ class AccountCommands(ClientCore):
         :raises NotOffered: the server has no annotations.
         :raises CommandRefused: the server refuses it.
         """
-        for entry in entries:
-            _check_entry(entry)
+        wanted = " ".join(annotation_entries(entries))
         check_choice("depth", depth, ("0", "1", "infinity"))
         if not entries:
             raise ValueError("entries must be at least one")
         await self._needs("METADATA", *([] if mailbox else ["METADATA-SERVER"]))
         options = b"" if depth == "0" else b"(DEPTH %b) " % depth.encode("ascii")
-        wanted = " ".join(entries)
         # In RFC 5464 the options come first; its errata, and all servers, agree.
         pieces: list[Piece] = [b"GETMETADATA ", options, self._metadata_name(mailbox)]
         pieces.append(f" ({wanted})".encode("ascii"))
-        found: dict[str, bytes | None] = {}
-        for data in await self._ask("GETMETADATA", pieces, "METADATA"):
-            values = values_of(data, self._session.limits)
-            if len(values) == 2 and isinstance(values[1], list):
-                pairs = zip(values[1][::2], values[1][1::2], strict=False)
-                found.update((text_of(entry).lower(), octets_of(value)) for entry, value in pairs)
-        return found
+        limits, utf8 = self._session.limits, self._session.utf8
+        told = await self._ask_of(
+            mailbox, "GETMETADATA", pieces, "METADATA", lambda data: annotations_of(data, limits, utf8=utf8)
+        )
+        return {entry: value for values in told for entry, value in values.items()}
 
     @at_once
     async def set_metadata(self, mailbox: str, entries: Mapping[str, bytes | None]) -> None:
@@ -184,9 +191,9 @@ class AccountCommands(ClientCore):
         :raises NotOffered, CommandRefused: as `metadata`.
         """
         check_mapping("entries", entries)
+        annotation_entries(entries)
         pieces: list[Piece] = [b"SETMETADATA ", self._metadata_name(mailbox), b" ("]
         for entry, value in entries.items():
-            _check_entry(entry)
             check_type("value", value, (bytes, type(None)), "bytes or None")
             pieces.append(entry.encode("ascii") + b" ")
             pieces.append(b"NIL" if value is None else Literal(value, binary=b"\0" in value))
@@ -195,7 +202,7 @@ class AccountCommands(ClientCore):
             raise ValueError("entries must be at least one")
         pieces[-1] = b")"
         await self._needs("METADATA", *([] if mailbox else ["METADATA-SERVER"]))
-        await self._send("SETMETADATA", pieces)
+        await self._send(Command("SETMETADATA", pieces))
 
     def _metadata_name(self, mailbox: str) -> bytes:
         return self._name(mailbox) if mailbox else b'""'
@@ -243,9 +250,16 @@ class AccountCommands(ClientCore):
                 texts.append(f"({name} ({' '.join(sorted(events))}))")
         await self._needs("NOTIFY")
         text = f"SET {'STATUS ' if status else ''}{' '.join(texts)}" if texts else "NONE"
-        await self._send("NOTIFY", [f"NOTIFY {text}".encode("ascii")])
+        await self._send(Command("NOTIFY", [f"NOTIFY {text}".encode("ascii")]))
 
 
-def _check_entry(entry: object) -> None:
-    if not isinstance(entry, str) or not _ENTRY.fullmatch(entry):
-        raise wrong_value("entry", entry, "an entry such as '/private/comment'")
+def annotation_entries(entries: Collection[str]) -> tuple[str, ...]:
+    """The names of annotations.
+
+    :raises TypeError, ValueError: something is none.
+    """
+    check_several("entries", entries, "/private/comment")
+    for entry in entries:
+        if not isinstance(entry, str) or not _ENTRY.fullmatch(entry):
+            raise wrong_value("entry", entry, "an entry such as '/private/comment'")
+    return tuple(entries)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from mailproto.imap.client._fetched import flags_of
 from mailproto.imap.client._mailbox_values import MailboxCounts, MailboxInfo, SearchResult
@@ -18,11 +18,15 @@ from mailproto.model import INBOX
 
 __all__ = [
     "MOST_COPIED",
+    "annotations_of",
     "counts_of",
+    "esearch_of",
+    "esearch_tag",
     "list_entry",
     "mailbox_name",
     "numbers_of",
     "ordered_uids",
+    "rights_of",
     "search_result",
     "set_of",
     "status_of",
@@ -98,6 +102,30 @@ def status_of(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> tuple[str,
     return mailbox_name(name, utf8=utf8), counts_of(values[-1])
 
 
+def rights_of(data: Data, limits: IMAPClientLimits, *, utf8: bool) -> tuple[str, str] | None:
+    """Read MYRIGHTS (RFC 4314 3.8): the mailbox's name, and the rights; ``utf8`` as in `mailbox_name`."""
+    values = values_of(data, limits)
+    if len(values) < 2:
+        return None
+    return mailbox_name(octets_of(values[0]) or b"NIL", utf8=utf8), text_of(values[-1])
+
+
+def annotations_of(
+    data: Data, limits: IMAPClientLimits, *, utf8: bool
+) -> tuple[str, Mapping[str, bytes | None]] | None:
+    """Read METADATA with values (RFC 5464 4.4.1): the mailbox's name, and values by entry in lower case.
+
+    :param utf8: as in `mailbox_name`.
+    :returns: None for a response without values, which nobody has asked for.
+    """
+    values = values_of(data, limits)
+    if len(values) != 2 or not isinstance(values[1], list):
+        return None
+    pairs = zip(values[1][::2], values[1][1::2], strict=False)
+    told = {text_of(entry).lower(): octets_of(value) for entry, value in pairs}
+    return mailbox_name(octets_of(values[0]) or b"", utf8=utf8), told
+
+
 _COUNTS: dict[str, str] = {
     "MESSAGES": "messages",
     "RECENT": "recent",
@@ -162,10 +190,10 @@ MOST_COPIED = 100_000
 """The most UIDs of APPENDUID and COPYUID that are read."""
 
 
-def ordered_uids(octets: bytes) -> tuple[int, ...]:
+def ordered_uids(octets: bytes, most: int = MOST_COPIED) -> tuple[int, ...]:
     """The UIDs of a set in the order in which it was written; empty for what is none, or has too many."""
     ranges = ranges_of(octets) or []
-    if sum(abs(high - low) + 1 for low, high in ranges) > MOST_COPIED:
+    if sum(abs(high - low) + 1 for low, high in ranges) > most:
         return ()
     found: list[int] = []
     for low, high in ranges:
@@ -173,22 +201,67 @@ def ordered_uids(octets: bytes) -> tuple[int, ...]:
     return tuple(found)
 
 
+class Esearch(NamedTuple):
+    """An ESEARCH response (RFC 9051 7.3.4, RFC 7377 2.1).
+
+    :ivar tag: of the command that it answers; ``""`` if it is not told.
+    :ivar mailbox: in which was searched; None for the selected one.
+    :ivar octets: the set that ALL or PARTIAL has; None if nothing was found.
+    """
+
+    tag: str
+    mailbox: str | None
+    uid_validity: int
+    octets: bytes | None
+    modseq: int | None
+
+
+def esearch_of(data: Data, limits: IMAPClientLimits, *, utf8: bool = False) -> Esearch:
+    """Read ESEARCH; ``utf8`` as in `mailbox_name`."""
+    values = values_of(data, limits)
+    about = _pairs(values.pop(0)) if values and isinstance(values[0], list) else {}
+    while values and text_of(values[0]).upper() == "UID":
+        del values[0]
+    told = _pairs(values)
+    partial = told.get("PARTIAL")
+    found = partial[-1] if isinstance(partial, list) and len(partial) > 1 else told.get("ALL")
+    name = octets_of(about.get("MAILBOX"))
+    return Esearch(
+        text_of(about.get("TAG")),
+        None if name is None else mailbox_name(name, utf8=utf8),
+        number_of(about.get("UIDVALIDITY")) or 0,
+        octets_of(found),
+        number_of(told.get("MODSEQ")),
+    )
+
+
+def _pairs(values: list[Value]) -> dict[str, Value]:
+    return {text_of(name).upper(): value for name, value in zip(values[::2], values[1::2], strict=False)}
+
+
+_TAG = re.compile(rb' ?\(TAG "?([A-Za-z0-9]+)"?[ )]', re.IGNORECASE)
+
+
+def esearch_tag(data: Data, limits: IMAPClientLimits) -> str:
+    """The tag of the command that an ESEARCH response answers; ``""`` if it is not told."""
+    match = _TAG.match(data.text)
+    return match[1].decode("ascii") if match else esearch_of(data, limits).tag
+
+
 _MODSEQ = re.compile(rb"\(MODSEQ ([0-9]{1,19})\)", re.IGNORECASE)
 
 
 def search_result(answers: list[Data], limits: IMAPClientLimits) -> SearchResult:
     """Read SEARCH and ESEARCH (RFC 9051 7.3.4); several answers are one."""
-    uids, modseq = UidSet(), None
+    uids, modseq, validity = UidSet(), None, 0
     numbers = array("I")
     for data in answers:
         if data.name == "SEARCH":
             match = _MODSEQ.search(numbers_of(data.text, numbers.extend))
             modseq = int(match[1]) if match else modseq
             continue
-        values = values_of(data, limits)
-        while values and (isinstance(values[0], list) or text_of(values[0]).upper() == "UID"):
-            del values[0]
-        told = {text_of(name).upper(): value for name, value in zip(values[::2], values[1::2], strict=False)}
-        uids |= set_of(octets_of(told.get("ALL")))
-        modseq = number_of(told.get("MODSEQ")) or modseq
-    return SearchResult(uids | UidSet(numbers) if numbers else uids, modseq)
+        told = esearch_of(data, limits)
+        uids |= set_of(told.octets)
+        modseq = told.modseq or modseq
+        validity = told.uid_validity
+    return SearchResult(uids | UidSet(numbers) if numbers else uids, modseq, validity)

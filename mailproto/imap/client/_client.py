@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mailproto.imap.client._account_commands import AccountCommands
 from mailproto.imap.client._idling import Idler
 from mailproto.imap.client._mailbox_commands import MailboxCommands
-from mailproto.imap.client._parts import PartCommands
+from mailproto.imap.client._multisearch import MultisearchCommands
 from mailproto.imap.client._signing_in import SigningIn
 from mailproto.imap.client._transfer_commands import TransferCommands
 from mailproto.imap.client._unasked import Events
@@ -13,7 +12,7 @@ from mailproto.imap.client._unasked import Events
 __all__ = ["IMAPClient"]
 
 
-class IMAPClient(SigningIn, MailboxCommands, PartCommands, TransferCommands, AccountCommands):
+class IMAPClient(SigningIn, MailboxCommands, TransferCommands, MultisearchCommands):
     """A connection to an IMAP server, made by `open` or `connect`::
 
         server = ServerAddress("imap.example.org", credentials=Password("bob", "secret"))
@@ -39,7 +38,7 @@ class IMAPClient(SigningIn, MailboxCommands, PartCommands, TransferCommands, Acc
     _idler: Idler | None = None
 
     def idle(self) -> Events:
-        """What happens in the selected mailbox, as it happens: an asynchronous iterator of events::
+        """What happens in the selected mailbox, and in others after `notify`: an iterator of events::
 
             async for event in client.idle():
                 if isinstance(event, Exists):
@@ -49,7 +48,7 @@ class IMAPClient(SigningIn, MailboxCommands, PartCommands, TransferCommands, Acc
         where the server has no IDLE, it asks with NOOP from time to time.  Inside the loop, other commands
         may be awaited: IDLE ends for them, and begins anew.  Leaving the loop ends it.
 
-        :returns: the iterator, which raises `ConnectionLost` when the connection ends.
+        :returns: the asynchronous iterator, which raises `ConnectionLost` when the connection ends.
         """
         if self._idler is None:
             self._idler = Idler(self._session)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-
-from twisted.internet.defer import Deferred
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from mailproto._arguments import check_bool, check_call, check_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import Client
-from mailproto.imap.client._command import Collector, Command, Piece
+from mailproto.imap.client._command import Command, Piece
 from mailproto.imap.client._gathering import Gathered, not_offered
 from mailproto.imap.client._mailbox_values import IMAPEvent
 from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.client._timeouts import IMAPTimeouts
-from mailproto.imap.client._uid_set import UidSet
 from mailproto.imap.wire import encode_mailbox
-from mailproto.imap.wire._answers import Answer, Data, StatusResponse
+from mailproto.imap.wire._answers import Answer, Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.model import INBOX
 from mailproto.typing import ReactorTime
 
 __all__ = ["ClientCore"]
 
+T = TypeVar("T")
 
-class ClientCore(Client[Answer]):
+
+class ClientCore(Client[Answer, frozenset[str]]):
     """The parts of `IMAPClient` that its commands use."""
 
     _session: IMAPSession
@@ -49,13 +50,21 @@ class ClientCore(Client[Answer]):
             check_call("listener", listener, "a function that takes an event, or None", 1)
             session.unasked.listeners.append(listener)
         super().__init__(session, timeouts)
+        self._send = session.command
+        self._within_turn = session.within_turn
 
     # -- for commands
 
     async def _knows(self) -> None:
         """Make sure that the server's capabilities are known."""
         if self._session.capabilities is None:
-            await self._send("CAPABILITY", [b"CAPABILITY"])
+            await self._send(Command("CAPABILITY", [b"CAPABILITY"]))
+            if self._session.capabilities is None:
+                self._session.learn(b"IMAP4REV1")
+
+    async def _learn_within_turn(self) -> None:
+        if self._session.capabilities is None:
+            await self._within_turn(Command("CAPABILITY", [b"CAPABILITY"]))
             if self._session.capabilities is None:
                 self._session.learn(b"IMAP4REV1")
 
@@ -68,37 +77,46 @@ class ClientCore(Client[Answer]):
         if not self._session.has(*capabilities):
             raise not_offered(capabilities[0])
 
-    def _send(
+    async def _ask(
         self,
         name: str,
         pieces: Iterable[Piece],
-        collector: Collector | None = None,
-        names: Collection[str] = (),
-        *,
-        uids: UidSet | None = None,
-        mailbox: str = "",
-        alone: bool = False,
-    ) -> Deferred[StatusResponse]:
-        """Send a command when its turn comes."""
-        command = Command(name, pieces, collector, names, uids=uids, mailbox=mailbox, alone=alone)
-        return self._session.command(command)
-
-    def _within_turn(
-        self,
-        name: str,
-        pieces: Iterable[Piece],
-        collector: Collector | None = None,
-        names: Collection[str] = (),
-        timeout: float | None = None,
-    ) -> Deferred[StatusResponse]:
-        """Send a command inside of a turn."""
-        return self._session.within_turn(Command(name, pieces, collector, names, timeout=timeout))
-
-    async def _ask(self, name: str, pieces: Iterable[Piece], *names: str) -> list[Data]:
-        """Send a command, and gather the responses of these names."""
-        gathered = Gathered(self._session)
-        await self._send(name, pieces, gathered, names)
+        *names: str,
+        wanted: Callable[[Data], bool] | None = None,
+    ) -> list[Data]:
+        """Send a command, and gather the responses of these names, or those of them that are ``wanted``."""
+        gathered = Gathered(self._session, wanted)
+        await self._send(Command(name, pieces, gathered, names))
         return gathered.data
+
+    async def _ask_of(
+        self,
+        mailbox: str,
+        name: str,
+        pieces: Iterable[Piece],
+        response: str,
+        read: Callable[[Data], tuple[str, T] | None],
+    ) -> list[T]:
+        """Send a command about one mailbox.  Those about different mailboxes are sent together.
+
+        :param read: reads a response: the mailbox's name, and what is told of it.
+        :returns: what the server tells of it.
+        """
+        session = self._session
+        asked = INBOX if mailbox.upper() == INBOX else mailbox
+        told: list[T] = []
+
+        def is_wanted(data: Data) -> bool:
+            """Whether it is of this mailbox; the server may name it otherwise if no other is asked for."""
+            found = read(data)
+            asking = sum(response in each.names for each in session.running.listening)
+            if found is None or (found[0] != asked and asking > 1):
+                return False
+            told.append(found[1])
+            return True
+
+        await self._send(Command(name, pieces, Gathered(session, is_wanted), (response,), mailbox=asked))
+        return told
 
     def _name(self, name: str) -> bytes:
         """A mailbox's name as an argument.

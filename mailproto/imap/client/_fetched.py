@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from mailproto.content import Content
@@ -13,13 +14,17 @@ from mailproto.imap.client._structures import BodyStructure, MessageEnvelope
 from mailproto.imap.client._usual_envelope import usual_envelope
 from mailproto.imap.wire._answers import Data
 from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.imap.wire._usual_fetches import UID_IN_FETCH
 from mailproto.imap.wire._values import Value, number_of, text_of
 
 __all__ = ["FetchedMessage", "flags_of", "internal_date", "uid_in"]
 
-_UID = re.compile(rb"\((?:[A-Za-z.]++ [0-9]++ )*UID ([0-9]{1,10}+)(?=[ )])")
 _LAST_UID = re.compile(rb"[ )]UID ([0-9]{1,10}+)[ \t]*+\)?[ \t]*+\Z", re.IGNORECASE)
 _ONLY_BODY = re.compile(rb"\(UID [0-9]{1,10} BODY\[\] ~?\{[0-9]{1,19}\}\r\n\)")
+_ONLY_FLAGS = re.compile(
+    rb"\((?:UID [0-9]{1,10} )?(?:RFC822\.SIZE [0-9]{1,20} )?FLAGS \(([A-Za-z0-9$_.:\\ -]{0,200})\)"
+    rb"(?: MODSEQ \([0-9]{1,20}\))?(?: UID [0-9]{1,10})?\)"
+)
 _DATE = re.compile(
     r" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{2,4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
     r"(?: ?([+-])([0-9]{2}):?([0-9]{2}))?"
@@ -67,6 +72,13 @@ class FetchedMessage:
     @property
     def flags(self) -> frozenset[str]:
         """System flags with their backslash, as in ``\\Seen``, and keywords."""
+        text = self._data.text
+        if (
+            self._items is None
+            and len(text) <= self._limits.values
+            and (usual := _ONLY_FLAGS.fullmatch(text))
+        ):
+            return _known_flags(usual[1])
         return flags_of(self.items.get("FLAGS"))
 
     @property
@@ -133,7 +145,9 @@ class FetchedMessage:
     def content(self) -> Content | None:
         """The whole message (``BODY[]``)."""
         if self._items is None and _ONLY_BODY.fullmatch(self._data.text):
-            [literal] = self._data.literals
+            literal = self._data.literals[0]
+            if literal.__class__ is bytes:
+                return Content(literal)
             return None if literal is None else Content.of(literal)
         return self.sections.get("")
 
@@ -156,7 +170,7 @@ def _section_of(item: str) -> str | None:
         return _OLD_SECTIONS.get(item)
     if name in ("BODY", "BODY.PEEK"):
         return rest.rpartition("]")[0]
-    return f"{rest.rpartition(']')[0]} BINARY".strip() if name == "BINARY" else None
+    return f"{rest.rpartition(']')[0]} BINARY".strip() if name in ("BINARY", "BINARY.PEEK") else None
 
 
 def flags_of(value: Value) -> frozenset[str]:
@@ -164,6 +178,12 @@ def flags_of(value: Value) -> frozenset[str]:
     if not isinstance(value, list):
         return frozenset()
     return frozenset([_FLAGS.get(flag) or _flag(flag) for flag in value if flag.__class__ is bytes])
+
+
+@lru_cache(1000)
+def _known_flags(octets: bytes) -> frozenset[str]:
+    """Flags with spaces between them; most messages have those of many others."""
+    return flags_of([None if word.upper() == b"NIL" else word for word in octets.split()])
 
 
 _FLAGS = {
@@ -210,7 +230,7 @@ def uid_in(data: Data, limits: IMAPClientLimits) -> int | None:
 
     If what comes before it cannot be read, it is the one at the end: that is not of the message's own words.
     """
-    match = _UID.match(data.text)
+    match = UID_IN_FETCH.match(data.text)
     if match is not None:
         return int(match[1])
     if b"UID" not in data.text.upper():

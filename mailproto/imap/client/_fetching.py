@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Awaitable, Iterable
-from typing import Protocol, Self
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from typing import Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -15,17 +15,21 @@ from mailproto.client.errors import ClientError
 from mailproto.content import Content
 from mailproto.imap.client._command import BodyWriter, Collector, Command
 from mailproto.imap.client._fetched import FetchedMessage
+from mailproto.imap.client._message_limit import last_done, part_below
 from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.client._spooling import LargeLiteral, Spill
-from mailproto.imap.client._uid_set import UidSet
-from mailproto.imap.wire._answers import BodyBegins, Data
+from mailproto.imap.client._uid_set import UidSet, set_texts
+from mailproto.imap.wire._answers import BodyBegins, Data, Fetches, StatusResponse
 
-__all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "fetch_items"]
+__all__ = ["FetchIntoSink", "Fetched", "Fetching", "Sink", "Texts", "fetch_items"]
 
 _ITEM = re.compile(
     r"[A-Za-z0-9.\-]+(?:\[[ !-Z\\^-z|}~]*\])?(?:<[0-9]+\.[0-9]+>)?(?: ?\([A-Za-z0-9 =.\-]*\))?"
 )
 _ONLY_FLAGS = ("FLAGS", "UID", "MODSEQ")
+
+
+Texts: TypeAlias = Sequence[tuple[str, UidSet | None]]
 
 
 class Sink(Protocol):
@@ -53,35 +57,39 @@ def fetch_items(items: Iterable[str]) -> tuple[list[str], tuple[bytes, ...]]:
         if name not in _ONLY_FLAGS:
             # Some servers answer with the name that was asked for.
             plain = name.removesuffix(".PEEK") + bracket
-            marks += [each.encode("ascii") for each in {plain, name + bracket}]
+            marks += [plain.encode("ascii"), (name + bracket).encode("ascii")]
     return checked, tuple(dict.fromkeys(marks))
 
 
 class Fetching(Collector):
     """One FETCH, in as many commands as it needs.
 
-    :param texts: the sets, as `set_texts` gives them.
-    :param ask: makes the command's text after the set.
+    :param texts: the sets, as `set_texts` gives them, perhaps later.
+    :param rest: the command's text after the set.
     :param marks: see `fetch_items`.
+    :ivar ready: messages that the application may have at once.
     :ivar vanished: UIDs that are gone (QRESYNC).
     """
 
     def __init__(
         self,
         session: IMAPSession,
-        texts: Iterable[tuple[str, UidSet | None]],
+        texts: Texts | Deferred[Texts],
         rest: bytes,
         marks: tuple[bytes, ...],
         *,
         vanished: bool = False,
     ) -> None:
         self._session = session
-        self._texts = deque(texts)
+        self._texts: deque[tuple[str, UidSet | None]] = deque()
         self._rest = rest
         self._marks = marks
         self._names = ("FETCH", "VANISHED") if vanished else ("FETCH",)
         self._known: UidSet | None = None
-        self._queue: deque[tuple[FetchedMessage, int, int]] = deque()  # octets in all, and in memory
+        self._limited: bytes | None = None  # what the server says of its limit
+        self._last_done: int | None = None  # the lowest UID before that limit
+        self.ready: deque[FetchedMessage] = deque()
+        self._queue: deque[tuple[list[FetchedMessage], int, int]] = deque()  # octets in all, and in memory
         self._octets = self._memory = 0
         self._spill = Spill()
         self._waiter: Deferred[None] | None = None
@@ -89,6 +97,13 @@ class Fetching(Collector):
         self._is_over = False
         self._is_dropped = False
         self.vanished = UidSet()
+        if isinstance(texts, Deferred):
+            texts.addCallback(self._begin).addErrback(self._failed)
+        else:
+            self._begin(texts)
+
+    def _begin(self, texts: Texts) -> None:
+        self._texts.extend(texts)
         self._next()
 
     def _next(self) -> None:
@@ -104,7 +119,21 @@ class Fetching(Collector):
             self._names,
             uids=self._known,
         )
-        self._session.command(command).addCallbacks(lambda _: self._next(), self._failed)
+        self._session.command(command).addCallbacks(self._answered, self._failed, (text,))
+
+    def _answered(self, ending: StatusResponse, text: str) -> None:
+        """Go on with the messages that were too many for the server, and with the next ones."""
+        self.note(ending)
+        arguments, self._limited = self._limited, None
+        self._last_done = last_done(arguments, self._last_done)
+        if self._last_done is not None:
+            self._texts.extendleft(set_texts(part_below(text, self._known, self._last_done)))
+        self._next()
+
+    def note(self, status: StatusResponse) -> None:
+        """The server may say that it does no more messages at once."""
+        if status.code == "MESSAGELIMIT":
+            self._limited = status.arguments
 
     def _failed(self, failure: Failure) -> None:
         error = failure.value
@@ -126,14 +155,8 @@ class Fetching(Collector):
         if uid is None or (self._known is not None and uid not in self._known):
             return False
         text = data.text
-        if self._marks:
-            for mark in self._marks:
-                if mark in text:
-                    break
-            else:  # perhaps in lower case
-                upper = text.upper()
-                if not any(mark in upper for mark in self._marks):
-                    return False
+        if not self._is_asked_for(text):
+            return False
         if self._is_dropped:
             return True
         limits = self._session.limits
@@ -149,14 +172,54 @@ class Fetching(Collector):
             except Exception as error:  # such as a full disk
                 self.give_up(error)
                 return True
-        self._queue.append((FetchedMessage(uid, data, limits), octets, memory))
+        self._add([FetchedMessage(uid, data, limits)], octets, memory)
+        return True
+
+    def take_some(self, fetches: Fetches, start: int) -> int:
+        """Take those that were asked for; none if something must be done with each."""
+        session = self._session
+        if self._is_dropped or session.others_wait:
+            return 0
+        known, limits = self._known, session.limits
+        low, high = (1, 0) if known is not None else (0, 1 << 32)  # a range that has the UIDs of some
+        mark = self._marks[0] if self._marks else b""
+        taken: list[FetchedMessage] = []
+        answers, uids = fetches.answers, fetches.uids
+        if start:
+            answers, uids = answers[start:], uids[start:]
+        for data, uid in zip(answers, uids, strict=True):
+            if not low <= uid <= high:
+                found = None if known is None else known.range_of(uid)
+                if found is None:
+                    break
+                low, high = found
+            text = data.text
+            if mark not in text and not self._is_asked_for(text):
+                break
+            taken.append(FetchedMessage(uid, data, limits))
+        if taken:
+            octets = fetches.octets * len(taken) // len(fetches.uids) + 500 * len(taken)
+            self._add(taken, octets, octets)
+        return len(taken)
+
+    def _is_asked_for(self, text: bytes) -> bool:
+        """Whether a response has what was asked for, or only flags that have changed."""
+        if not self._marks:
+            return True
+        for mark in self._marks:
+            if mark in text:
+                return True
+        upper = text.upper()  # perhaps in lower case
+        return any(mark in upper for mark in self._marks)
+
+    def _add(self, messages: list[FetchedMessage], octets: int, memory: int) -> None:
+        self._queue.append((messages, octets, memory))
         self._octets += octets
         self._memory += memory
         if self._waiter is not None:
             self._wake()
-        if self._octets > limits.ahead:
+        if self._octets > self._session.limits.ahead:
             self._hold()
-        return True
 
     def _take_vanished(self, data: Data) -> bool:
         words = data.text.split()
@@ -194,28 +257,30 @@ class Fetching(Collector):
         """Nobody takes the messages any more."""
         self._is_dropped = True
         self._queue.clear()
+        self.ready.clear()
         self._octets = self._memory = 0
         self._spill.close()
         self._session.connection.go_on()
 
-    async def next(self) -> FetchedMessage:
-        """The next message.  :raises StopAsyncIteration: there are no more."""
+    async def more(self) -> bool:
+        """Wait until some messages are `ready`; False if there are no more."""
         while not self._queue:
             if self._error is not None:
                 raise self._error
             if self._is_over:
-                raise StopAsyncIteration
+                return False
             if self._waiter is None:
                 self._waiter = Deferred(self._cancelled)
             await self._waiter
-        message, octets, memory = self._queue.popleft()
+        messages, octets, memory = self._queue.popleft()
+        self.ready.extend(messages)
         before = self._octets
         self._octets -= octets
         self._memory -= memory
         room = self._session.limits.ahead // 2
         if before >= room > self._octets or not self._queue:
             self._session.connection.go_on()
-        return message
+        return True
 
     def _cancelled(self, _: object) -> None:
         self._waiter = None
@@ -238,11 +303,22 @@ class Fetched:
     def __init__(self, fetching: Fetching) -> None:
         self._fetching = fetching
 
-    def __aiter__(self) -> Self:
-        return self
+    async def __aiter__(self) -> AsyncIterator[FetchedMessage]:
+        fetching = self._fetching
+        ready = fetching.ready
+        while ready or await fetching.more():
+            while ready:
+                yield ready.popleft()
 
     def __anext__(self) -> Awaitable[FetchedMessage]:
-        return self._fetching.next()
+        return self._next()
+
+    async def _next(self) -> FetchedMessage:
+        fetching = self._fetching
+        while not fetching.ready:
+            if not await fetching.more():
+                raise StopAsyncIteration
+        return fetching.ready.popleft()
 
     def __del__(self) -> None:
         self._fetching.drop()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from mailproto._arguments import wrong_type
 from mailproto.client.errors import NotOffered, ProtocolViolation
 from mailproto.imap.client._command import Collector
 from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.wire._answers import Data, StatusResponse
 from mailproto.model import Outcome
 
-__all__ = ["Gathered", "at_once", "each_of", "not_offered"]
+__all__ = ["Gathered", "at_once", "check_several", "each_of", "not_offered"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,9 +47,19 @@ async def each_of(answers: Sequence[Deferred[T]]) -> list[T]:
     return found
 
 
+def check_several(name: str, value: object, example: str) -> None:
+    """Check that several texts are no single one, which would be taken for its letters.
+
+    :raises TypeError: they are.
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise wrong_type(name, value, f"texts such as [{example!r}]", f"write [{value!r}]")
+
+
 def not_offered(what: str) -> NotOffered:
     """The error for an extension that the server does not have."""
-    return NotOffered(Outcome(504, "5.5.1", f"The server does not offer {what}"))
+    text = f"The server does not offer {what}"
+    return NotOffered(Outcome(504, "5.5.1", text), text)
 
 
 class Gathered(Collector):

@@ -36,7 +36,7 @@ class Idler:
         self._command: Command | None = None  # the IDLE that is under way
         self._is_idle = False  # whether the server has said that it idles
         self._is_ending = False
-        self._polls = False  # whether the server refuses IDLE
+        self._refused_with: set[bool] = set()  # whether a mailbox was selected when the server refused IDLE
         self._learned: tuple[MailboxView, int] | None = None
         self._timer: IDelayedCall | None = None
         session.when_idle = self._begin_soon
@@ -63,19 +63,19 @@ class Idler:
 
     def _begin_soon(self) -> None:
         session = self._session
-        if self._streams and session.view is not None and self._timer is None and self._command is None:
+        if self._streams and session.is_signed_in and self._timer is None and self._command is None:
             self._timer = session.clock.callLater(_PAUSE, self._begin)
 
     def _begin(self) -> None:
         self._timer = None
         session = self._session
         view = session.view
-        if not (session.is_idle and session.is_usable and self._streams and view is not None):
+        if not (session.is_idle and session.is_usable and self._streams):
             return
-        if not view.is_complete and self._learned != (view, view.exists):
+        if view is not None and not view.is_complete and self._learned != (view, view.exists):
             self._learned = (view, view.exists)
             session.run(lambda: self._learn(view)).addErrback(lambda _: None)
-        elif self._polls or not session.has("IDLE", "IMAP4REV2"):
+        elif (view is not None) in self._refused_with or not session.has("IDLE", "IMAP4REV2"):
             self._timer = session.clock.callLater(session.timeouts.poll, self._poll)
         else:
             self._idle()
@@ -129,7 +129,7 @@ class Idler:
 
     def _refused(self, failure: Failure) -> None:
         self._ended(None)
-        self._polls = True
+        self._refused_with.add(self._session.view is not None)
 
     # -- without IDLE
 
@@ -151,6 +151,13 @@ class Idler:
             # If messages came or went meanwhile, nobody knows which of them are in the answer.
             if session.view is view and view.exists == before and view.learn_all(uids):
                 return
-        await session.within_turn(
-            Command("FETCH", [b"FETCH %d:* (UID)" % first], Gathered(session), ("FETCH",), alone=True)
-        )
+        last = b"*"
+        while True:
+            gathered = Gathered(session)
+            fetch = Command("FETCH", [b"FETCH %d:%b (UID)" % (first, last)], gathered, ("FETCH",), alone=True)
+            ending = await session.within_turn(fetch)
+            numbers = [data.number for data in gathered.data if data.number]
+            # A server may leave out the first ones (RFC 9738).
+            if gathered.code("MESSAGELIMIT", ending) is None or not numbers or min(numbers) <= first:
+                return
+            last = b"%d" % (min(numbers) - 1)

@@ -141,10 +141,12 @@ class SearchResult:
 
     :ivar uids: all of them, in ascending order.
     :ivar modseq: the greatest of theirs, if the keys had MODSEQ (RFC 7162).
+    :ivar uid_validity: of the mailbox, in results of `search_in`; else 0.
     """
 
     uids: UidSet = field(default_factory=UidSet)
     modseq: int | None = None
+    uid_validity: int = 0
 
     def __len__(self) -> int:
         return len(self.uids)

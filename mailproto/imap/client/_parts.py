@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailproto._arguments import check_whole, wrong_type
+from mailproto.client.errors import CommandRefused
 from mailproto.content import Content
 from mailproto.imap.client._gathering import at_once
 from mailproto.imap.client._message_commands import MessageCommands
@@ -15,6 +16,7 @@ from mailproto.message import Message
 
 __all__ = ["FetchedPart", "PartCommands"]
 
+_ENCODED = frozenset(("base64", "quoted-printable"))
 _TOKEN = re.compile(r"[A-Za-z0-9._:+\-]+")
 
 
@@ -22,8 +24,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9._:+\-]+")
 class FetchedPart:
     """One part of a message.
 
-    :ivar structure: what it is.
-    :ivar content: its octets, still encoded.
+    :ivar structure: what it is; its ``encoding`` is ``binary`` if the server has decoded it (RFC 3516).
+    :ivar content: its octets, in this encoding.
     """
 
     structure: BodyStructure
@@ -91,7 +93,26 @@ class PartCommands(MessageCommands):
             wanted_part = wanted
         else:
             raise wrong_type("wanted", wanted, "a media type such as 'text/plain', or a BodyStructure")
+        decoded = await self._decoded_part(uid, wanted_part)
+        if decoded is not None:
+            return decoded
         number = wanted_part.number
         message = await self.fetch_one(uid, f"BODY.PEEK[{number}]")
         content = None if message is None else message.sections.get(number.upper())
         return None if content is None else FetchedPart(wanted_part, content)
+
+    async def _decoded_part(self, uid: int, part: BodyStructure) -> FetchedPart | None:
+        """A part that the server has decoded; None if it does not, or if there is nothing to decode."""
+        if part.encoding not in _ENCODED or part.is_multipart:
+            return None
+        await self._knows()
+        if not self._session.has("BINARY", "IMAP4REV2"):
+            return None
+        try:
+            message = await self.fetch_one(uid, f"BINARY.PEEK[{part.number}]")
+        except CommandRefused:  # UNKNOWN-CTE: it is damaged
+            return None
+        content = None if message is None else message.sections.get(f"{part.number.upper()} BINARY")
+        if content is None:
+            return None
+        return FetchedPart(replace(part, encoding="binary", size=len(content)), content)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from mailproto._arguments import check_type, check_whole, wrong_type, wrong_value
 from mailproto.imap.client._command import Literal, Piece
 from mailproto.imap.client._uid_set import Uids, set_texts
 
-__all__ = ["Criteria", "Query", "criteria_pieces", "string_piece"]
+__all__ = ["SAVED", "Criteria", "Query", "criteria_pieces", "string_piece"]
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _KEYWORD = re.compile(r"[^\x00-\x20\x7f-\uffff(){%*\"\\\]]+")
@@ -19,6 +19,9 @@ _RAW = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"|[^"]+')
 _UNSAFE = re.compile(r"[\x00\r\n]")
 _QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]*+")
 _LONGEST_QUOTED = 1000
+
+SAVED: Final = b"UID $"
+"""The key for what the last search with ``save`` has found (RFC 5182)."""
 
 
 class Query:
@@ -191,7 +194,9 @@ class Query:
 
     @classmethod
     def uids(cls, uids: Uids) -> Query:
-        """Only these messages, of which there must be at least one."""
+        """Only these messages, of which there must be at least one; ``"$"`` is what was saved last."""
+        if uids == "$":
+            return cls(SAVED)
         texts = set_texts(uids)
         if not texts:
             raise wrong_value("uids", uids, "at least one UID")

@@ -14,21 +14,24 @@ from mailproto.client.errors import (
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
+    ServerTimeout,
     ServiceClosing,
 )
 from mailproto.content import Content
 from mailproto.imap.client._command import Command, Literal
 from mailproto.imap.client._fetched import uid_in
+from mailproto.imap.client._known_server import KnownServer
 from mailproto.imap.client._large_literals import LargeLiterals
+from mailproto.imap.client._running import Running
 from mailproto.imap.client._timeouts import IMAPTimeouts
 from mailproto.imap.client._unasked import Unasked
-from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._answers import (
     Answer,
     BodyBegins,
     BodyPiece,
     Continuation,
     Data,
+    Fetches,
     StatusResponse,
 )
 from mailproto.imap.wire._client_limits import IMAPClientLimits
@@ -45,35 +48,28 @@ _AT_ONCE: Final = 1 << 16
 """Octets of a literal that are written together with the command."""
 
 
-class IMAPSession(ClientSession[Answer]):
-    """The order of commands, and what is known about the server.
+class IMAPSession(KnownServer, ClientSession[Answer]):
+    """The order of commands, and to whom the server's data go.
 
     Commands that may be under way together are sent together (RFC 9051 5.5).  Data belong to the first
     command that takes them, or else are `unasked`.
 
-    :ivar capabilities: in upper case; None if the server has not told them.
-    :ivar enabled: what was enabled (RFC 5161), in upper case.
-    :ivar view: the selected mailbox; None if there is none.
-    :ivar is_signed_in: whether the server has taken credentials, or needs none.
-    :ivar running: the commands that are not answered, by tag.
+    :ivar running: the commands that are not answered.
     :ivar unasked: takes what no command asked for.
     """
 
     speaks_unasked = True
+    wire: IMAPClientWire
 
     def __init__(
         self, clock: ReactorTime, *, timeouts: IMAPTimeouts, limits: IMAPClientLimits, is_remote: bool
     ) -> None:
         self.wire = IMAPClientWire(limits)
-        super().__init__(clock, self.wire, timeouts, is_remote=is_remote)
+        KnownServer.__init__(self, limits)
+        ClientSession.__init__(self, clock, self.wire, timeouts, is_remote=is_remote)
         self.timeouts = timeouts
-        self.limits = limits
-        self.capabilities: frozenset[str] | None = None
-        self.enabled: set[str] = set()
-        self.view: MailboxView | None = None
-        self.is_signed_in = False
         self.is_leaving = False  # whether BYE is expected
-        self.running: dict[str, Command] = {}
+        self.running = Running()
         self.unasked = Unasked(self)
         self.when_idle: Callable[[], None] = _nothing  # called when no command is left
         self.when_busy: Callable[[], None] = _nothing  # called when a command waits
@@ -81,22 +77,7 @@ class IMAPSession(ClientSession[Answer]):
         self._count = 0
         self._large = LargeLiterals()
         self._garbage = 0
-
-    # -- what is known about the server
-
-    def has(self, *capabilities: str) -> bool:
-        """Whether the server offers one of these."""
-        return self.capabilities is not None and not self.capabilities.isdisjoint(capabilities)
-
-    @property
-    def utf8(self) -> bool:
-        """Whether names of mailboxes are in UTF-8."""
-        return "UTF8=ACCEPT" in self.enabled or "IMAP4REV2" in self.enabled
-
-    def signed_in(self) -> None:
-        """The server has taken the credentials."""
-        self.is_signed_in = True
-        self.wire.longest = self.limits.line
+        self._bad: StatusResponse | None = None  # what may be the answer to a command
 
     # -- commands
 
@@ -153,14 +134,14 @@ class IMAPSession(ClientSession[Answer]):
     def wait_for_answer(self, command: Command, timeout: float) -> None:
         """Wait so many seconds from now on for the answer to a command that is under way."""
         if command.tag in self.running:
-            place = list(self.running).index(command.tag)
+            place = self.running.place(command.tag)
             question, answer, _ = self._expected[place]
             self._expected[place] = (question, answer, timeout)
             self.connection.wait_anew()
 
     def may_begin_now(self, turn: Turn) -> bool:
         """Whether a turn need not wait for the answers to the commands before it."""
-        return isinstance(turn, Command) and all(map(turn.may_join, self.running.values()))
+        return isinstance(turn, Command) and self.running.may_begin(turn)
 
     def begin(self, turn: Turn) -> bool:
         """Begin a command."""
@@ -184,7 +165,7 @@ class IMAPSession(ClientSession[Answer]):
     def _start(self, command: Command) -> None:
         self._count += 1
         tag = command.tag = f"A{self._count}"
-        self.running[tag] = command
+        self.running.add(command)
         self._sending = command
         timeout = self._timeouts.command if command.timeout is None else command.timeout
         self.ask(command.name, _ignore, timeout)
@@ -255,6 +236,8 @@ class IMAPSession(ClientSession[Answer]):
         """Pass the event to the command that it belongs to."""
         if self.greeting is None:
             self._greeted_by(event)
+        elif isinstance(event, Fetches):
+            self._fetches(event)
         elif isinstance(event, Data):
             self._data(event)
         elif isinstance(event, BodyPiece):
@@ -281,9 +264,8 @@ class IMAPSession(ClientSession[Answer]):
         self._garbage = 0
         if self._large:
             self._large.put_into(data)
-        name = data.name
         uid = None
-        if name == "FETCH":
+        if data.name == "FETCH":
             uid = uid_in(data, self.limits)
             view = self.view
             if view is not None:
@@ -291,10 +273,25 @@ class IMAPSession(ClientSession[Answer]):
                     uid = view.uid(data.number)
                 else:
                     view.learn(data.number, uid)
-        for command in self.running.values():
-            if name in command.names and command.collector is not None and command.collector.take(data, uid):
-                return
-        self.unasked.data(data, uid)
+        self._offer(data, uid)
+
+    def _fetches(self, fetches: Fetches) -> None:
+        """Offer them to the first command that takes FETCH, as many as it takes at once."""
+        self._garbage = 0
+        answers, uids = fetches.answers, fetches.uids
+        self.connection.count_events(len(uids) - 1)
+        if self.view is not None:
+            self.view.learn_some([data.number or 0 for data in answers], uids)
+        start = 0
+        while start < len(uids) and self.connection.is_open:
+            taken = self.running.take_some(fetches, start)
+            if not taken:
+                self._offer(answers[start], uids[start])
+            start += taken or 1
+
+    def _offer(self, data: Data, uid: int | None) -> None:
+        if not self.running.take(data, uid):
+            self.unasked.data(data, uid)
 
     def _untagged(self, event: StatusResponse) -> None:
         if event.status == "BYE":
@@ -302,20 +299,33 @@ class IMAPSession(ClientSession[Answer]):
                 self.fail(ServiceClosing(reply=event))
             return
         self._note_code(event)
-        for command in self.running.values():
-            if command.collector is not None:
-                command.collector.note(event)
+        self.running.note(event)
         self.unasked.status(event)
+        if event.status == "BAD":
+            self._is_bad(event)
+
+    def _is_bad(self, event: StatusResponse) -> None:
+        """The server has not understood something; it may be that it answers it no more."""
+        self._bad = event
+        usual, bad = self.timeouts.command, self.timeouts.bad
+        for place, (question, answer, timeout) in enumerate(self._expected):
+            if timeout <= usual:  # not while IDLE waits
+                self._expected[place] = (question, answer, min(timeout, bad))
+        self.connection.wait_anew()
+
+    def timed_out(self) -> None:
+        """Tell what the server has said instead of an answer."""
+        if self._bad is not None and self._expected:
+            why = f"no answer to {self._expected[0][0]}, but {self._bad}"
+            self.fail(ServerTimeout(f"Timed out: {why}", reply=self._bad))
+        else:
+            super().timed_out()
 
     def _note_code(self, event: StatusResponse) -> None:
         if event.code == "CAPABILITY":
             self.learn(event.arguments)
         elif event.code == "CLOSED":
             self.view = None
-
-    def learn(self, capabilities: bytes) -> None:
-        """Set what the server offers."""
-        self.capabilities = frozenset(capabilities.decode("ascii", "replace").upper().split())
 
     def _continues(self, event: Continuation) -> None:
         command = self._sending
@@ -333,12 +343,12 @@ class IMAPSession(ClientSession[Answer]):
 
     def _ended(self, event: StatusResponse) -> None:
         """A command is answered."""
-        command = self.running.get(event.tag)
-        if command is None:
+        found = self.running.remove(event.tag)
+        if found is None:
             self.fail(ProtocolViolation(f"The server answered {event.tag}, which is no command", reply=event))
             return
-        place = list(self.running).index(event.tag)
-        del self.running[event.tag]
+        self._bad = None
+        command, place = found
         del self._expected[place]
         self._note_code(event)
         self.unasked.status(event)
@@ -362,14 +372,13 @@ class IMAPSession(ClientSession[Answer]):
         uid = uid_in(self._large.beginning(event), self.limits)
         if uid is None and self.view is not None:
             uid = self.view.uid(event.number)
-        self._large.begin(event, uid, self.running.values())
+        self._large.begin(event, uid, self.running.listening)
 
     # -- the end
 
     def interrupted(self, error: ClientError) -> None:
         """Pass the error to the commands that are under way."""
-        running = list(self.running.values())
-        self.running.clear()
+        running = self.running.clear()
         self._sending = None
         self._large.forget()
         for command in running:

@@ -1,15 +1,12 @@
-"""The commands that begin and end a session: TLS, signing in, ENABLE, ID, COMPRESS, LOGOUT."""
+"""The commands that begin and end a session: TLS, signing in and out, LOGOUT."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
-from mailproto._arguments import check_type
-from mailproto._twisted_arguments import check_client_tls
 from mailproto.auth import Password
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import ServerAddress
@@ -18,17 +15,18 @@ from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     CommandRefused,
+    OutOfOrder,
+    ProtocolViolation,
     ServerUntrusted,
     TLSUnavailable,
 )
-from mailproto.imap.client._answer_data import values_of
+from mailproto.errors import WireError
 from mailproto.imap.client._command import Command, Literal, Piece
-from mailproto.imap.client._core import ClientCore
-from mailproto.imap.client._gathering import at_once, not_offered
+from mailproto.imap.client._gathering import not_offered
 from mailproto.imap.client._searching import string_piece
+from mailproto.imap.client._server_commands import ServerCommands
 from mailproto.imap.client._session import IMAPSession
 from mailproto.imap.wire._answers import Continuation, StatusResponse
-from mailproto.imap.wire._values import text_of
 from mailproto.tls import Channel, client_channel
 from mailproto.typing import ClientTLSContext
 
@@ -42,7 +40,7 @@ _UNKNOWN = re.compile(
 """How servers say that they do not know a mechanism that they offer."""
 
 
-class SigningIn(ClientCore):
+class SigningIn(ServerCommands):
     """The commands that begin and end a session."""
 
     _authenticated_by = ""
@@ -53,44 +51,10 @@ class SigningIn(ClientCore):
         return 993 if server.tls == "implicit" else 143
 
     @property
-    def capabilities(self) -> frozenset[str]:
-        """What the server offers, in upper case; empty if it is not known yet."""
-        return self._session.capabilities or frozenset()
-
-    @property
-    def enabled(self) -> frozenset[str]:
-        """The extensions that were enabled, in upper case."""
-        return frozenset(self._session.enabled)
-
-    @property
     def authenticated_by(self) -> str:
         """The mechanism with which the client has signed in, ``LOGIN`` for that command, ``PREAUTH`` if the
         server needed no credentials; ``""`` if it has not signed in."""
         return self._authenticated_by or ("PREAUTH" if self._session.is_signed_in else "")
-
-    @at_once
-    async def capability(self) -> frozenset[str]:
-        """CAPABILITY: ask what the server offers.
-
-        :raises CommandRefused: the server refuses it.
-        """
-        await self._send("CAPABILITY", [b"CAPABILITY"])
-        return self.capabilities
-
-    def starttls(self, tls: ClientTLSContext) -> Deferred[frozenset[str]]:
-        """STARTTLS: start TLS, and forget what was learnt in plaintext (RFC 9051 6.2.1).
-
-        If plaintext follows the server's reply, that is an attack, and the connection is closed.
-
-        :param tls: such as `mailproto.tls.client_tls` gives.
-        :returns: fires with the server's capabilities.
-        :raises TLSUnavailable: STARTTLS is not offered or is refused, or the server has signed the client in
-            before TLS, which an attacker may have done (PREAUTH); the connection goes on.
-        :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
-            closed.
-        """
-        check_client_tls("tls", tls)
-        return self._session.run(lambda: self._starttls(tls))
 
     def authenticate(
         self, credentials: ClientCredentials, *, mechanism: str | None = None, allow_clear: bool = False
@@ -120,67 +84,18 @@ class SigningIn(ClientCore):
         credentials = Password(name, password)
         return self._session.run(lambda: self._login(credentials, allow_clear))
 
-    @at_once
-    async def enable(self, *extensions: str) -> frozenset[str]:
-        """ENABLE extensions (RFC 5161), such as ``QRESYNC`` or ``UTF8=ACCEPT``; before `select`.
+    def unauthenticate(self) -> Deferred[None]:
+        """UNAUTHENTICATE: sign out, so that another account can use the connection (RFC 8437).
 
-        What the server does not offer is left out.
-
-        :returns: all that are enabled now.
-        :raises CommandRefused: the server refuses it.
-        """
-        await self._knows()
-        names = [name.upper() for name in extensions]
-        for name in names:
-            check_type("extension", name, str, "a str")
-            if not name.isascii() or not name.replace("=", "").replace("-", "").replace("/", "").isalnum():
-                raise ValueError(f"extension must be a name such as 'QRESYNC', not {name!r}")
-        wanted = [name for name in names if self._offers(name) and name not in self._session.enabled]
-        if wanted and self._session.has("ENABLE", "IMAP4REV2"):
-            await self._send("ENABLE", [f"ENABLE {' '.join(wanted)}".encode("ascii")], alone=True)
-        return self.enabled
-
-    def _offers(self, extension: str) -> bool:
-        has = self._session.has
-        return has(extension) or (extension == "CONDSTORE" and has("QRESYNC"))
-
-    @at_once
-    async def id(self, **fields: str) -> Mapping[str, str]:
-        """ID: tell the server about this program, and ask about the server (RFC 2971).
-
-        :param fields: such as ``name`` and ``version``; none to tell nothing.
-        :returns: what the server tells, by name in lower case; nothing if it has no ID.
-        """
-        await self._knows()
-        if not self._session.has("ID"):
-            return {}
-        pieces: list[Piece] = [b"ID NIL"]
-        if fields:
-            pieces = [b"ID ("]
-            for name, value in fields.items():
-                pieces += [string_piece(name), b" ", string_piece(value), b" "]
-            pieces[-1] = b")"
-        told: dict[str, str] = {}
-        for data in await self._ask("ID", pieces, "ID"):
-            data = data._replace(text=data.text.replace(b'", "', b'" "'))  # some servers write commas
-            for value in values_of(data, self._session.limits):
-                if isinstance(value, list):
-                    pairs = zip(value[::2], value[1::2], strict=False)
-                    told.update((text_of(name).lower(), text_of(text)) for name, text in pairs)
-        return told
-
-    @at_once
-    async def noop(self) -> None:
-        """NOOP: let the server tell what is new.  :raises CommandRefused: the server refuses it."""
-        await self._send("NOOP", [b"NOOP"])
-
-    def compress(self) -> Deferred[None]:
-        """COMPRESS: send and receive compressed data from now on (RFC 4978).
+        Nothing stays of the session but TLS: no mailbox is selected, what was enabled is not, and nothing is
+        compressed.
 
         :raises NotOffered: the server does not offer it.
-        :raises CommandRefused: the server refuses it, perhaps because TLS compresses already.
+        :raises OutOfOrder: the client has not signed in.
+        :raises ConnectionLost: also if the server refuses it, because then nobody knows what is left.
         """
-        return self._session.run(self._compress)
+        self._session.saved = None
+        return self._session.run(self._unauthenticate)
 
     def quit(self) -> Deferred[None]:
         """LOGOUT after all earlier calls are done, and close the connection.
@@ -206,7 +121,7 @@ class SigningIn(ClientCore):
         if self.is_encrypted or not session.has("STARTTLS"):
             raise TLSUnavailable
         try:
-            await self._within_turn("STARTTLS", [b"STARTTLS"])
+            await self._within_turn(Command("STARTTLS", [b"STARTTLS"]))
         except CommandRefused as error:
             raise TLSUnavailable(reply=error.reply) from None
         await session.start_tls(tls)
@@ -214,12 +129,6 @@ class SigningIn(ClientCore):
         session.enabled.clear()
         await self._learn_within_turn()
         return self.capabilities
-
-    async def _learn_within_turn(self) -> None:
-        if self._session.capabilities is None:
-            await self._within_turn("CAPABILITY", [b"CAPABILITY"])
-            if self._session.capabilities is None:
-                self._session.learn(b"IMAP4REV1")
 
     async def _authenticate(
         self, credentials: ClientCredentials, mechanism: str | None, allow_clear: bool
@@ -265,7 +174,7 @@ class SigningIn(ClientCore):
             _credential(credentials.password),
         ]
         try:
-            await self._within_turn("LOGIN", pieces)
+            await self._within_turn(Command("LOGIN", pieces))
         except CommandRefused as error:
             raise AuthenticationRefused(reply=error.reply) from None
         await self._now_signed_in("LOGIN", offered)
@@ -284,19 +193,34 @@ class SigningIn(ClientCore):
             session.capabilities = None
             await self._learn_within_turn()
 
-    async def _compress(self) -> None:
+    async def _unauthenticate(self) -> None:
         session = self._session
         await self._learn_within_turn()
-        if not session.has("COMPRESS=DEFLATE"):
-            raise not_offered("COMPRESS=DEFLATE")
-        await self._within_turn("COMPRESS", [b"COMPRESS DEFLATE"])
-        session.connection.begin_compression(session.wire.take_pending())
+        if not session.is_signed_in:
+            raise OutOfOrder("Not signed in")
+        if not session.has("UNAUTHENTICATE"):
+            raise not_offered("UNAUTHENTICATE")
+        offered = session.capabilities
+        session.connection.end_compressing()
+        try:
+            await self._within_turn(Command("UNAUTHENTICATE", [b"UNAUTHENTICATE"]))
+        except CommandRefused as error:
+            raise session.fail(ProtocolViolation("UNAUTHENTICATE was refused", reply=error.reply)) from None
+        try:
+            session.connection.end_compression()
+        except WireError as error:
+            raise session.fail(ProtocolViolation(str(error))) from None
+        session.signed_out()
+        self._authenticated_by = ""
+        if session.capabilities is offered:
+            session.capabilities = None
+            await self._learn_within_turn()
 
     async def _quit(self) -> None:
         session = self._session
         session.is_leaving = True
         with suppress(CommandRefused):
-            await self._within_turn("LOGOUT", [b"LOGOUT"], timeout=self.timeouts.quit)
+            await self._within_turn(Command("LOGOUT", [b"LOGOUT"], timeout=self.timeouts.quit))
         session.leave()
 
 

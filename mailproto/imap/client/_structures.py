@@ -15,6 +15,7 @@ from typing import Final
 
 from mailproto.imap.wire._values import Value, number_of, octets_of, text_of
 from mailproto.message import NamedAddress, decode_header, parameter_text, parse_date
+from mailproto.message._file_name import safe_file_name
 
 __all__ = ["BodyStructure", "MessageEnvelope"]
 
@@ -146,8 +147,12 @@ class BodyStructure:
 
     @property
     def file_name(self) -> str:
-        """The name that the sender gives, which may be any text; ``""`` if there is none."""
-        return self.disposition_parameters.get("filename") or self.parameters.get("name") or ""
+        """The name that the sender gives, without folders and what cannot be seen; ``""`` if there is none.
+
+        It may be the name of a file that you have: ``open(name, "xb")`` fails then.
+        """
+        given = self.disposition_parameters.get("filename"), self.parameters.get("name")
+        return next(filter(None, (safe_file_name(name or "") for name in given)), "")
 
     def walk(self) -> Iterator[BodyStructure]:
         """This part and all parts in it, from the first to the last."""

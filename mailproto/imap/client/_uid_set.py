@@ -11,7 +11,7 @@ from typing import TypeAlias, overload
 
 from mailproto._arguments import wrong_type, wrong_value
 
-__all__ = ["UidSet", "Uids", "set_texts"]
+__all__ = ["UidSet", "Uids", "range_count", "set_texts"]
 
 _LARGEST = (1 << 32) - 1
 _RANGES = re.compile(rb"[0-9]{1,10}(?::[0-9]{1,10})?(?:,[0-9]{1,10}(?::[0-9]{1,10})?)*")
@@ -113,7 +113,19 @@ class UidSet(Sequence[int]):
         if isinstance(places, int):
             place = bisect_right(self._before, places) - 1
             return self._lows[place] + places - self._before[place]
+        if places.step == 1:
+            return UidSet.of_ranges(self._ranges_at(places.start, places.stop))
         return UidSet(self[place] for place in places)
+
+    def _ranges_at(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The ranges of the UIDs at these places."""
+        at = bisect_right(self._before, start) - 1
+        while start < stop:
+            low = self._lows[at] + start - self._before[at]
+            high = min(self._highs[at], low + stop - start - 1)
+            yield low, high
+            start += high - low + 1
+            at += 1
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, UidSet):
@@ -132,6 +144,11 @@ class UidSet(Sequence[int]):
     def __repr__(self) -> str:
         text = str(self)
         return f"UidSet({text if len(text) <= 100 else text[:97] + '...'})"
+
+    def range_of(self, uid: int) -> tuple[int, int] | None:
+        """The first and the last UID of the range that has ``uid``; None if there is none."""
+        at = bisect_right(self._lows, uid) - 1
+        return (self._lows[at], self._highs[at]) if at >= 0 and uid <= self._highs[at] else None
 
     def index_of(self, uid: int) -> int | None:
         """The place of ``uid`` in the sequence, from 0 on; None if it is not there."""
@@ -158,6 +175,10 @@ class UidSet(Sequence[int]):
         """The UIDs of both sets."""
         return UidSet.of_ranges([*self.ranges, *other.ranges])
 
+    def __and__(self, other: UidSet) -> UidSet:
+        """The UIDs that are in both sets."""
+        return self - (self - other)
+
     def overlaps(self, other: UidSet) -> bool:
         """Whether some UID is in both."""
         shorter, longer = (self, other) if len(self._lows) <= len(other._lows) else (other, self)
@@ -166,6 +187,11 @@ class UidSet(Sequence[int]):
             if at < len(longer._lows) and longer._lows[at] <= high:
                 return True
         return False
+
+
+def range_count(uids: UidSet) -> int:
+    """How many ranges are in the set: what it takes in memory."""
+    return len(uids._lows)
 
 
 Uids: TypeAlias = int | str | Iterable[int]

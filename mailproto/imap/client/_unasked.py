@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
@@ -13,6 +13,7 @@ from mailproto._logger import PackageLogger
 from mailproto.client.errors import ClientError
 from mailproto.imap.client._answer_data import list_entry, mailbox_name, set_of, status_of, values_of
 from mailproto.imap.client._fetched import FetchedMessage
+from mailproto.imap.client._known_server import KnownServer
 from mailproto.imap.client._mailbox_values import (
     Alert,
     Exists,
@@ -25,28 +26,10 @@ from mailproto.imap.client._mailbox_values import (
     StatusChanged,
     Vanished,
 )
-from mailproto.imap.client._view import MailboxView
 from mailproto.imap.wire._answers import Data, StatusResponse
-from mailproto.imap.wire._client_limits import IMAPClientLimits
 from mailproto.imap.wire._values import octets_of, text_of
 
 __all__ = ["Events", "Unasked"]
-
-
-class Knowing(Protocol):
-    """What a session knows, as far as data that nobody asked for change it."""
-
-    limits: IMAPClientLimits
-    enabled: set[str]
-    view: MailboxView | None
-    is_signed_in: bool
-
-    @property
-    def utf8(self) -> bool:
-        """Whether names of mailboxes are in UTF-8."""
-
-    def learn(self, capabilities: bytes) -> None:
-        """Set what the server offers."""
 
 
 class Unasked:
@@ -57,7 +40,7 @@ class Unasked:
 
     log = PackageLogger()
 
-    def __init__(self, session: Knowing) -> None:
+    def __init__(self, session: KnownServer) -> None:
         self._session = session
         self.listeners: list[Callable[[IMAPEvent], object]] = []
         self.when_grown: Callable[[], None] = (
@@ -102,21 +85,21 @@ class Unasked:
             stream.end(error)
 
 
-def _exists(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _exists(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     view, count = session.view, data.number
     if view is None or count is None or not view.grow(count):
         return None
     return Exists(count)
 
 
-def _expunge(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _expunge(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     view, number = session.view, data.number
     if view is None or not number:
         return None
     return Expunged(view.expunge(number), number)
 
 
-def _vanished(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _vanished(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     words = data.text.split()
     gone = set_of(words[-1] if words else None)
     if not gone:
@@ -126,7 +109,7 @@ def _vanished(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None
     return Vanished(gone)
 
 
-def _fetch(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _fetch(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     if session.view is None or not data.number:
         return None
     message = FetchedMessage(uid or 0, data, session.limits)
@@ -135,17 +118,17 @@ def _fetch(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
     return FlagsChanged(uid, data.number, message.flags, message.modseq)
 
 
-def _status(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _status(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     found = status_of(data, session.limits, utf8=session.utf8)
     return None if found is None else StatusChanged(*found)
 
 
-def _list(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _list(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     found = list_entry(data, session.limits, utf8=session.utf8)
     return None if found is None else MailboxListed(found)
 
 
-def _metadata(session: Knowing, data: Data, uid: int | None) -> IMAPEvent | None:
+def _metadata(session: KnownServer, data: Data, uid: int | None) -> IMAPEvent | None:
     values = values_of(data, session.limits)
     if not values:
         return None

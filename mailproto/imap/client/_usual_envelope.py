@@ -26,7 +26,7 @@ _USUAL: Final = re.compile(
     + rb" ".join([rb"(%b)" % each for each in [_STRING] * 2 + [_ADDRESSES] * 6 + [_STRING] * 2])
     + rb"\)[ )]"
 )
-_EACH: Final = re.compile(rb"\(" + rb" ".join([rb"(%b)" % _STRING] * 4) + rb"\)")
+_EACH: Final = re.compile(rb"\((%b) %b (%b) (%b)\)" % ((_STRING,) * 4))
 _USUAL_OCTETS: Final = 1 << 16
 _KEPT: Final = 1000
 _KEPT_OCTETS: Final = 500
@@ -65,19 +65,32 @@ def _text(octets: bytes) -> str:
 def _addresses(octets: bytes) -> tuple[NamedAddress, ...]:
     if octets == b"NIL":
         return ()
-    return _kept(octets) if len(octets) <= _KEPT_OCTETS else _read(octets)
+    if len(octets) > _KEPT_OCTETS:
+        people = [_read(name, local, host) for name, local, host in _EACH.findall(octets)]
+    else:
+        people = [_known(name, local, host) for name, local, host in _EACH.findall(octets)]
+    return tuple([person for person in people if person is not None])
 
 
-def _read(octets: bytes) -> tuple[NamedAddress, ...]:
-    found = []
-    for name, _, local, host in _EACH.findall(octets):
-        at = _text(local)
-        if at and host != b"NIL":
-            domain = _text(host)
-            shown = "" if name == b"NIL" else decode_header(name[1:-1]).strip()
-            found.append(NamedAddress(shown, f"{at}@{domain}" if domain else at))
-    return tuple(found)
+def _read(name: bytes, local: bytes, host: bytes) -> NamedAddress | None:
+    """An address; None for the begin or the end of a group, and for what is no address."""
+    at = _text(local)
+    if not at or host == b"NIL":
+        return None
+    domain = _text(host)
+    if name == b"NIL":
+        shown = ""
+    elif len(name) <= _KEPT_OCTETS:
+        shown = _name(name[1:-1])
+    else:
+        shown = decode_header(name[1:-1]).strip()
+    return NamedAddress(shown, f"{at}@{domain}" if domain else at)
 
 
-_kept = lru_cache(_KEPT)(_read)
-"""People write to each other again and again; it keeps at most some hundred KB."""
+@lru_cache(_KEPT)
+def _name(octets: bytes) -> str:
+    return decode_header(octets).strip()
+
+
+_known = lru_cache(_KEPT)(_read)
+"""People write to each other again and again; this keeps some hundred KB, and at most some MB."""

@@ -6,6 +6,7 @@ what is different in the list is found once, by the first session that needs it;
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from sys import intern
 from typing import Final, NamedTuple, TypeAlias
@@ -15,7 +16,8 @@ from twisted.internet.defer import DeferredLock
 
 from mailproto.awaiting import settle
 from mailproto.imap.server._errors import RefusedWithCode
-from mailproto.imap.server._session import PerServer, Session
+from mailproto.imap.server._keeping import PerServer
+from mailproto.imap.server._session import Session
 from mailproto.model import DELIMITER, AccountChanges, MailboxEntry, MailboxStatus
 
 __all__ = ["KNOWN_ACCOUNTS", "KnownAccount", "Names"]
@@ -57,7 +59,7 @@ class Names(dict[str, KnownName]):
         self._since: tuple[Names, Difference] | None = None
 
     async def since(self, session: Session, before: Names) -> Difference:
-        """What is different from an earlier list, with the superiors of what is new or gone."""
+        """What is different from an earlier list, also whether names are below a name."""
         if self._since is None or self._since[0] is not before:
             self._since = before, await self._difference(session, before)
         return self._since[1]
@@ -77,23 +79,35 @@ class Names(dict[str, KnownName]):
         await session.yield_turn()
         async for batch in session.in_batches(sorted({*before, *self}), _AT_ONCE):
             for name in batch:
-                if name not in renamed:
-                    told.update(_event(name, before.get(name), self.get(name), new_names))
+                was, is_ = before.get(name), self.get(name)
+                event = None if name in renamed else _event(name, was, is_, new_names)
+                if event is not None:
+                    told[name] = event
+                if (was is None) != (is_ is None):
+                    above = name.rpartition(DELIMITER)[0]
+                    if above not in renamed and before.has_inferiors(above) != self.has_inferiors(above):
+                        told.setdefault(above, "MAILBOXNAME")
         return dict(sorted(told.items())), new_names
+
+    def has_inferiors(self, name: str) -> bool:
+        """Whether some names are below one."""
+        beginning = name + DELIMITER
+        at = bisect_left(range(len(self.entries)), beginning, key=lambda at: self.entries[at].name)
+        return bool(name) and at < len(self.entries) and self.entries[at].name.startswith(beginning)
 
 
 def _event(
     name: str, was: KnownName | None, is_: KnownName | None, new_names: Mapping[str, str]
-) -> Mapping[str, str]:
+) -> str | None:
     if was == is_:
-        return {}
+        return None
     if was is not None and is_ is not None and was[2:] == is_[2:]:
-        return {} if was.subscribed == is_.subscribed else {name: "SUBSCRIPTIONCHANGE"}
-    above = name.rpartition(DELIMITER)[0]
+        return None if was.subscribed == is_.subscribed else "SUBSCRIPTIONCHANGE"
     if old := new_names.get(name):
+        above = name.rpartition(DELIMITER)[0]
         is_below_another = new_names.get(above) == old.rpartition(DELIMITER)[0] != ""
-        return {} if is_below_another else {name: "MAILBOXNAME"}
-    return {above: "MAILBOXNAME", name: "MAILBOXNAME"} if above else {name: "MAILBOXNAME"}
+        return None if is_below_another else "MAILBOXNAME"
+    return "MAILBOXNAME"
 
 
 class KnownAccount:
@@ -188,7 +202,7 @@ _MODSEQ_MASK: Final = (1 << _MODSEQ_BITS) - 1
 
 
 class _KnownAccounts:
-    """The accounts of which somebody is told, by name."""
+    """The accounts of whose changes some session is told, by name."""
 
     def __init__(self) -> None:
         self._known: WeakValueDictionary[str, KnownAccount] = WeakValueDictionary()

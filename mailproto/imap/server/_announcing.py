@@ -1,4 +1,4 @@
-"""LIST responses that nobody asked for (RFC 9051 6.3.9.7): of the selected mailbox, and of changed names.
+"""LIST responses without a LIST command (RFC 9051 6.3.9.7): of the selected mailbox, and of changed names.
 
 They are for clients that have enabled IMAP4rev2.
 """

@@ -16,7 +16,8 @@ from mailproto.imap.server._message_limit import check_saved
 from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._progress import working
 from mailproto.imap.server._registry import tables_of
-from mailproto.imap.server._session import Session, Sink
+from mailproto.imap.server._roles import Sink
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.server._spool import IN_MEMORY, IN_MEMORY_TOGETHER, CommandFile, Spool, no_room_now
 from mailproto.imap.wire import (

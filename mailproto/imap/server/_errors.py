@@ -12,6 +12,7 @@ __all__ = [
     "ContentUnreadable",
     "ExpungeIssued",
     "HasChildren",
+    "NotNow",
     "RefusedWithCode",
     "SessionOver",
     "SomeGone",
@@ -24,9 +25,16 @@ FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly, NoPermission)
 
 
 class BadCommand(MailError):
-    """Answered with BAD: the command is invalid, or not valid now."""
+    """Answered with BAD: the command is invalid."""
 
     code, enhanced = 500, "5.5.1"
+    default_text = "Invalid command"
+
+
+class NotNow(BadCommand):
+    """The command is not valid in the session's state (RFC 9051 3, RFC 5530 CLIENTBUG)."""
+
+    imap = "CLIENTBUG"
     default_text = "Not valid in this state"
 
 

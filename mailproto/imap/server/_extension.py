@@ -25,6 +25,7 @@ from mailproto.imap.server._rows import FetchColumn
 from mailproto.imap.server._sections import FetchPiece
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import FetchItem, KeyReader, SearchKey
 from mailproto.model import MailboxStatus
@@ -52,6 +53,7 @@ class Extension:
     :ivar on_store: called before STORE stores; it may change the request.
     :ivar on_search_keys: called with the keys of SEARCH before anything is looked for; gives those that take
         their place.
+    :ivar on_keys_in: the same for the messages of a mailbox, in which they are looked for.
     :ivar on_search: called with what was looked for and found; gives what the answer says in addition, with a
         space before it.
     :ivar fetch_columns: items of FETCH that are one word, with values for many messages at a time.
@@ -80,6 +82,7 @@ class Extension:
     on_fetch: Callable[[Session, FetchRequest], Awaitable[None]] | None = None
     on_store: Callable[[Session, StoreRequest], Awaitable[None]] | None = None
     on_search_keys: Callable[[Session, SearchKey], Awaitable[SearchKey]] | None = None
+    on_keys_in: Callable[[Session, MailboxView, SearchKey], Awaitable[SearchKey]] | None = None
     on_search: Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]] | None = None
     select_parameters: Sequence[SelectParameter[Any]] = ()
     create_parameters: Sequence[CreateParameter[Any]] = ()

@@ -66,7 +66,7 @@ async def fetch(server: Session, command: Command[Fetch]) -> bytes | None:
     if response.failed:
         failure = ContentLost() if response.lost == response.failed else ContentUnreadable()
     elif failure is None and response.sent < len(indexes):
-        view.expect_changes(view.mailbox)  # whoever removed them is heard of before the next command ends
+        view.expect_changes(view.mailbox)  # the client hears of that before the next command ends
         if not command.uid:
             failure = ExpungeIssued()
     if failure is not None:

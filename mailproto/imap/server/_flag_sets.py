@@ -37,6 +37,8 @@ class FlagSets:
     def shared(self, flags: Sequence[frozenset[str]]) -> list[frozenset[str]]:
         """The sets of many messages, with one object for equal sets."""
         known = self._sets
+        if len(flags) == 1 and (found := known.get(flags[0])) is not None:
+            return [found]
         distinct = set(flags)
         if not known.keys() >= distinct:
             self._learn(distinct.difference(known))

@@ -65,7 +65,7 @@ class _Listing:
 
     async def find(self, entries: Sequence[MailboxEntry]) -> Iterable[MailboxEntry]:
         """The entries to be listed, sorted."""
-        found = array("I")  # where they are: the store may make each entry when somebody looks at it
+        found = array("I")  # where they are: the store may make each entry only when it is looked at
         matches, chosen = self._matches, self._chosen
         if "RECURSIVEMATCH" in self._arguments.selection:
             return await self._find_recursively(entries)

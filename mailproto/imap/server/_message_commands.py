@@ -62,7 +62,7 @@ async def store(server: Session, command: Command[Store]) -> bytes | None:
     await server.yield_turn()
     stored, refused, answered = FlagColumns(), _NONE, _NONE
     async for result in _results(server, uids, request):
-        # Each is taken in before the mailbox is looked at: else it would be told as somebody else's change.
+        # Each is taken in before the mailbox is looked at: else it would be told as a change by others.
         more = await view.apply(arguments.change, result.changed, silent=arguments.silent)
         answered = sorted([*answered, *more]) if answered else more
         stored = FlagColumns.join([stored, result.changed]) if stored else result.changed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mailproto.imap.server._errors import RefusedWithCode
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import And, IMAPWireError, Numbers, SearchKey, Uids
+from mailproto.imap.wire import And, IMAPWireError, Numbers, SearchKey, Uids, encode_mailbox
 
 __all__ = ["check_saved", "completed", "last_of", "left_out", "searched"]
 
@@ -70,7 +70,11 @@ def completed(session: Session, code: bytes, command: str, text: bytes | None) -
     return text
 
 
-def left_out(session: Session, code: bytes) -> None:
-    """Tell that some messages were left out, before a response with another code."""
+def left_out(session: Session, code: bytes, mailbox: str = "") -> None:
+    """Tell that some messages were left out, before a response with another code.
+
+    :param mailbox: of which, if it may be another one than the selected one.
+    """
     if code:
-        session.respond(b"* NO [%b] Only the last messages\r\n" % code)
+        of = b" of " + encode_mailbox(mailbox) if mailbox else b""
+        session.respond(b"* NO [%b] Only the last messages%b\r\n" % (code, of))

@@ -13,7 +13,7 @@ from typing import Final, cast
 from mailproto.awaiting import settle
 from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError
-from mailproto.imap.server._account_known import KNOWN_ACCOUNTS, Names
+from mailproto.imap.server._account_known import KNOWN_ACCOUNTS, KnownAccount, Names
 from mailproto.imap.server._errors import RefusedWithCode, SessionOver
 from mailproto.imap.server._events_wanted import MESSAGE_EVENTS, Group, Notify
 from mailproto.imap.server._fetch import respond
@@ -61,7 +61,8 @@ class Notifier:
         self._told_of = 0  # the UID of the last message in the selected mailbox that was told of
         self._made: list[Sequence[int]] = []  # what this client has put there itself
         self._view: object = None  # the selected mailbox of which that was
-        self._shared = KNOWN_ACCOUNTS.of(session).of(session)
+        # What is known without watching would be old for others.
+        self._shared = KNOWN_ACCOUNTS.of(session).of(session) if events else KnownAccount()
         self._known = Names()
         self._unwatch: Callable[[], None] = _nothing
         self._foreign = ForeignMailboxes(session, self._events, self._foreign_hinted)
@@ -282,6 +283,9 @@ class Notifier:
             finally:
                 release()
             await self._tell_of_names(known, *difference)
+            self._foreign.list_changed(
+                lambda name: name not in self._known and self._wants_name(name, "MAILBOXNAME", known)
+            )
             try:
                 await self._look_at_others()
             except RefusedWithCode:
@@ -345,11 +349,8 @@ class Notifier:
     def _tell_of_name(self, name: str, entries: Sequence[MailboxEntry], old: str | None) -> None:
         at = _place(entries, name)
         entry = entries[at] if at < len(entries) and entries[at].name == name else None
-        beginning = name + DELIMITER
-        at = _place(entries, beginning)
-        has_inferiors = at < len(entries) and entries[at].name.startswith(beginning)
         entry = entry or MailboxEntry(name, selectable=False, exists=False)
-        attributes = " ".join(attributes_of(entry, has_inferiors, True)).encode("ascii")
+        attributes = " ".join(attributes_of(entry, self._known.has_inferiors(name), True)).encode("ascii")
         info = b"" if old is None else b' ("OLDNAME" (%b))' % self._session.encoded(old)
         words = attributes, DELIMITER.encode("ascii"), self._session.encoded(name), info
         self._session.respond(b'* LIST (%b) "%b" %b%b\r\n' % words)

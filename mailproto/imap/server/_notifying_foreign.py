@@ -6,12 +6,13 @@ Their accounts have counters of their own: each such mailbox is watched by itsel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError, NoPermission, NoSuchMailbox
-from mailproto.imap.server._errors import RefusedWithCode
+from mailproto.imap.server._errors import RefusedWithCode, SessionOver
 from mailproto.imap.server._events_wanted import MESSAGE_EVENTS
 from mailproto.imap.server._mailbox_commands import render_status
 from mailproto.imap.server._session import Session
@@ -24,11 +25,11 @@ FOREIGN: Final = 200
 """The most mailboxes of others of which a client is told: each has a watcher, and some 500 octets."""
 
 
+@dataclass(slots=True)
 class _Watched:
-    def __init__(self, mailbox: IMailbox, status: MailboxStatus) -> None:
-        self.mailbox = mailbox
-        self.status = status
-        self.unwatch: Callable[[], None] | None = None
+    mailbox: IMailbox
+    status: MailboxStatus
+    unwatch: Callable[[], None]
 
 
 class ForeignMailboxes:
@@ -47,6 +48,7 @@ class ForeignMailboxes:
         self._watched: dict[str, _Watched] = {}
         self._refused: set[str] = set()  # what the client was told that it may not read
         self._stale: dict[str, None] = {}  # in their order
+        self._is_over = False
 
     @property
     def is_stale(self) -> bool:
@@ -67,9 +69,7 @@ class ForeignMailboxes:
             if len(self._watched) >= FOREIGN:
                 raise RefusedWithCode("NOTIFICATIONOVERFLOW", f"More than {FOREIGN} mailboxes of others")
             try:
-                mailbox = await settle(account.open(name))
-                watched = _Watched(mailbox, await settle(mailbox.status()))
-                watched.unwatch = mailbox.watch(partial(self._hint, name))
+                await self._watch(name, await settle(account.open(name)))
             except NoSuchMailbox:
                 continue
             except NoPermission:
@@ -80,23 +80,39 @@ class ForeignMailboxes:
             if name in self._refused:  # it may be read again
                 self._refused.discard(name)
                 self._tell_of_name(name, "")
-            self._watched[name] = watched
             await self._session.yield_turn()
+
+    async def _watch(self, name: str, mailbox: IMailbox) -> MailboxStatus:
+        status = await settle(mailbox.status())
+        if self._is_over:
+            raise SessionOver
+        self._watched[name] = _Watched(mailbox, status, mailbox.watch(partial(self._hint, name)))
+        return status
 
     def close(self) -> None:
         """Watch nothing more."""
+        self._is_over = True
         for name in list(self._watched):
             self._forget(name)
 
     def _forget(self, name: str) -> None:
-        unwatch = self._watched.pop(name).unwatch
-        if unwatch is not None:
-            unwatch()
+        self._watched.pop(name).unwatch()
 
     def _hint(self, name: str, modseq: int) -> None:
         if name in self._watched and modseq > self._watched[name].status.modseq:
             self._stale[name] = None
             self._hinted()
+
+    def list_changed(self, is_told: Callable[[str], bool]) -> None:
+        """The list of mailboxes has changed: names may be those of other mailboxes now, or of none.
+
+        :param is_told: whether the client was told of a name that is not there any more.
+        """
+        for name in list(self._watched):
+            if is_told(name):
+                self._forget(name)
+            else:
+                self._stale[name] = None
 
     async def tell_all(self, items: Callable[[str], Sequence[str]]) -> None:
         """Tell the present status of the mailboxes.
@@ -120,12 +136,15 @@ class ForeignMailboxes:
             del self._stale[name]
             if (watched := self._watched.get(name)) is None:
                 continue
+            before: MailboxStatus | None = watched.status
             try:
-                status = await settle(watched.mailbox.status())
-                # Whoever owns it may have given it another name, and this name to another.
+                # Its owner may have given it another name, and this name to another mailbox.
                 named = await settle(session.signed_in.open(name))
-                if named.uid_validity != watched.mailbox.uid_validity:
-                    raise NoSuchMailbox
+                if named.uid_validity == watched.mailbox.uid_validity:
+                    status = watched.status = await settle(watched.mailbox.status())
+                else:
+                    status, before = await self._watch(name, named), None
+                    watched.unwatch()
             except (NoPermission, NoSuchMailbox) as error:
                 # RFC 5465 5.9: the client may not read it any more.
                 self._forget(name)
@@ -138,9 +157,8 @@ class ForeignMailboxes:
             except MailError as error:
                 session.tell_failed("NOTIFY", error)
                 continue
-            before, watched.status = watched.status, status
-            if not is_selected(name) and status.modseq > before.modseq:
-                told = items(name, _counts(status) != _counts(before))
+            if not is_selected(name) and (before is None or status.modseq > before.modseq):
+                told = items(name, before is None or _counts(status) != _counts(before))
                 if told:
                     session.respond(await render_status(session, name, status, told))
             await session.flush()

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 from mailproto.content import Content
 from mailproto.imap.server._requests import FetchRequest, SearchAsked, SearchFound, StoreRequest
-from mailproto.imap.server._session import Session, Sink
+from mailproto.imap.server._roles import Sink
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import ArgumentReader, Option, Steps
 from mailproto.model import MailboxEntry, MailboxStatus

@@ -68,7 +68,7 @@ class Places:
         await session.while_open(place)
 
     def give_back(self, session: Waiter) -> None:
-        """Give a place back; the next one who waits has it soon."""
+        """Give a place back; a session that waits has it soon."""
         self._take_back(session.signed_in.name)
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from zope.interface.interface import InterfaceClass
 
 from mailproto.imap.server._extension import Extension
+from mailproto.imap.server._keeping import PerServer
 from mailproto.imap.server._matching import Conditions
 from mailproto.imap.server._options import (
     AppendData,
@@ -28,8 +29,9 @@ from mailproto.imap.server._requests import FetchRequest, SearchFound, StoreRequ
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._rows import FetchColumn
 from mailproto.imap.server._sections import FetchPiece
-from mailproto.imap.server._session import PerServer, Session
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec, Updates
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
 from mailproto.imap.wire import CommandSyntax, FetchAttribute, FetchItem, SearchKey, Syntax
 from mailproto.model import MailboxStatus
@@ -61,6 +63,7 @@ class Tables:
     on_fetch: Sequence[Callable[[Session, FetchRequest], Awaitable[None]]]
     on_store: Sequence[Callable[[Session, StoreRequest], Awaitable[None]]]
     on_search_keys: Sequence[Callable[[Session, SearchKey], Awaitable[SearchKey]]]
+    on_keys_in: Sequence[Callable[[Session, MailboxView, SearchKey], Awaitable[SearchKey]]]
     on_search: Sequence[Callable[[Session, SearchKey, SearchFound], Awaitable[bytes]]]
     select_parameters: Mapping[str, SelectParameter[Any]]
     create_parameters: Mapping[str, CreateParameter[Any]]
@@ -148,6 +151,7 @@ class Tables:
             on_fetch=[each.on_fetch for each in used if each.on_fetch is not None],
             on_store=[each.on_store for each in used if each.on_store is not None],
             on_search_keys=[each.on_search_keys for each in used if each.on_search_keys is not None],
+            on_keys_in=[each.on_keys_in for each in used if each.on_keys_in is not None],
             on_search=[each.on_search for each in used if each.on_search is not None],
             select_parameters=select_parameters,
             create_parameters=create_parameters,

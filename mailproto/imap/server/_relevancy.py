@@ -7,18 +7,24 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mailproto.awaiting import settle
 from mailproto.imap.server._matching import mentions
 from mailproto.imap.server._search import find_in, indexes_in
 from mailproto.imap.server._session import Session
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import Address, All, And, Body, Header, Not, Or, SearchKey, Text
+from mailproto.interfaces.add_ons import INearWords
+from mailproto.message import search_key
 
-__all__ = ["Fuzzy", "fuzzily", "is_fuzzy", "scores", "words_in"]
+__all__ = ["Fuzzy", "fuzzily", "is_fuzzy", "scores", "with_near_words", "words_in"]
 
 _AT_ONCE = 2000
 
 _WORDS = 20
 """So many words of a text are looked for by themselves; the others do not matter."""
+
+_NEAR = 10
+"""So many words of a search may have typing errors."""
 
 _LONG = 6
 """From so many letters on, the beginning of a word is enough."""
@@ -29,34 +35,56 @@ class Fuzzy(SearchKey):
     """A key of text that matches fuzzily.
 
     :ivar key: HEADER, FROM and their like, BODY or TEXT; or ALL, for keys for which that means nothing.
+    :ivar near: words that may stand for others, by these.
     """
 
     key: SearchKey
+    near: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def texts(self) -> list[str]:
+        """The words of its text."""
+        match self.key:
+            case Header(_, value) | Address(_, value) | Body(value) | Text(value):
+                return value.split()[:_WORDS]
+        return []
 
     def words(self) -> SearchKey:
         """All words of the text must be there, in any order."""
         return self._with(lambda word: word)
 
     def beginnings(self) -> SearchKey:
-        """The beginnings of all words must be there, so that "meetings" finds "meeting"."""
+        """The beginnings of all words must be there, so that "meetings" finds "meeting"; or near words."""
         return self._with(
             lambda word: word if len(word) < _LONG else word[: max(_LONG - 2, len(word) * 2 // 3)]
         )
 
+    def without_near(self) -> SearchKey:
+        """The same without near words."""
+        return Fuzzy(self.key).beginnings()
+
     def _with(self, form: Callable[[str], str]) -> SearchKey:
         match self.key:
             case Header() | Address() | Body() | Text() as key:
-                words = dict.fromkeys(map(form, key.value.split()[:_WORDS]))
-                keys = tuple([replace(key, value=word) for word in words])
+                near = dict(self.near)
+                alternatives = dict.fromkeys(
+                    (form(word), *near.get(word, ())) for word in key.value.split()[:_WORDS]
+                )
+                keys = tuple(
+                    [_any_of([replace(key, value=word) for word in words]) for words in alternatives]
+                )
                 return key if not keys else keys[0] if len(keys) == 1 else And(keys)
         return self.key
 
     def count(self) -> int:
         """How many words are looked for."""
-        match self.key:
-            case Header(_, value) | Address(_, value) | Body(value) | Text(value):
-                return len(value.split()[:_WORDS])
-        return 0
+        return len(self.texts())
+
+
+def _any_of(keys: Sequence[SearchKey]) -> SearchKey:
+    found = keys[0]
+    for key in keys[1:]:
+        found = Or(found, key)
+    return found
 
 
 def fuzzily(key: SearchKey) -> SearchKey:
@@ -87,6 +115,19 @@ def is_fuzzy(key: SearchKey) -> bool:
     return mentions(key, lambda each: isinstance(each, Fuzzy))
 
 
+async def with_near_words(session: Session, view: MailboxView, key: SearchKey) -> SearchKey:
+    """The key, in which near words stand for those that no message has."""
+    mailbox = view.mailbox
+    words = dict.fromkeys(word for each in _parts(key) for word in each.texts())
+    if not words or not view.uids or not INearWords.providedBy(mailbox):
+        return key
+    some = list(words)[:_NEAR]
+    async with session.factory.search_places.place(session):
+        found = await settle(mailbox.near_words(view.uids, [search_key(word) for word in some]))
+    near = tuple([(word, tuple(its)) for word, its in zip(some, found, strict=True) if its])
+    return _in_form(key, lambda each: replace(each, near=near)) if near else key
+
+
 def words_in(key: SearchKey) -> int:
     """How many words the key looks for fuzzily."""
     return sum(each.count() for each in _parts(key))
@@ -114,11 +155,12 @@ def _in_form(key: SearchKey, form: Callable[[Fuzzy], SearchKey]) -> SearchKey:
 _FORMS: Sequence[tuple[int, Callable[[Fuzzy], SearchKey]]] = (
     (100, lambda fuzzy: fuzzy.key),
     (60, Fuzzy.words),
+    (20, Fuzzy.without_near),
 )
 """What a message scores that matches keys in this form."""
 
-_LEAST = 20
-"""What a message scores that matches fuzzily only."""
+_LEAST = 10
+"""What a message scores that has only words that are near those of the text."""
 
 
 async def scores(

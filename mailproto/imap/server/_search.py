@@ -149,6 +149,8 @@ async def find_in(
     :param within: the indexes of the messages that are tested; None for all of the view.
     """
     await server.wait_turn_for(len(view.uids if within is None else within))
+    for resolve in tables_of(server).on_keys_in:
+        key = await resolve(server, view, key)
     compiling = Working(compiled(key, view, tables_of(server).search_conditions))
     for _ in compiling:
         await server.yield_turn()

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, WireError
-from mailproto.imap.server._errors import BadCommand, RefusedWithCode, SessionOver
+from mailproto.imap.server._errors import BadCommand, NotNow, RefusedWithCode, SessionOver
 from mailproto.imap.server._registry import Tables
 from mailproto.imap.server._resources import Resources
 from mailproto.imap.server._session import Reply, Session
@@ -114,7 +114,7 @@ class IMAPServer(Session):
         """
         spec = self.tables.commands.get(full_name)
         if spec is None or self.state not in spec.states:
-            raise BadCommand("Unknown command" if spec is None else "Not valid in this state")
+            raise BadCommand("Unknown command") if spec is None else NotNow
         for guard in self.tables.guards:
             guard(self, spec)
         if spec.precheck is not None:
@@ -139,8 +139,10 @@ class IMAPServer(Session):
                 await self.follow_up()
         except SessionOver:
             raise
+        # The command is done, and the client must not repeat it: the next command brings the updates.
+        except MailError as error:
+            self.tell_failed(f"updates after {command.name}", error)
         except Exception:
-            # The command is done, and the client must not repeat it: the next command brings the updates.
             self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
         text = reply or f"{command.full_name} completed".encode("ascii")
         self._bad_commands = 0
@@ -195,7 +197,7 @@ class IMAPServer(Session):
         self.complete(tag.encode("ascii") or b"*", text)
         self._bad_commands = self._bad_commands + 1 if bad else 0
         if self._bad_commands >= self.limits.bad_commands:
-            self.end(b"* BYE Too many bad commands\r\n", "too many bad commands")
+            self.end(b"* BYE [CLIENTBUG] Too many bad commands\r\n", "too many bad commands")
         elif self.sasl.failures >= self.limits.failed_logins:
             self.end(b"* BYE Too many failed logins\r\n", "too many failed logins")
 

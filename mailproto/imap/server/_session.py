@@ -6,82 +6,29 @@ Handlers know this class only.  What handles the client's events is `mailproto.i
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from mailproto.auth.sasl import SASLServer
-from mailproto.connection import ConnectionOver, ServerConnection
-from mailproto.connection._compression import PIECE
 from mailproto.connection.commands import State
 from mailproto.errors import NoPermission, NoSuchMailbox
-from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._errors import NotNow, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._manner import Manner
 from mailproto.imap.server._resources import Resources
+from mailproto.imap.server._responding import Responder
+from mailproto.imap.server._roles import Feed, Notices, Sink
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.server._view_writer import ViewWriter
-from mailproto.imap.wire import Command, Event, IMAPServerWire, Syntax, encode_mailbox
+from mailproto.imap.wire import Command, IMAPServerWire, Syntax, encode_mailbox
 from mailproto.interfaces import IAccount, IMailbox
 
-__all__ = ["Feed", "PerServer", "PerSession", "Reply", "Session", "Sink"]
-
-T = TypeVar("T")
-
-_FEW = 4
-"""Work on so many messages never takes milliseconds before it pauses."""
+__all__ = ["Reply", "Session"]
 
 Reply: TypeAlias = bytes | None
 """What a handler returns: the text of its tagged OK, response code included; None for "NAME completed"."""
 
 
-class Sink(Protocol):
-    """Takes a literal that is streamed, such as a message of APPEND."""
-
-    def write(self, data: bytes) -> None:
-        """Take some octets, at least one; a failure is kept until the command is carried out."""
-
-    def close(self) -> None:
-        """Drop what was taken, unless somebody else has it now."""
-
-
-class Notices(Protocol):
-    """What tells a client of changes at any time (NOTIFY).
-
-    :ivar is_idling: whether IDLE lasts, in which all messages may be told of.
-    """
-
-    is_idling: bool
-
-    def hinted(self) -> None:
-        """There may be changes in the selected mailbox."""
-
-    def made(self, uids: Sequence[int]) -> None:
-        """The client itself has put these messages into the selected mailbox; ascending."""
-
-    def close(self) -> None:
-        """Tell nothing more."""
-
-
-class Feed(Protocol):
-    """Tells a client of changes of its account, beside those of the selected mailbox: one of `Session.feeds`.
-
-    It does that before the tagged OK of each command after which updates are told, and during IDLE.
-    """
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether there may be something to tell."""
-
-    def on_hint(self, listener: Callable[[], None] | None) -> None:
-        """Call ``listener`` whenever that may have become true (IDLE); None to stop."""
-
-    async def tell(self) -> None:
-        """Tell the client (`Session.respond`)."""
-
-    def close(self) -> None:
-        """The session is over."""
-
-
-class Session(ServerConnection[Event]):
+class Session(Responder):
     """One client's session.
 
     :ivar sasl: the exchanges of AUTHENTICATE.
@@ -121,8 +68,6 @@ class Session(ServerConnection[Event]):
         self.uploads: list[Sink] = []
         self.notices: Notices | None = None
         self._logout: Callable[[], None] | None = None
-        self._responses: list[bytes] = []
-        self._has_answered = False  # whether anything was sent in answer to the running command
         # The command that waits for a line from the client, and the function that takes the line.
         self._waiting_command: Command[Any] | None = None
         self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
@@ -143,7 +88,7 @@ class Session(ServerConnection[Event]):
     def signed_in(self) -> IAccount:
         """The account, for commands that need one."""
         if self.account is None:
-            raise BadCommand
+            raise NotNow
         return self.account
 
     @property
@@ -160,94 +105,12 @@ class Session(ServerConnection[Event]):
     def selected_writer(self) -> ViewWriter:
         """Tells the client of the selected mailbox, for commands that need one."""
         if self.writer is None:
-            raise BadCommand
+            raise NotNow
         return self.writer
 
     def encoded(self, mailbox: str) -> bytes:
         """A mailbox's name in a response, as the client reads names."""
         return encode_mailbox(mailbox, utf8=self.wire.utf8)
-
-    def respond(self, data: bytes) -> None:
-        """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
-        self._responses.append(data)
-
-    async def flush(self, before_waiting: Callable[[], None] | None = None) -> None:
-        """Send the collected responses, wait while the client is slow, and let others have their turn.
-
-        :param before_waiting: called if the client is slow.
-        :raises SessionOver: the client is gone.
-        """
-        if self.is_compressed:
-            await self.compress()
-        self._send()
-        drained = self.drained()
-        if before_waiting is not None and self.congested:
-            before_waiting()
-        await drained
-        await self.yield_turn()
-        if not self.is_open:
-            raise SessionOver
-
-    async def compress(self) -> None:
-        """Send the collected responses in pieces, but for the last piece: it takes time to compress them."""
-        if sum(map(len, self._responses)) <= PIECE:
-            return
-        data, at = b"".join(self._responses), 0
-        self._responses.clear()
-        self._has_answered = True
-        while len(data) - at > PIECE:
-            self.write(data[at : at + PIECE])
-            self._send_now()
-            at += PIECE
-            await self.yield_turn()
-        self._responses.insert(0, data[at:])
-
-    def damaged(self) -> None:
-        """See `EventConnection.damaged`."""
-        self.end(b"* BYE Compressed data is damaged\r\n", "compressed data is damaged")
-
-    async def yield_turn(self) -> None:
-        """See `breathe`.
-
-        :raises SessionOver: the client is gone.
-        """
-        try:
-            await self.breathe()
-        except ConnectionOver:
-            raise SessionOver from None
-
-    async def wait_turn_for(self, messages: int) -> None:
-        """Before work on some messages: if they are many, let others go first (`wait_turn`).
-
-        Otherwise many who ask for that at once would all be served before somebody's NOOP.
-        """
-        if messages > _FEW:
-            await self.wait_turn()
-
-    def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
-        """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""
-        responses = b"".join(self._responses)
-        self._responses.clear()
-        reply = b"%b OK %b\r\n" % (command.tag.encode("ascii"), text)
-        self.end(b"%b* BYE Logging out\r\n%b" % (responses, reply), "quit")
-        raise SessionOver
-
-    def is_still_there(self) -> None:
-        """See `EventConnection.is_still_there`; in the midst of a response, that is what is sent."""
-        if not self._has_answered:
-            self.write(b"* OK Still working\r\n")
-
-    def say(self, data: bytes) -> None:
-        """Send what was collected, and an untagged response, while the command waits for something else."""
-        self.respond(data)
-        self._send()
-        self._send_now()
-
-    def _send(self) -> None:
-        if self._responses:
-            self._has_answered = True
-            responses, self._responses = self._responses, []
-            self._write_pieces(responses)
 
     def complete(self, tag: bytes, response: bytes) -> None:
         """Collect the tagged response to a command, and send everything.
@@ -275,11 +138,12 @@ class Session(ServerConnection[Event]):
         if self.writer is not None and self.writer.has_updates(expunges=expunges):
             await self._tell(self.writer.updates(expunges=expunges, flags=flags))
 
-    def tell_new(self) -> bool:
+    def tell_new(self, *, asks: bool) -> bool:
         """Tell the client at once if all that has changed are some new messages.
 
         A thousand sessions of a mailbox may be told of a message at the same time.
 
+        :param asks: see `ViewWriter.new_at_once`; if not, no code of a backend is called.
         :returns: False if nothing was done: then `catch_up` is needed.
         """
         writer = self.writer
@@ -287,7 +151,7 @@ class Session(ServerConnection[Event]):
             return False
         if self.feeds and any(feed.is_stale for feed in self.feeds):
             return False
-        responses = writer.new_at_once()
+        responses = writer.new_at_once(asks=asks)
         if responses:
             self._has_answered = True
             self.write(responses)
@@ -392,7 +256,7 @@ class Session(ServerConnection[Event]):
         self.wire.limits = self.factory.wire_limits
 
     def sign_out(self, syntax: Syntax) -> None:
-        """Make this the session of nobody, as it was at its beginning; compression stays."""
+        """Make this a session without an account, as it was at its beginning; compression stays."""
         logout, self._logout = self._logout, None
         self.stop_notices()
         self.deselect()
@@ -439,42 +303,3 @@ class Session(ServerConnection[Event]):
         finally:
             if logout is not None:
                 logout()
-
-
-class PerSession(Generic[T]):
-    """Something that each session has one of, such as the result that SEARCHRES keeps.
-
-    Write ``SAVED = PerSession(SavedResult)`` in a module, and ``SAVED.of(session)`` where it is needed.
-
-    :param make: called for a session when it is needed first.
-    """
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-
-    def of(self, session: Session) -> T:
-        """The session's own."""
-        try:
-            found: T = session.kept[self]
-        except KeyError:
-            found = session.kept[self] = self._make()
-        return found
-
-
-class PerServer(Generic[T]):
-    """Something that all sessions of a factory share.
-
-    :param make: called with the factory when it is needed first.
-    """
-
-    def __init__(self, make: Callable[[Resources], T]) -> None:
-        self._make = make
-
-    def of(self, session: Session) -> T:
-        """The one of the session's server."""
-        kept = session.factory.kept
-        try:
-            found: T = kept[self]
-        except KeyError:
-            found = kept[self] = self._make(session.factory)
-        return found

@@ -11,14 +11,16 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from weakref import ReferenceType, WeakValueDictionary, ref
 
 from twisted.internet.defer import Deferred
 
+from mailproto.interfaces import IMailbox
+from mailproto.model import Changes
 from mailproto.typing import ReactorTime
 
-__all__ = ["SHARED_FROM", "Shared", "SharedColumns", "SharedUIDs", "Sharing"]
+__all__ = ["SHARED_FROM", "Look", "Shared", "SharedColumns", "SharedUIDs", "Sharing"]
 
 SHARED_FROM: Final = 1000
 """The fewest messages of a mailbox whose columns are shared."""
@@ -110,19 +112,36 @@ def _nothing() -> None:
     """A reference to nothing."""
 
 
+class Look(NamedTuple):
+    """What one view saw when it looked at its mailbox, for others that will ask the same.
+
+    :ivar mailbox: views of an equal one may use it.
+    :ivar modseq: that of the mailbox at the look before.
+    :ivar is_claimed: whether it was found that none of the messages is recent any more.
+    """
+
+    mailbox: IMailbox
+    modseq: int
+    changes: Changes
+    is_claimed: bool
+
+
 class Sharing:
     """The latest columns of one mailbox; one view at a time changes its own.
 
     While views wait for their turn, they have none of their own, or those that they share.
+
+    :ivar look: the latest look at it that found a few new messages.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_longer", "_uids", "_waiting")
+    __slots__ = ("__weakref__", "_clock", "_is_busy", "_latest", "_longer", "_uids", "_waiting", "look")
 
     def __init__(self, clock: ReactorTime) -> None:
         self._clock = clock
         self._latest: ReferenceType[SharedColumns] | None = None
         self._uids: ReferenceType[SharedUIDs] | None = None  # that some view had lately
         self._longer: _Longer = (_nothing, _nothing, [], [])
+        self.look: Look | None = None
         self._is_busy = False
         self._waiting: deque[Deferred[None]] = deque()
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mailproto.connection.commands import State
-from mailproto.imap.server._session import Reply, Session, Sink
+from mailproto.imap.server._roles import Sink
+from mailproto.imap.server._session import Reply, Session
 from mailproto.imap.wire import Command, Grammar, StreamedLiteral
 
 __all__ = ["CommandSpec", "Updates"]

@@ -20,10 +20,10 @@ from mailproto.errors import MailError
 from mailproto.imap.server._columns import MessageColumns
 from mailproto.imap.server._errors import FLAG_NOT_KEPT
 from mailproto.imap.server._recent import RecentRanges
-from mailproto.imap.server._shared_columns import Sharing
+from mailproto.imap.server._shared_columns import Look, Sharing
 from mailproto.imap.wire import flag_list
 from mailproto.interfaces import IMailbox, IRecent
-from mailproto.model import MailboxStatus
+from mailproto.model import Changes, MailboxStatus
 
 __all__ = ["MailboxView"]
 
@@ -31,6 +31,9 @@ _GREATEST_UID = (1 << 32) - 1
 
 _FEW = 100
 """New messages that are taken in at once, without a pause."""
+
+_NOT_KNOWN = 1 << 64
+"""Greater than any modseq: there may be changes of which there was no hint."""
 
 _CLAIMS = 10
 """How often messages are claimed as recent while more keep coming."""
@@ -43,7 +46,7 @@ class MailboxView(MessageColumns):
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, and nothing is changed.
     :param pause: awaited during long work, so that others have their turn.
-    :param sharing: where equal columns of other views are found; None to share with nobody.
+    :param sharing: where equal columns of other views are found; None to share with no other view.
     :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
     :param recent: whether this client is told of ``\\Recent``; if not, none is claimed.
     :param modseqs: whether the modseqs of messages are kept.
@@ -53,6 +56,7 @@ class MailboxView(MessageColumns):
         "_decided",
         "_failed",
         "_held_at",
+        "_hinted",
         "_is_slow",
         "_modseq",
         "_on_hint",
@@ -85,6 +89,7 @@ class MailboxView(MessageColumns):
         self._decided = 0  # of how many messages it is known whether they are recent
         self._modseq = 0
         self._stale = False
+        self._hinted = 0  # the greatest modseq of a hint, or `_NOT_KNOWN`, since the latest look
         self._is_slow = False  # whether the mailbox had to wait for a few changes
         self._on_hint: Callable[[], None] | None = None
         self._unwatch: Callable[[], None] = _nothing
@@ -118,6 +123,7 @@ class MailboxView(MessageColumns):
     def _hint(self, modseq: int) -> None:
         if modseq > self._modseq:
             self._stale = True
+            self._hinted = max(self._hinted, modseq)
             if self._on_hint is not None:
                 self._on_hint()
 
@@ -136,7 +142,8 @@ class MailboxView(MessageColumns):
         :returns: whether it is.
         """
         is_this = mailbox.uid_validity == self.mailbox.uid_validity
-        self._stale = self._stale or is_this
+        if is_this:
+            self._stale, self._hinted = True, _NOT_KNOWN
         return is_this
 
     # -- catching up
@@ -146,7 +153,7 @@ class MailboxView(MessageColumns):
 
         :param status: the mailbox's, if the caller knows it.
         """
-        self._stale = False  # a later hint makes it stale again
+        self._stale, self._hinted = False, 0  # a later hint makes it stale again
         try:
             await self._look()
             is_longer = len(self.uids) > self._decided
@@ -156,8 +163,25 @@ class MailboxView(MessageColumns):
                 await self._claim_recent(self.mailbox, status)
             self._decided = len(self.uids)
         except BaseException:
-            self._stale = True
+            self._stale, self._hinted = True, _NOT_KNOWN
             raise
+
+    def look_as_others(self) -> bool:
+        """`look_at_once`, if another view has just seen what we would see; the mailbox is not asked.
+
+        :returns: False if nothing was done.
+        """
+        sharing = self._sharing
+        look = None if sharing is None else sharing.look
+        return (
+            look is not None
+            and look.modseq == self._modseq
+            and self._hinted <= look.changes.modseq
+            and (look.is_claimed or not self._shows_recent)
+            and self._decided == len(self.uids)
+            and look.mailbox == self.mailbox
+            and self._take_look(look.changes)
+        )
 
     def look_at_once(self) -> bool:
         """`look`, if the mailbox need not wait, and if all that has changed are a few new messages of which
@@ -167,24 +191,40 @@ class MailboxView(MessageColumns):
         """
         if self._is_slow or self._decided != len(self.uids):
             return False
-        self._stale = False
+        look = self._seen_at_once()
+        if look is None or not self._take_look(look.changes):
+            self._hinted = _NOT_KNOWN
+            return False
+        if self._sharing is not None:
+            self._sharing.look = look
+        return True
+
+    def _seen_at_once(self) -> Look | None:
+        mailbox, modseq = self.mailbox, self._modseq
+        is_claimed = False
+        self._hinted = 0  # the answer is newer than all hints so far
         try:
-            changes = at_once(self.mailbox.changes_since(self._modseq))
-            changed = changes.changed
-            if len(changes.vanished) or not 0 < len(changed) <= _FEW:
-                self._stale = True
-            elif self._shows_recent and IRecent.providedBy(self.mailbox):
+            changes = at_once(mailbox.changes_since(modseq))
+            if len(changes.vanished) or not 0 < len(changes.changed) <= _FEW:
+                return None
+            if self._shows_recent:
                 # Usually, the first one who was told has claimed them.
-                self._stale = bool(at_once(self.mailbox.status()).recent)
+                if IRecent.providedBy(mailbox) and at_once(mailbox.status()).recent:
+                    return None
+                is_claimed = True
         except Pending:
-            self._is_slow = self._stale = True
+            self._is_slow = True
+            return None
         except MailError:
-            self._stale = True
-        if self._stale or not self.take_new(changed, changes.modseq):
-            self._stale = True
+            return None
+        return Look(mailbox, modseq, changes, is_claimed)
+
+    def _take_look(self, changes: Changes) -> bool:
+        if not self.take_new(changes.changed, changes.modseq):
             return False
         self._modseq = changes.modseq
         self._decided = len(self.uids)
+        self._stale = self._hinted > changes.modseq
         return True
 
     async def _look(self) -> None:
@@ -294,7 +334,7 @@ class MailboxView(MessageColumns):
 
     def recent_count(self) -> int:
         """How many messages are recent in this session."""
-        return self._recent.count(self.uids)
+        return self._recent.count(self.uids) if self._recent else 0
 
 
 def _ignore(error: MailError) -> None:

@@ -98,13 +98,16 @@ class ViewWriter:
             async for piece in self._expunges():
                 yield piece
 
-    def new_at_once(self) -> bytes | None:
+    def new_at_once(self, *, asks: bool) -> bytes | None:
         """The responses of `updates` if all that has changed are some new messages, and no waiting is needed.
 
+        :param asks: whether the mailbox is asked, or only what another view has seen is taken.
         :returns: None if there is more: then `updates` gives all.
         """
         view = self.view
-        if self.follower is not None or view.any_gone or not view.look_at_once():
+        if self.follower is not None or view.any_gone:
+            return None
+        if not (view.look_at_once() if asks else view.look_as_others()):
             return None
         if len(view.uids) == self._messages:
             return b""

@@ -15,6 +15,7 @@ __all__ = [
     "BodyPiece",
     "Continuation",
     "Data",
+    "Fetches",
     "Garbage",
     "IMAPResponseError",
     "StatusResponse",
@@ -98,7 +99,23 @@ class Data(NamedTuple):
 
     def __str__(self) -> str:
         number = "" if self.number is None else f"{self.number} "
-        return f"'* {number}{self.name}{printable(self.text, 100)}'"
+        return f"'* {number}{self.name} {printable(self.text, 100)}".rstrip() + "'"
+
+
+class Fetches(NamedTuple):
+    """FETCH responses, one after the other, which were received whole.
+
+    :ivar answers: at least one.
+    :ivar uids: of each.
+    :ivar octets: of all of them.
+    """
+
+    answers: list[Data]
+    uids: list[int]
+    octets: int
+
+    def __str__(self) -> str:
+        return str(self.answers[0])
 
 
 class Continuation(NamedTuple):
@@ -108,6 +125,9 @@ class Continuation(NamedTuple):
     """
 
     text: bytes
+
+    def __str__(self) -> str:
+        return f"'{printable(b'+ ' + self.text, 100).strip()}'"
 
 
 class BodyBegins(NamedTuple):
@@ -121,6 +141,10 @@ class BodyBegins(NamedTuple):
     number: int | None
     text: bytes
     size: int
+
+    def __str__(self) -> str:
+        number = "" if self.number is None else f"{self.number} "
+        return f"'* {number}FETCH {printable(self.text, 100)}'"
 
 
 class BodyPiece(NamedTuple):
@@ -142,4 +166,4 @@ class Garbage(NamedTuple):
         return f"'{printable(self.line, 100)}'"
 
 
-Answer: TypeAlias = StatusResponse | Data | Continuation | BodyBegins | BodyPiece | Garbage
+Answer: TypeAlias = StatusResponse | Data | Fetches | Continuation | BodyBegins | BodyPiece | Garbage

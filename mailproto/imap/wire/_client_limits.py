@@ -31,7 +31,7 @@ class IMAPClientLimits:
         client must read on.  What is above ``ahead`` goes to a file then, without its texts.
     :ivar spooled: the same with what is in files; more than these two end the FETCH.
     :ivar messages: messages of the selected mailbox whose UIDs are kept, 4 octets for each; events of others
-        have no UID.
+        have no UID.  Also ranges of UIDs in the result of a search that needs several commands.
     :ivar events: events that wait for the application; the oldest are left out then.
     """
 

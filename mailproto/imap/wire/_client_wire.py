@@ -12,11 +12,13 @@ from mailproto.imap.wire._answers import (
     BodyPiece,
     Continuation,
     Data,
+    Fetches,
     Garbage,
     IMAPResponseError,
     StatusResponse,
 )
 from mailproto.imap.wire._client_limits import IMAPClientLimits
+from mailproto.imap.wire._usual_fetches import AFTER_LITERAL, usual_fetches
 from mailproto.printable import printable
 
 __all__ = ["IMAPClientWire"]
@@ -59,6 +61,7 @@ class IMAPClientWire:
         "_number",
         "_position",
         "_remaining",
+        "_split",
         "_waiting",
         "limits",
         "longest",
@@ -72,6 +75,7 @@ class IMAPClientWire:
         self._has_line = False  # whether there is a line end in them
         self._buffer = b""
         self._position = 0
+        self._split = 0  # octets of a FETCH response here that is not whole, but usual so far
         self._broken = False
         self._begin_response()
 
@@ -126,12 +130,20 @@ class IMAPClientWire:
                     self._literals.append(b"".join(self._gathered))
                     self._gathered = []
                 continue
+            if self._split > len(self._buffer) - self._position + self._waiting:
+                return None
             buffer, position = self._buffer, self._position
             end = buffer.find(b"\n", position) + 1
             if not end:
                 if not self._join():
                     return None
                 continue
+            if not self._lines:
+                fetches = self._usual()
+                if fetches is not None:
+                    return fetches
+                if self._split or self._buffer is not buffer:
+                    continue
             if end - position > self.longest:
                 self._break("line too long", buffer[position:end])
             line = buffer[position:end]
@@ -143,6 +155,29 @@ class IMAPClientWire:
                 return answer
 
     # -- lines
+
+    def _usual(self) -> Fetches | None:
+        """Read FETCH responses in the usual form; None if there are none here.
+
+        One that is not whole waits until it is, and is read together with those after it.
+        """
+        answers: list[Data] = []
+        uids: list[int] = []
+        octets = 0
+        if self._split:
+            begin, more = self._buffer[self._position :], b"".join(self._incoming)
+            most = self._split + AFTER_LITERAL - len(begin)
+            self._clear()
+            octets, split = usual_fetches(begin + more[:most], 0, self.limits, self.longest, answers, uids)
+            if not uids:  # it is not whole, or its end is not usual
+                self._buffer, self._split = begin + more, split
+                return None
+            self._buffer, self._position = more, octets - len(begin)
+        position = self._position
+        self._position, self._split = usual_fetches(
+            self._buffer, position, self.limits, self.longest, answers, uids
+        )
+        return Fetches(answers, uids, octets + self._position - position) if uids else None
 
     def _line(self, line: bytes) -> Answer | None:
         """Read a line; None if its response goes on, or if there is nothing in it."""
@@ -166,25 +201,8 @@ class IMAPClientWire:
             number = int(match[1])
         if line[-3:] == b")\r\n" or (name != "FETCH" and not line.endswith((b"}\r\n", b"}\n"))):
             return Data(number, name, line[match.end() :].rstrip(b"\r\n"), [])
-        if name == "FETCH" and (whole := self._with_literal(number, line[match.end() :])) is not None:
-            return whole
         self._number, self._name = number, name
         return self._goes_on(line[match.end() :])
-
-    def _with_literal(self, number: int | None, text: bytes) -> Data | None:
-        """A FETCH with one literal that ends after it, if all of it was received: as most are."""
-        literal = _LITERAL.search(text[-_ANNOUNCEMENT:])
-        if literal is None:
-            return None
-        limits = self.limits
-        start, size = self._position, int(literal[2])
-        stop = start + size
-        if self._buffer[stop : stop + 3] != b")\r\n" or size > limits.in_memory:
-            return None
-        if not limits.literals or len(text) + size > limits.response:
-            return None
-        self._position = stop + 3
-        return Data(number, "FETCH", text + b")", [self._buffer[start:stop]])
 
     def _goes_on(self, line: bytes) -> Answer | None:
         """Read one of several lines of a response."""
@@ -265,7 +283,7 @@ class IMAPClientWire:
         return True
 
     def _clear(self) -> None:
-        self._buffer, self._position = b"", 0
+        self._buffer, self._position, self._split = b"", 0, 0
         self._incoming = []
         self._waiting, self._has_line = 0, False
 

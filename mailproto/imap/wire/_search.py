@@ -50,7 +50,12 @@ _CHARSET = re.compile(rb" CHARSET(?= )", re.IGNORECASE)
 _KEY = re.compile(rb"[A-Za-z]++")
 _SET = re.compile(rb"[0-9*][0-9:,*]*+")
 
-SEARCH_CHARSETS: Mapping[str, str] = {"US-ASCII": "ascii", "ASCII": "ascii", "UTF-8": "utf-8"}
+SEARCH_CHARSETS: Mapping[str, str] = {
+    "US-ASCII": "ascii",
+    "ASCII": "ascii",
+    "UTF-8": "utf-8",
+    "UTF8": "utf-8",
+}
 """The charsets that are supported, with their codecs."""
 
 SEARCH_NAMES: Mapping[bytes, SearchKey] = {

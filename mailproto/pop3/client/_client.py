@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from mailproto._arguments import check_bool, check_type, check_whole, wrong_value
-from mailproto._twisted_arguments import check_client_tls, check_clock
+from mailproto._twisted_arguments import check_clock
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import Client, ServerAddress
 from mailproto.client.errors import CommandRefused, ProtocolViolation, TLSUnavailable
@@ -31,7 +31,7 @@ T = TypeVar("T")
 _LANGUAGE: Final = re.compile(r"\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
-class POP3Client(Client[POP3Event]):
+class POP3Client(Client[POP3Event, Mapping[str, tuple[str, ...]]]):
     """A connection to a POP3 server, made by `open` or `connect`::
 
         client = await POP3Client.open(reactor, server)      # a `mailproto.client.ServerAddress`
@@ -111,19 +111,6 @@ class POP3Client(Client[POP3Event]):
     def capa(self) -> Deferred[Mapping[str, tuple[str, ...]]]:
         """CAPA (RFC 2449): learn what the server offers; an old server offers nothing."""
         return self._session.run(self._capa)
-
-    def starttls(self, tls: ClientTLSContext) -> Deferred[Mapping[str, tuple[str, ...]]]:
-        """STLS (RFC 2595 4): start TLS, forget what was learnt in plaintext, and ask for it again.
-
-        If plaintext follows the server's answer, that is an attack, and the connection is closed.
-
-        :param tls: such as `mailproto.tls.client_tls` gives.
-        :raises TLSUnavailable: the server does not offer STLS or refuses it; the connection goes on.
-        :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
-            closed.
-        """
-        check_client_tls("tls", tls)
-        return self._session.run(lambda: self._starttls(tls))
 
     def authenticate(
         self,

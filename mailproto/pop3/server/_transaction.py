@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from mailproto.awaiting import settle
-from mailproto.content import CHUNK, Octets, chunks, unwrapped
+from mailproto.content import Octets, chunks, unwrapped
 from mailproto.errors import MailError, Unavailable, storage_failure
 from mailproto.message import HEADER_LIMIT, Index, Steps, Working, ascii_header_steps, scan_steps, top_steps
 from mailproto.model import Part
@@ -15,7 +15,7 @@ from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.server._language import lang
 from mailproto.pop3.server._maildrop import LINES, Maildrop
-from mailproto.pop3.server._read_ahead import ReadAhead, no_longer_there
+from mailproto.pop3.server._read_ahead import ReadAhead, header_of, no_longer_there, retrieved
 from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Transaction:
     def __init__(self, connection: POP3Server, maildrop: Maildrop) -> None:
         self._connection = connection
         self._drop = maildrop
-        self._read_ahead = ReadAhead(maildrop)
+        self._read_ahead = ReadAhead(maildrop, is_utf8=connection.is_utf8)
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Act on one command."""
@@ -97,6 +97,10 @@ class Transaction:
     def _retr(self, arguments: list[bytes]) -> Awaitable[None] | None:
         number = self._drop.number(arguments[0])
         self._connection.retrieved += 1
+        reply = self._read_ahead.take_reply(number)
+        if reply is not None:
+            self._write(number, reply)
+            return None
         content = self._read_ahead.take(number)
         if content is None:
             return self._read_and_send(number)
@@ -109,21 +113,18 @@ class Transaction:
 
     def _send(self, number: int, content: Octets) -> Awaitable[None] | None:
         """Send a message: a small one in one write."""
-        if (
-            isinstance(content, bytes)
-            and len(content) <= CHUNK
-            and (content.isascii() or self._connection.is_utf8 or _header_of(content).isascii())
-        ):
-            self._write(number, content)
-            return None
-        return self._send_in_pieces(number, content)
+        reply = self._read_ahead.reply(number, content)
+        if reply is None:
+            return self._send_in_pieces(number, content)
+        self._write(number, reply)
+        return None
 
     async def _send_in_pieces(self, number: int, content: Octets) -> None:
         try:
             header, start = await self._header(content[:HEADER_LIMIT])
         except OSError as error:
             raise _unreadable(number, error) from None
-        await self._stream("RETR", number, self._retrieved(number), header, chunks(content, start))
+        await self._stream("RETR", number, retrieved(self._drop.size(number)), header, chunks(content, start))
         self._drop.was_retrieved(number)
 
     async def _top(self, arguments: list[bytes]) -> None:
@@ -150,7 +151,7 @@ class Transaction:
         """
         if self._connection.is_utf8:
             return b"", 0
-        header = _header_of(beginning)
+        header = header_of(beginning)
         if header.isascii():
             return b"", 0
         return await self._do(ascii_header_steps(header)), len(header)
@@ -166,6 +167,7 @@ class Transaction:
         number = self._drop.number(arguments[0])
         self._drop.mark(number)
         self._connection.write(ok(f"Message {number} deleted"))
+        self._expect_next()
 
     def _rset(self, _: list[bytes]) -> None:
         self._drop.unmark_all()
@@ -182,14 +184,16 @@ class Transaction:
 
     # -- messages
 
-    def _retrieved(self, number: int) -> bytes:
-        return ok(f"{self._drop.size(number)} octets")
-
-    def _write(self, number: int, content: bytes) -> None:
+    def _write(self, number: int, reply: bytes) -> None:
         """Send a message in one write."""
-        body = DotStuffing()
-        self._connection.write(b"".join((self._retrieved(number), body.encode(content), body.finish())))
+        self._connection.write(reply)
         self._drop.was_retrieved(number)
+        self._expect_next()
+
+    def _expect_next(self) -> None:
+        """The next RETR will probably come at once, if it has not come already."""
+        if self._read_ahead.is_in_order and not self._connection.wire.pending:
+            self._connection.when_sent(self._read_ahead.prepare)
 
     async def _stream(
         self, command: str, number: int, reply: bytes, header: bytes, pieces: Iterable[bytes]
@@ -218,12 +222,6 @@ class Transaction:
             connection.abort()
             return
         connection.write(reply + body.finish())
-
-
-def _header_of(beginning: bytes) -> bytes:
-    """The header, without the empty line after it."""
-    end = beginning.find(b"\r\n\r\n") + 2
-    return beginning[:end] if end > 1 else beginning
 
 
 def _unreadable(number: int, error: OSError) -> Unavailable:

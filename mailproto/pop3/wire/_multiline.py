@@ -25,6 +25,22 @@ class DotStuffing:
         self._at_line_start = True
         self._after_cr = False
 
+    @staticmethod
+    def whole(message: bytes) -> bytes:
+        """What `encode` and `finish` make of a whole message, but for the line with the dot; in less time.
+
+        :returns: the message itself if nothing must be added.
+        """
+        if b"\n" in message.replace(b"\r\n", b"  "):
+            message = _BARE_LF.sub(b"\r\n", message)
+        if b"\r\n." in message:  # the longer a text is, the more octets are skipped in the search for it
+            message = message.replace(b"\r\n.", b"\r\n..")
+        if message[:1] == b".":
+            message = b"." + message
+        if not message or message[-1:] == b"\n":
+            return message
+        return message + (b"\n" if message[-1:] == b"\r" else b"\r\n")
+
     def encode(self, piece: bytes) -> bytes:
         """Return the next octets of the body for the next octets of the message."""
         if not piece:

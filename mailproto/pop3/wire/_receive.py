@@ -16,7 +16,7 @@ __all__ = [
     "Response",
 ]
 
-_COMMAND = re.compile(rb"([!-~]+)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
+_COMMAND = re.compile(rb"([!-~]+)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?\r\n")
 
 
 class POP3SyntaxError(WireError):
@@ -102,7 +102,18 @@ class POP3ServerWire:
             a line that does not end; nothing comes after it.
         """
         buffer, start = self._buffer, self._start
+        if start == len(buffer) and not self._overlong:
+            return None
         end = buffer.find(b"\n", self._searched)
+        if start <= end < start + self._limits.line and not (
+            self._response or self._overlong or self._is_bare
+        ):
+            # The usual case; all others follow.
+            match = _COMMAND.fullmatch(buffer, start, end + 1)
+            if match is not None:
+                self._start = self._searched = end + 1
+                keyword, rest = match.groups(b"")
+                return Command(keyword.decode("ascii").upper(), rest)
         if end < 0:
             if self._overlong or self.pending > self._limit():
                 kept = buffer.endswith(b"\r")  # it may be half a CRLF
@@ -123,10 +134,9 @@ class POP3ServerWire:
             raise POP3SyntaxError("Line too long")
         if was_bare or self._is_bare:
             raise POP3SyntaxError("Lines end with CRLF")
-        line = bytes(buffer[start : end - 1])
         if is_response:
-            return Response(line)
-        match = _COMMAND.fullmatch(line)
+            return Response(bytes(buffer[start : end - 1]))
+        match = _COMMAND.fullmatch(buffer, start, end + 1)
         if match is None:
             raise POP3SyntaxError("Malformed command")
         keyword, rest = match.groups(b"")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_parameters, check_type
-from mailproto._twisted_arguments import check_client_tls, check_clock
+from mailproto._twisted_arguments import check_clock
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import Client, ServerAddress
 from mailproto.client.base import choose_mechanisms, sign_in
@@ -42,7 +42,7 @@ from mailproto.typing import ClientTLSContext, ReactorTime
 __all__ = ["SMTPClient"]
 
 
-class SMTPClient(Client[Reply]):
+class SMTPClient(Client[Reply, Capabilities]):
     """A connection to an SMTP server, made by `open` or `connect`::
 
         client = await SMTPClient.connect(reactor, endpoint, hostname="client.example")
@@ -143,19 +143,6 @@ class SMTPClient(Client[Reply]):
         :raises UnsafeArgument: the name is neither a domain nor an address literal.
         """
         return self._session.run(lambda: self._ehlo(hostname))
-
-    def starttls(self, tls: ClientTLSContext) -> Deferred[Capabilities]:
-        """STARTTLS (RFC 3207): start TLS, forget what was learnt in plaintext, and send EHLO again.
-
-        If plaintext follows the server's reply, that is an attack, and the connection is closed.
-
-        :param tls: such as `mailproto.tls.client_tls` gives.
-        :raises TLSUnavailable: the server does not offer STARTTLS or refuses it; the connection goes on.
-        :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
-            closed.
-        """
-        check_client_tls("tls", tls)
-        return self._session.run(lambda: self._starttls(tls))
 
     def authenticate(
         self,

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _changes, _long_changes, _reading
-from mailproto.backends.sqlite._search import _builder, _finding, _late, _ordering
+from mailproto.backends.sqlite._search import _builder, _finding, _late, _numbers, _ordering, _texts, _words
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
 from tests.backends.sqlite.indexing import all_indexed
@@ -38,10 +38,13 @@ class SlicedStoreTests(StoreConformance, TestCase):
             (_changes, "PIECE", 2),
             (_builder, "BEGIN_AFTER", 0),
             (_builder, "AT_ONCE", 2),
-            (_builder, "WHILE_BUSY", 1),
-            (_finding, "_PIECE", 2),
-            (_finding, "_AT_ONCE", 2),
-            (_finding, "_TERMS", 2),
+            (_builder, "HEADERS_AT_ONCE", 2),
+            (_finding, "AT_ONCE", 2),
+            (_numbers, "AT_ONCE", 2),
+            (_texts, "_AT_ONCE", 2),
+            (_texts, "_TERMS", 2),
+            (_texts, "TOGETHER", 2),
+            (_words, "MESSAGES", 2),
             (_ordering, "_ROWS", 2),
             (_late, "_ROWS", 2),
             (_late, "_OCTETS", 100),

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _hints, _known, _reading
 from mailproto.backends.sqlite._peers import Peers, Turns
-from mailproto.errors import NoSuchMailbox, OverQuota
+from mailproto.errors import NoSuchAccount, NoSuchMailbox, OverQuota
 from mailproto.model import NewMessage, Placement, QuotaLimits
 from mailproto.testing._fixture import StoreFixture
 
@@ -144,6 +144,41 @@ class HintTests(TestCase):
                 await inbox.status()
             self.assertLess(len(reads), 3)
 
+    async def test_what_is_remembered_of_an_account(self):
+        """Until something is changed, a session that begins reads nothing."""
+        await self.eventually(lambda: self.store._database._peers.alone_since())
+        directory = self.store.directory
+
+        async def begin():
+            revisions = await directory.revisions([await directory.find(ALICE.upper())])
+            inbox = await self.inbox()
+            inbox.watch(lambda _: None)()
+            return await directory.password_hash(ALICE), revisions[ALICE], inbox
+
+        _, revision, inbox = await begin()
+        self.assertEqual(inbox, await self.inbox())
+        reads, database = [], self.store._database
+        read = database.read
+        self.patch(database.known, "_read", lambda *given: reads.append(given[0]) or read(*given))
+        for number in range(3):
+            await begin()
+            self.assertEqual(reads, [])
+            await directory.set_password_hash(ALICE, f"another {number}")
+            changed, later, _ = await begin()
+            self.assertEqual(changed, f"another {number}")
+            self.assertGreater(later, revision)
+            reads.clear()
+        await (await self.store.account(ALICE)).rename("Sent", "Old")
+        await self.assertFailure(
+            ensureDeferred((await self.store.account(ALICE)).open("Sent")), NoSuchMailbox
+        )
+        other = await self.started()
+        await other.directory.set_password_hash(ALICE, "elsewhere")
+        self.assertEqual((await begin())[0], "elsewhere")
+        await other.directory.delete(ALICE)
+        await self.assertFailure(ensureDeferred(directory.find(ALICE)), NoSuchAccount)
+        self.assertEqual(await directory.revisions([ALICE]), {})
+
     async def test_the_directory_is_hinted_at_as_well(self):
         self.patch(_hints, "LOOK_INTERVAL", 60)
         self.store = await self.started()
@@ -177,6 +212,29 @@ class HintTests(TestCase):
             last = max(told, default=0)
             await change()
             await self.eventually(lambda last=last: max(told, default=0) > last)
+
+    async def test_what_anyone_sees_in_another_process_is_told(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other = await self.started()
+        await other.directory.add("bob@example.org", "hash")
+        bob, here = await other.account("bob@example.org"), await self.store.account(ALICE)
+        told = []
+        here.watch(told.append)
+        before = await here.mailbox_changes(0)
+        for rights in ("lr", ""):
+            await bob.set_acl("Sent", "anyone", rights)
+            await self.eventually(lambda before=before: max(told, default=0) > before.modseq)
+            before = await here.mailbox_changes(before.modseq)
+            self.assertTrue(before.list_changed)
+
+    async def test_what_anyone_sees_is_written_for_those_only_who_watch(self):
+        await self.store.directory.add("bob@example.org", "hash")
+        here, bob = await self.store.account(ALICE), await self.store.account("bob@example.org")
+        before = (await here.mailbox_changes(0)).modseq
+        await bob.set_acl("Sent", "anyone", "lr")
+        await self.store.deliver(SMALL, [TO_BOB])
+        self.assertEqual((await here.mailbox_changes(0)).modseq, before)
 
     async def test_what_another_process_changed_is_told(self):
         """Limits, rights and annotations are the store's, not a process's."""

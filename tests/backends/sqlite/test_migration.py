@@ -191,7 +191,7 @@ def columns(path: str) -> dict[str, list[tuple[Any, ...]]]:
 class LaterVersionTests(SynchronousTestCase):
     """Later versions differ by SQL alone: their tables are made by the steps up to them."""
 
-    def test_before_deadlines_and_zones(self) -> None:
+    def test_before_deadlines_zones_and_sharing(self) -> None:
         path, new = self.mktemp(), self.mktemp()
         prepare(path, MIGRATIONS[: MIGRATIONS.index(DEADLINES)])
         connection = connect(path)
@@ -215,6 +215,7 @@ class LaterVersionTests(SynchronousTestCase):
             connection.execute("SELECT uid, saved, internal_date, zone FROM messages").fetchall(),
             [(7, 5, 1_000_000_007, 0)],
         )
+        self.assertEqual(connection.execute("SELECT revision, sharing FROM directory").fetchall(), [(0, 0)])
         prepare(new)
         self.assertEqual(columns(path), columns(new))
 

@@ -74,7 +74,7 @@ class CrashTests(IndexTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.patch(_builder, "AT_ONCE", 2)
-        self.patch(_builder, "WHILE_BUSY", 2)
+        self.patch(_builder, "HEADERS_AT_ONCE", 2)
         self.patch(_making, "SAMPLES", 2)
 
     def questions(self) -> list[ContentTest]:

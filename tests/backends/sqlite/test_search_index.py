@@ -11,9 +11,10 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
+from zstandard import ZstdDecompressor
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite._search import _builder, _making
+from mailproto.backends.sqlite._search import _builder, _making, _pace, _texts, _words
 from mailproto.message import Searchable, _search_texts, scan, search_key
 from mailproto.model import (
     DELETED,
@@ -41,8 +42,9 @@ def mail(text: str, subject: str = "x") -> bytes:
 
 class IndexTestCase(TestCase):
     def setUp(self) -> None:
-        for name in ("BEGIN_AFTER", "LOOK_INTERVAL", "BUSY_FOR", "SWEEP_INTERVAL"):
+        for name in ("BEGIN_AFTER", "LOOK_INTERVAL", "SWEEP_INTERVAL"):
             self.patch(_builder, name, 0.01)
+        self.patch(_pace, "BUSY_FOR", 0.01)
         self.path = self.mktemp()
         self.contents: dict[int, bytes] = {}
         self.stores: list[Any] = []
@@ -86,6 +88,11 @@ class IndexTestCase(TestCase):
     def has(self, content: bytes, test: InText) -> bool:
         searchable = Searchable(content, scan(content))
         return searchable.in_text(test.key) if test.headers else searchable.in_body(test.key)
+
+    def vocabulary(self) -> set[str]:
+        """All words in vocabularies."""
+        packed = [row[0] for row in self.rows("SELECT packed FROM vocabularies")]
+        return set(b"".join(map(ZstdDecompressor().decompress, packed)).decode().split())
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Read the index itself."""
@@ -159,19 +166,104 @@ class BuildingTests(IndexTestCase):
 
     async def test_what_is_removed_leaves_the_index(self) -> None:
         store = await self.opened()
-        await self.add(mail("remains here"), mail("secret word"), mail("remains there"))
+        long = "http://ecret.example/" + "x" * 120
+        await self.add(mail("remains here"), mail(f"secret \ufb01b {long}"), mail("remains there"))
         await all_indexed(store)
-        self.assertEqual(len(self.rows("SELECT 1 FROM grams WHERE grams MATCH 'SEC AND ECR'")), 1)
+        for found in (
+            secret := ("postings MATCH 'secret'", "postings MATCH '\"\x7ff\x7fib\"'", "grams MATCH 'ECR'")
+        ):
+            self.assertEqual(len(self.rows(f"SELECT 1 FROM {found.split()[0]} WHERE {found}")), 1, found)
+        self.assertIn("SECRET", self.vocabulary())
         await self.inbox.store([2], FlagChange(FlagOperation.ADD, frozenset({DELETED})))
         await self.inbox.expunge()
         end = reactor.seconds() + PATIENCE
         while len(self.rows("SELECT body FROM headers")) > 2:
             self.assertLess(reactor.seconds(), end)
             await deferLater(reactor, 0.01)
-        self.assertEqual(self.rows("SELECT 1 FROM grams WHERE grams MATCH 'SEC OR ECR OR CRE'"), [])
+        for found in (*secret, "grams MATCH 'TTP OR XXX'"):
+            self.assertEqual(self.rows(f"SELECT 1 FROM {found.split()[0]} WHERE {found}"), [], found)
         self.assertEqual(len(self.rows("SELECT body FROM texts")), 2)
         self.contents.pop(2)
         await self.check("remains", "secret")
+
+    async def test_words_of_what_is_removed_leave_the_vocabulary(self) -> None:
+        store = await self.opened()
+        await self.add(*(mail(f"word{number} remains") for number in range(8)))
+        await all_indexed(store)
+        removed = [1, 2, 3, 4, 5]
+        await self.inbox.store(removed, FlagChange(FlagOperation.ADD, frozenset({DELETED})))
+        await self.inbox.expunge()
+        end = reactor.seconds() + PATIENCE
+        while len(self.rows("SELECT body FROM headers")) > 3:
+            self.assertLess(reactor.seconds(), end)
+            await deferLater(reactor, 0.01)
+        self.assertFalse({"WORD0", "WORD4"} & self.vocabulary())
+        for uid in removed:
+            del self.contents[uid]
+        await self.check("word0", "word7", "remains")
+
+    async def test_vocabularies_grow_to_a_limit(self) -> None:
+        self.patch(_words, "MESSAGES", 8)
+        store = await self.opened()
+        for number in range(20):
+            await self.add(mail(f"word{number} and"))
+            await all_indexed(store)
+        messages = [row[0] for row in self.rows("SELECT messages FROM vocabularies ORDER BY first")]
+        self.assertEqual(sum(messages), 20)
+        self.assertEqual(max(messages), 8)
+        self.assertLess(len(messages), 6)
+        await self.check("word7", "ord1", "1", "d a", "and")
+
+    async def test_vocabularies_have_a_limit_of_octets(self) -> None:
+        self.patch(_words, "OCTETS", 8000)
+        store = await self.opened()
+        await self.add(*(mail(" ".join(f"{number}x{other}" for other in range(50))) for number in range(40)))
+        await all_indexed(store)
+        sizes = [row[0] for row in self.rows("SELECT size FROM vocabularies")]
+        self.assertLess(max(sizes), 8000)
+        await self.check("7x7", "x49", "39x")
+
+    async def test_keys_that_many_words_have(self) -> None:
+        self.patch(_texts, "WORDS", 10)
+        self.patch(_texts, "TOGETHER", 2)
+        store = await self.opened()
+        texts = [" ".join(f"word{number}{other}" for other in range(number % 8)) for number in range(60)]
+        await self.add(*map(mail, texts))
+        await all_indexed(store)
+        await self.check("word", "word4", "rd44", "d44", "44", "4", "word44 word45", "d442 word443", "443 w")
+
+    async def test_long_words_and_large_texts(self) -> None:
+        store = await self.opened()
+        long, sentence = "https://example.org/" + "ab/" * 50, "\u660e\u5929\u6211\u4eec\u53bb" * 5
+        self.patch(_words, "LARGE", 5000)
+        texts = (
+            f"see {long}",
+            sentence,
+            f"{sentence} c",
+            "Large " * 1000,
+            "ab/ab",
+            "c",
+            "alarge ",
+            "x" * 128,
+        )
+        await self.add(*map(mail, texts), mail("x" * 129), mail("x" * 127))
+        await all_indexed(store)
+        await self.check(
+            "b/a", "ab", "/", "see http", "\u53bb\u660e\u5929\u6211", "\u53bb\u660e", "\u660e", "\u53bb c"
+        )
+        await self.check(
+            "large", "large l", " large ", "x" * 127, "x" * 128, "x" * 129, "x" * 130, "/ab/ab/a", " c ", "c"
+        )
+
+    async def test_few_messages_among_many_others(self) -> None:
+        self.patch(_texts, "_WORTH", 10)
+        store = await self.opened()
+        await self.add(*(mail(f"text{number} {number * 7}") for number in range(30)))
+        await all_indexed(store)
+        for uid in list(self.contents):
+            if uid % 10:
+                del self.contents[uid]
+        await self.check("text9", "ext1", "9", "19 1")
 
     async def test_state(self) -> None:
         store = await self.opened()

@@ -230,3 +230,96 @@ class IdleTests(ClientTestCase):
         self.transport.drop()
         self.error(waiting, ConnectionLost)
         self.error(self.begin(self.client.idle().__anext__()), ConnectionLost)
+
+    def test_without_a_mailbox(self) -> None:
+        """Others may change, if NOTIFY was sent; and the server keeps the connection."""
+        self.signed_in("IMAP4rev1 IDLE NOTIFY")
+        events = self.client.idle()
+        waiting = self.begin(events.__anext__())
+        self.clock.advance(1)
+        self.converse(
+            """
+            C: A1 IDLE
+            S: + idling
+            S: * STATUS Sent (MESSAGES 4)
+            """
+        )
+        self.assertEqual(self.result(waiting).name, "Sent")
+        selecting = self.client.select("INBOX")
+        self.converse(
+            """
+            C: DONE
+            S: A1 OK
+            C: A2 SELECT INBOX
+            S: * 1 EXISTS
+            S: A2 OK
+            """
+        )
+        self.result(selecting)
+        self.clock.advance(1)
+        self.assertEqual(self.transport.read(), b"A3 FETCH 1:* (UID)\r\n")
+        events.close()
+
+    def test_a_server_that_idles_only_in_a_mailbox(self) -> None:
+        self.signed_in("IMAP4rev1 IDLE")
+        events = self.client.idle()
+        self.clock.advance(1)
+        self.converse(
+            """
+            C: A1 IDLE
+            S: A1 BAD Select a mailbox before
+            """
+        )
+        self.clock.advance(1)
+        self.clock.advance(58)
+        self.assertEqual(self.transport.read(), b"")
+        self.clock.advance(2)
+        self.assertEqual(self.transport.read(), b"A2 NOOP\r\n")
+        self.client.select("INBOX")
+        self.transport.send(b"A2 OK\r\n* 0 EXISTS\r\nA3 OK\r\n")
+        self.clock.advance(1)
+        self.assertEqual(self.transport.read(), b"A3 SELECT INBOX\r\nA4 IDLE\r\n")
+        del events
+
+    def test_not_before_it_has_signed_in(self) -> None:
+        self.connect("S: * OK [CAPABILITY IMAP4rev1 IDLE] Hello")
+        events = self.client.idle()
+        self.clock.advance(100)
+        self.assertEqual(self.transport.read(), b"")
+        del events
+
+    def test_uids_in_parts(self) -> None:
+        """A server that tells only the last ones at once (RFC 9738)."""
+        self.selected("IMAP4rev1 IDLE MESSAGELIMIT=2", exists=3)
+        events = self.client.idle()
+        self.clock.advance(1)
+        self.converse(
+            """
+            C: A2 FETCH 1:* (UID)
+            S: * 3 FETCH (UID 9)
+            S: * 2 FETCH (UID 5)
+            S: A2 OK [MESSAGELIMIT 2 5] Only these
+            C: A3 FETCH 1:1 (UID)
+            S: * 1 FETCH (UID 4)
+            S: A3 OK Done
+            S: * 1 EXPUNGE
+            """
+        )
+        self.assertEqual(self.result(self.begin(events.__anext__())), Expunged(4, 1))
+        events.close()
+
+    def test_a_bad_ends_no_idle(self) -> None:
+        """The server need not say anything now."""
+        self.selected(exists=0)
+        events = self.client.idle()
+        self.clock.advance(1)
+        self.converse(
+            """
+            C: A2 IDLE
+            S: + idling
+            S: * BAD What was that?
+            """
+        )
+        self.clock.advance(600)
+        self.assertTrue(self.client.is_usable)
+        del events

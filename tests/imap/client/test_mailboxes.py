@@ -12,6 +12,7 @@ from mailproto.imap.values import (
     MailboxListed,
     Namespace,
     StatusChanged,
+    UidSet,
     Vanished,
 )
 from tests.imap.client.dialogue import FEW, ClientTestCase
@@ -167,6 +168,40 @@ class ListTests(ClientTestCase):
         self.assertEqual(spaces.others, ())
         self.assertEqual(spaces.shared, (Namespace("#shared/", "/"), Namespace("#public.", "")))
 
+    def test_names_of_ones_own_mailboxes(self) -> None:
+        self.signed_in("IMAP4rev1 NAMESPACE")
+        name = self.client.name_of("a", "b")
+        self.converse(
+            """
+            C: A1 NAMESPACE
+            S: * NAMESPACE (("INBOX." ".")) NIL NIL
+            S: A1 OK
+            """
+        )
+        self.assertEqual(self.result(name), "INBOX.a.b")
+        for levels, expected in ((("c",), "INBOX.c"), (("inbox", "x"), "inbox.x"), (("INBOX",), "INBOX")):
+            self.assertEqual(self.result(self.client.name_of(*levels)), expected)
+        for wrong in ((), ("",), ("a.b",), ("a", 5)):
+            self.error(self.client.name_of(*wrong), TypeError, ValueError)  # type: ignore[arg-type]
+        self.assertEqual(self.transport.read(), b"")
+
+    def test_names_where_the_server_has_no_namespaces(self) -> None:
+        for delimiter, expected in (('"/"', "a/b"), ("NIL", None)):
+            self.signed_in(FEW)
+            name = self.client.name_of("a", "b")
+            self.converse(
+                f"""
+                C: A1 LIST "" ""
+                S: * LIST (\\Noselect) {delimiter} ""
+                S: A1 OK
+                """
+            )
+            if expected is None:
+                self.error(name, ValueError)
+                self.assertEqual(self.result(self.client.name_of("a/b")), "a/b")
+            else:
+                self.assertEqual(self.result(name), expected)
+
     def test_id(self) -> None:
         self.signed_in("IMAP4rev1 ID")
         done = self.client.id(name="mailproto")
@@ -231,10 +266,47 @@ class SelectTests(ClientTestCase):
             """
         )
         box = self.result(done)
-        self.assertEqual(box.vanished, [2, 5, 6, 7])
+        self.assertEqual(box.vanished, [2])  # the others were not known
         self.assertEqual([(each.uid, each.flags, each.modseq) for each in box.changed], [(1, {"\\Seen"}, 95)])
         self.assertEqual([list(each.uids) for each in self.events if isinstance(each, Vanished)], [[3]])
         self.assertEqual(self.client.exists, 2)
+
+    def parameter(self, known: KnownMailbox) -> str:
+        """What SELECT says of a known mailbox."""
+        self.signed_in("IMAP4rev1 ENABLE QRESYNC")
+        self.client.enable("QRESYNC")
+        self.transport.send(b"* ENABLED QRESYNC\r\nA1 OK\r\n")
+        self.transport.read()
+        self.selecting = self.client.select("INBOX", known=known)
+        sent = self.transport.read().decode("ascii")
+        self.assertLessEqual(len(sent), 8192)
+        self.assertTrue(sent.endswith(")\r\n"))
+        return sent.partition("QRESYNC ")[2][:-3]
+
+    def test_where_some_messages_were(self) -> None:
+        """Message sequence match data (RFC 7162 3.2.5.2), only if the program has all messages."""
+        uids = [3, 5, 8, 9, *range(20, 117)]
+        self.assertEqual(self.parameter(KnownMailbox(7, 90, uids)), "(7 90 3,5,8:9,20:116)")
+        self.assertEqual(
+            self.parameter(KnownMailbox(7, 90, uids, has_all=True)),
+            "(7 90 3,5,8:9,20:116 (1,38,70,86,94,98,100:101 3,53,85,101,109,113,115:116))",
+        )
+        self.assertEqual(self.parameter(KnownMailbox(7, 90, 5, has_all=True)), "(7 90 5 (1 5))")
+        self.assertEqual(self.parameter(KnownMailbox(7, 90, (), has_all=True)), "(7 90)")
+        for uids_without_end in (None, "1:*", "$"):
+            with self.assertRaises(ValueError):
+                KnownMailbox(7, 90, uids_without_end, has_all=True)
+
+    def test_more_known_uids_than_a_line_takes(self) -> None:
+        """Small gaps are filled, and what is told of them is left out of the result."""
+        known = [uid for block in range(0, 4_000_000, 100_000) for uid in range(block + 1, block + 2000, 2)]
+        text = self.parameter(KnownMailbox(7, 90, iter(known)))
+        told = UidSet.read(text.removeprefix("(7 90 ").removesuffix(")").encode()) or UidSet()
+        self.assertEqual(UidSet(known) - told, [])
+        self.assertNotIn(5000, told)
+        self.assertNotIn(3_950_000, told)
+        self.transport.send(b"* 3 EXISTS\r\n* VANISHED (EARLIER) 1:9,4000001\r\nA2 OK\r\n")
+        self.assertEqual(self.result(self.selecting).vanished, [1, 3, 5, 7, 9])
 
     def test_a_refusal_leaves_none_selected(self) -> None:
         self.selected()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
 import gc
 import io
 import tracemalloc
+from email.message import EmailMessage
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import CancelledError, gatherResults
 
 from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost, NotOffered, ProtocolViolation
 from mailproto.content import Content
 from mailproto.errors import StorageFull
 from mailproto.imap.client import _spooling
 from mailproto.imap.limits import IMAPClientLimits
-from mailproto.imap.values import FlagsChanged, Query, ThreadNode, UidSet
+from mailproto.imap.values import FlagsChanged
 from mailproto.model import NewMessage
 from tests.imap.client.dialogue import FEW, ClientTestCase
 
@@ -361,103 +361,6 @@ class HostileServerTests(ClientTestCase):
         self.assertTrue(self.client.is_usable)
 
 
-class SearchTests(ClientTestCase):
-    def test_esearch(self) -> None:
-        self.selected()
-        found = self.client.search(Query.unseen() & (Query.from_("al") | ~Query.subject('a"b')))
-        self.converse(
-            r"""
-            C: A2 UID SEARCH RETURN (ALL) UNSEEN OR FROM "al" NOT SUBJECT "a\"b"
-            S: * ESEARCH (TAG "A2") UID ALL 2,10:11 MODSEQ 917
-            S: A2 OK
-            """
-        )
-        result = self.result(found)
-        self.assertEqual((list(result), result.modseq), ([2, 10, 11], 917))
-
-    def test_search(self) -> None:
-        self.selected(FEW)
-        found = self.client.search('UNSEEN FROM "älice" SINCE 1-Feb-2024')
-        self.converse(
-            """
-            C: A2 UID SEARCH CHARSET UTF-8 UNSEEN FROM {6}
-            S: +
-            C~: älice
-            C:  SINCE 1-Feb-2024
-            S: * SEARCH 9 2 10
-            S: * SEARCH
-            S: A2 OK
-            """
-        )
-        self.assertEqual(self.result(found).uids, [2, 9, 10])
-
-    def test_keys(self) -> None:
-        date = datetime.date(2024, 2, 1)
-        for query, text in (
-            (Query.since(date) & Query.before(date), b"SINCE 1-Feb-2024 BEFORE 1-Feb-2024"),
-            (~(Query.seen() & Query.draft()), b"NOT (SEEN DRAFT)"),
-            (Query.seen() | (Query.draft() & Query.all()), b"OR SEEN (DRAFT ALL)"),
-            (Query.header("List-Id", ""), b'HEADER "List-Id" ""'),
-            (Query.uids([1, 2, 9]), b"UID 1:2,9"),
-            (~Query.raw("SEEN DRAFT"), b"NOT (SEEN DRAFT)"),
-            (Query.larger(5) & Query.changed_since(7), b"LARGER 5 MODSEQ 7"),
-        ):
-            with self.subTest(text=text):
-                self.selected()
-                self.client.search(query)
-                self.assertEqual(self.transport.read(), b"A2 UID SEARCH RETURN (ALL) " + text + b"\r\n")
-
-    def test_keys_that_are_none(self) -> None:
-        self.selected()
-        for criteria in ("", 'FROM "half', "A\r\nA9 DELETE x", "FROM älice", "{3}", "x\x00", None, b"SEEN"):
-            with self.subTest(criteria=criteria):
-                self.error(self.client.search(criteria), TypeError, ValueError)  # type: ignore[arg-type]
-        for make in (
-            lambda: Query.keyword("a b"),
-            lambda: Query.header("a:b"),
-            lambda: Query.text("a\x00"),
-            lambda: Query.uids([]),
-            lambda: Query.larger(-1),
-            lambda: Query.since("1-Feb-2024"),  # type: ignore[arg-type]
-            lambda: Query.seen() & "UNSEEN",  # type: ignore[operator]
-        ):
-            with self.assertRaises((TypeError, ValueError)):
-                make()
-        self.assertEqual(self.transport.read(), b"")
-
-    def test_sort_keeps_the_order(self) -> None:
-        self.selected("IMAP4rev1 SORT")
-        found = self.client.sort(["REVERSE DATE", "FROM"], "ALL")
-        self.converse(
-            """
-            C: A2 UID SORT (REVERSE DATE FROM) UTF-8 ALL
-            S: * SORT 9 2 10
-            S: A2 OK
-            """
-        )
-        self.assertEqual(list(self.result(found)), [9, 2, 10])
-
-    def test_sort_is_not_offered(self) -> None:
-        self.selected(FEW)
-        self.error(self.client.sort("DATE"), NotOffered)
-        self.error(self.client.thread(), NotOffered)
-
-    def test_threads(self) -> None:
-        self.selected("IMAP4rev1 THREAD=REFERENCES")
-        found = self.client.thread()
-        self.converse(
-            """
-            C: A2 UID THREAD REFERENCES UTF-8 ALL
-            S: * THREAD (2)(3 6 (4 23)(44 7 96))((8)(9))
-            S: A2 OK
-            """
-        )
-        chain = ThreadNode(44, (ThreadNode(7, (ThreadNode(96),)),))
-        branch = ThreadNode(6, (ThreadNode(4, (ThreadNode(23),)), chain))
-        absent = ThreadNode(None, (ThreadNode(8), ThreadNode(9)))
-        self.assertEqual(self.result(found), [ThreadNode(2), ThreadNode(3, (branch,)), absent])
-
-
 class StoreTests(ClientTestCase):
     def test_refused_messages(self) -> None:
         self.selected()
@@ -624,6 +527,52 @@ class AppendTests(ClientTestCase):
         self.client.append("INBOX", b"a\0b")
         self.assertEqual(self.transport.read(), b"A1 APPEND INBOX ~{3+}\r\na\0b\r\n")
 
+    def test_a_message_of_the_email_package(self) -> None:
+        """Its lines end with CRLF, whatever its policy is."""
+        self.signed_in("IMAP4rev1 LITERAL+")
+        message = EmailMessage()
+        message["Subject"] = "hi"
+        message.set_content("From me\n")
+        self.client.append("a", message)
+        sent = self.transport.read().partition(b"\r\n")[2]
+        self.assertTrue(sent.endswith(b"\r\n\r\nFrom me\r\n\r\n"), sent)
+        self.assertNotIn(b"\n", sent.replace(b"\r\n", b""))
+        self.error(self.client.append("a", "Subject: hi\r\n"), TypeError)  # type: ignore[arg-type]
+
+    def test_utf_8_in_the_header(self) -> None:
+        """It is marked, if the client has enabled UTF-8 (RFC 6855 4)."""
+        self.signed_in("IMAP4rev1 LITERAL+ ENABLE UTF8=ONLY")
+        international = "Subject: ü\r\n\r\nü".encode()
+        self.client.append("a", international)
+        self.assertEqual(self.transport.read(), b"A1 APPEND a {17+}\r\n" + international + b"\r\n")
+        self.client.enable("UTF8=ACCEPT")
+        self.assertEqual(self.transport.read(), b"")
+        self.transport.send(b"A1 OK\r\n* ENABLED UTF8=ACCEPT\r\nA2 OK\r\n")
+        self.assertEqual(self.transport.read(), b"A2 ENABLE UTF8=ACCEPT\r\n")
+        self.client.append("a", NewMessage(international, frozenset({"\\Seen"})))
+        marked = b"A3 APPEND a (\\Seen) UTF8 (~{17+}\r\n" + international + b")\r\n"
+        self.assertEqual(self.transport.read(), marked)
+        self.client.append("a", b"Subject: u\r\n\r\n\xfc")
+        self.assertEqual(self.transport.read(), b"A4 APPEND a {15+}\r\nSubject: u\r\n\r\n\xfc\r\n")
+
+    def test_several_with_utf_8(self) -> None:
+        self.signed_in("IMAP4rev1 MULTIAPPEND ENABLE UTF8=ACCEPT")
+        self.client.enable("UTF8=ACCEPT")
+        self.transport.send(b"* ENABLED UTF8=ACCEPT\r\nA1 OK\r\n")
+        self.transport.read()
+        self.client.append("a", "ü: ü".encode(), b"b: b")
+        self.converse(
+            """
+            C: A2 APPEND a UTF8 (~{6}
+            S: + go on
+            C~: ü: ü
+            C: ) {4}
+            S: + go on
+            C: b: b
+            S: A2 OK
+            """
+        )
+
 
 class MoveTests(ClientTestCase):
     def test_move(self) -> None:
@@ -704,66 +653,3 @@ class MoveTests(ClientTestCase):
             """
         )
         self.result(done)
-
-
-class PipeliningTests(ClientTestCase):
-    """RFC 9051 5.5."""
-
-    def sent(self, *calls: Any) -> list[bytes]:
-        self.waiting: list[Deferred[Any]] = list(calls)
-        return [line.split(b" ", 1)[1] for line in self.transport.read().splitlines()]
-
-    def test_what_cannot_be_confused_is_sent_together(self) -> None:
-        client = self.selected()
-        sent = self.sent(client.noop(), client.search(), client.copy(1, "a"), client.status("b", "UIDNEXT"))
-        self.assertEqual(len(sent), 4)
-        self.transport.send(
-            b"* STATUS b (UIDNEXT 4)\r\nA5 OK\r\n* ESEARCH UID ALL 3\r\nA3 OK\r\nA2 OK\r\nA4 OK\r\n"
-        )
-        self.assertEqual(self.result(self.waiting[3]).uid_next, 4)
-        self.assertEqual(self.result(self.waiting[1]).uids, [3])
-
-    def test_fetches_of_different_messages(self) -> None:
-        client = self.selected()
-        one, two = client.fetch([1, 2], "FLAGS"), client.fetch([3], "FLAGS")
-        self.assertEqual(len(self.sent()), 2)
-        self.transport.send(
-            b"* 3 FETCH (UID 3 FLAGS (c))\r\n* 1 FETCH (UID 1 FLAGS (a))\r\nA2 OK\r\nA3 OK\r\n"
-        )
-        self.assertEqual([each.uid for each in self.result(self.begin(one.all()))], [1])
-        self.assertEqual([each.uid for each in self.result(self.begin(two.all()))], [3])
-
-    def test_what_may_be_confused_waits(self) -> None:
-        client = self.selected()
-        self.assertEqual(len(self.sent(client.search(), client.search())), 1)
-        self.assertEqual(len(self.sent(client.noop())), 0)  # the order stays
-        self.transport.send(b"A2 OK\r\n")
-        self.assertEqual(len(self.sent()), 2)
-
-    def test_select_waits_for_all_and_all_wait_for_it(self) -> None:
-        client = self.selected()
-        self.assertEqual(len(self.sent(client.noop(), client.select("b"), client.noop())), 1)
-        self.transport.send(b"A2 OK\r\n")
-        self.assertEqual(len(self.sent()), 1)
-        self.transport.send(b"A3 OK\r\n")
-        self.assertEqual(len(self.sent()), 1)
-
-    def test_a_set_with_a_star_overlaps_everything(self) -> None:
-        client = self.selected()
-        one, two = client.fetch("5:*", "FLAGS"), client.fetch([3], "FLAGS")
-        self.assertEqual(len(self.sent()), 1)
-        del one, two
-
-    def test_uid_sets(self) -> None:
-        uids = UidSet([7, 1, 2, 3, 9, 8])
-        self.assertEqual((str(uids), len(uids), uids[3], uids[-1]), ("1:3,7:9", 6, 7, 9))
-        self.assertEqual(uids[1:3], [2, 3])
-        self.assertEqual(uids - UidSet([2, 8, 9]), [1, 3, 7])
-        self.assertEqual(uids | UidSet([4]), [1, 2, 3, 4, 7, 8, 9])
-        self.assertEqual([uids.index_of(each) for each in (1, 7, 9, 5)], [0, 3, 5, None])
-        self.assertEqual(list(reversed(uids)), [9, 8, 7, 3, 2, 1])
-        self.assertTrue(uids.overlaps(UidSet([5, 8])))
-        self.assertFalse(uids.overlaps(UidSet([5, 10])))
-        self.assertEqual(UidSet(uids), uids)
-        self.assertEqual(hash(UidSet([1])), hash(UidSet([1])))
-        self.assertNotIn(0, uids)

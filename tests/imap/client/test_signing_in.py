@@ -6,15 +6,18 @@ from mailproto.auth import Password, Token
 from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
+    CommandRefused,
     ConnectionLost,
     GreetingRefused,
+    NotOffered,
+    OutOfOrder,
     ProtocolViolation,
     ServerTimeout,
     ServiceClosing,
     TLSUnavailable,
 )
 from mailproto.testing import ELSEWHERE
-from tests.imap.client.dialogue import BOB, PLAIN_BOB, TLS, ClientTestCase
+from tests.imap.client.dialogue import BOB, FEW, PLAIN_BOB, TLS, ClientTestCase
 
 
 class GreetingTests(ClientTestCase):
@@ -49,12 +52,16 @@ class GreetingTests(ClientTestCase):
             b"* 5 EXISTS\r\n",
             b"A1 OK\r\n",
             b"\x16\x03\r\n",
+            b"* 1 FETCH (UID 5 FLAGS ())\r\n",
+            b"* 1 FETCH (UID 5 BODY[] {100000}\r\n",
         ):
             with self.subTest(words=words):
                 self.connect()
                 greeted = self.client.greeted()
                 self.transport.send(words)
-                self.error(greeted, ProtocolViolation)
+                text = str(self.error(greeted, ProtocolViolation))
+                self.assertIn("The server's greeting was '", text)
+                self.assertNotIn("=", text)
                 self.assertFalse(self.transport.is_open)
 
     def test_a_long_line_before_login_ends_the_connection(self) -> None:
@@ -242,6 +249,105 @@ class StartTLSTests(ClientTestCase):
         self.assertEqual(self.events, [])
 
 
+class UnauthenticateTests(ClientTestCase):
+    """RFC 8437."""
+
+    def test_another_account_signs_in(self) -> None:
+        self.selected("IMAP4rev1 ENABLE CONDSTORE SASL-IR AUTH=PLAIN UNAUTHENTICATE")
+        self.client.enable("CONDSTORE")
+        self.transport.send(b"* ENABLED CONDSTORE\r\nA2 OK\r\n")
+        self.transport.read()
+        done = [self.client.unauthenticate(), self.client.authenticate(BOB), self.client.noop()]
+        self.converse(
+            f"""
+            C: A3 UNAUTHENTICATE
+            S: A3 OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] Who are you?
+            C: A4 AUTHENTICATE PLAIN {PLAIN_BOB}
+            S: * 5 EXISTS
+            S: A4 OK [CAPABILITY IMAP4rev1 IDLE] Welcome
+            C: A5 NOOP
+            S: A5 OK
+            """
+        )
+        for each in done:
+            self.result(each)
+        self.assertEqual((self.client.authenticated_by, self.client.enabled), ("PLAIN", frozenset()))
+        self.assertIsNone(self.client.selected)
+        self.assertEqual(self.events, [])
+
+    def test_signed_out(self) -> None:
+        self.signed_in("IMAP4rev1 UNAUTHENTICATE")
+        done = self.client.unauthenticate()
+        self.converse(
+            """
+            C: A1 UNAUTHENTICATE
+            S: A1 OK Bye
+            C: A2 CAPABILITY
+            S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+            S: A2 OK
+            """
+        )
+        self.result(done)
+        self.assertEqual(self.client.authenticated_by, "")
+        self.assertEqual(self.client.capabilities, {"IMAP4REV1", "AUTH=PLAIN"})
+        self.error(self.client.unauthenticate(), OutOfOrder)
+        self.transport.send(b'* OK [ALERT] x\r\n* LIST () "/" y\r\n')
+        self.assertEqual(self.events, [])
+        self.transport.send(b"* " + b"x" * (1 << 16))  # strangers' lines are short again
+        self.assertFalse(self.client.is_usable)
+
+    def test_not_offered(self) -> None:
+        self.signed_in(FEW)
+        self.error(self.client.unauthenticate(), NotOffered)
+        self.assertTrue(self.client.is_usable)
+
+    def test_a_refusal_ends_the_connection(self) -> None:
+        self.signed_in("IMAP4rev1 UNAUTHENTICATE")
+        done = self.client.unauthenticate()
+        self.transport.send(b"A1 BAD No\r\n")
+        self.error(done, ProtocolViolation)
+        self.assertFalse(self.client.is_usable)
+
+
+class LanguageTests(ClientTestCase):
+    """RFC 5255 3."""
+
+    def test_languages(self) -> None:
+        self.signed_in("IMAP4rev1 LANGUAGE")
+        there, chosen, refused = (
+            self.client.language(),
+            self.client.language("fr-CA", "de"),
+            self.client.language("*-x"),
+        )
+        self.converse(
+            """
+            C: A1 LANGUAGE
+            S: * LANGUAGE (EN DE i-default)
+            S: A1 OK
+            C: A2 LANGUAGE fr-CA de
+            S: * LANGUAGE ("DE")
+            S: * NAMESPACE (("" "/")) (("Andere Ben\xc3\xbctzer/" "/")) NIL
+            S: A2 OK Sprachwechsel durch LANGUAGE-Befehl ausgeführt
+            C: A3 LANGUAGE *-x
+            S: A3 NO Diese Sprache ist nicht unterstützt
+            """
+        )
+        self.assertEqual(self.result(there), ("EN", "DE", "i-default"))
+        self.assertEqual(self.result(chosen), ("DE",))
+        error = self.error(refused, CommandRefused)
+        self.assertEqual(str(error), "NO Diese Sprache ist nicht unterstützt")
+
+    def test_where_there_is_one(self) -> None:
+        self.signed_in(FEW)
+        self.error(self.client.language("de"), NotOffered)
+
+    def test_arguments(self) -> None:
+        self.signed_in("IMAP4rev1 LANGUAGE")
+        for word in ("", "de fr", "de\r\nA2 X", "Deutschland", "ü", 5):
+            self.error(self.client.language(word), TypeError, ValueError)  # type: ignore[arg-type]
+        self.assertEqual(self.transport.read(), b"")
+
+
 class EndTests(ClientTestCase):
     def test_logout(self) -> None:
         self.signed_in()
@@ -285,6 +391,32 @@ class EndTests(ClientTestCase):
         self.assertNoResult(waiting)
         self.clock.advance(2)
         self.assertIn("no answer to NOOP", str(self.error(waiting, ServerTimeout)))
+
+    def test_a_bad_that_may_be_the_only_answer(self) -> None:
+        """The server has read no tag, and so it gives none."""
+        self.signed_in()
+        waiting, other = self.client.noop(), self.client.status("x", "MESSAGES")
+        self.transport.send(b"* BAD [CLIENTBUG] No tag\r\n")
+        self.clock.advance(29)
+        self.assertNoResult(waiting)
+        self.clock.advance(2)
+        for each in (waiting, other):
+            error = self.error(each, ServerTimeout)
+            self.assertIn("no answer to NOOP, but 'BAD [CLIENTBUG] No tag'", str(error))
+            self.assertEqual(error.reply.code, "CLIENTBUG")
+
+    def test_a_bad_before_the_answer(self) -> None:
+        self.signed_in()
+        waiting = self.client.noop()
+        self.transport.send(b"* BAD Empty line\r\n")
+        self.clock.advance(20)
+        self.transport.send(b"A1 OK\r\n")
+        self.result(waiting)
+        waiting = self.client.noop()
+        self.clock.advance(299)
+        self.assertNoResult(waiting)
+        self.clock.advance(2)
+        self.assertNotIn("Empty", str(self.error(waiting, ServerTimeout)))
 
     def test_an_answer_to_no_command_ends_the_connection(self) -> None:
         self.signed_in()

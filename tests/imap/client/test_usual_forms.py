@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.imap.client._fetched import FetchedMessage
 from mailproto.imap.client._usual_envelope import usual_envelope
 from mailproto.imap.limits import IMAPClientLimits
-from mailproto.imap.wire._answers import Answer, Data, IMAPResponseError
+from mailproto.imap.wire._answers import Answer, Data, Fetches, IMAPResponseError
 from mailproto.imap.wire._client_wire import IMAPClientWire
 
 LIMITS = IMAPClientLimits()
@@ -95,6 +95,30 @@ class EnvelopeTests(SynchronousTestCase):
             self.assertLess(process_time() - began, 0.1)
 
 
+flag_lists = st.lists(
+    st.sampled_from(
+        [b"\\Seen", b"\\seen", b"$Kept", b"a.b:c-d", b"nil", b" ", b"a\\b", b"\\", b"(", b"[x]", b"\xff"]
+    ),
+    max_size=4,
+).map(b" ".join)
+
+
+class FlagTests(SynchronousTestCase):
+    @given(
+        st.sampled_from([b"(", b"(UID 5 ", b"(UID 5 RFC822.SIZE 4 ", b"(FLAGS (x) ", b"( "]),
+        flag_lists,
+        st.sampled_from(
+            [b"", b" UID 5", b" MODSEQ (4)", b" MODSEQ (4) UID 5", b" FLAGS (y)", b" ENVELOPE NIL"]
+        ),
+    )
+    def test_the_same_is_read(self, before: bytes, flags: bytes, after: bytes) -> None:
+        data = Data(1, "FETCH", b"%bFLAGS (%b)%b)" % (before, flags, after), [])
+        for limits in (LIMITS, IMAPClientLimits(values=3)):
+            slowly = FetchedMessage(5, data, limits)
+            slowly.items  # noqa: B018 # from now on, everything is read from these
+            self.assertEqual(FetchedMessage(5, data, limits).flags, slowly.flags)
+
+
 def answers(octets: bytes, size: int, limits: IMAPClientLimits) -> list[Answer | str]:
     """What comes of octets, so many at a time; an error ends them."""
     wire = IMAPClientWire(limits)
@@ -103,7 +127,7 @@ def answers(octets: bytes, size: int, limits: IMAPClientLimits) -> list[Answer |
         for start in range(0, len(octets), size):
             wire.receive(octets[start : start + size])
             while (answer := wire.next_event()) is not None:
-                found.append(answer)
+                found += answer.answers if isinstance(answer, Fetches) else [answer]
     except IMAPResponseError:
         found.append("broken")
     return found

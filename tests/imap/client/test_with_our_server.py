@@ -23,7 +23,7 @@ from mailproto.imap.values import (
 )
 from mailproto.message import summarise
 from mailproto.model import NewMessage
-from mailproto.testing import connected
+from mailproto.testing import MemoryTransport, connected
 from tests.imap.server.dialogue import DialogueTestCase
 
 MIXED = (
@@ -203,6 +203,69 @@ class OurServerTests(DialogueTestCase):
         self.assertIn("Sent", [each.name for each in told if isinstance(each, StatusChanged)])
         link.result(client.notify())
 
+    def test_extensions(self) -> None:
+        link = self.sign_in()
+        client = link.client
+        link.result(client.append("INBOX", *[MIXED] * 5))
+        link.result(client.set_metadata("INBOX", {"/private/comment": b"mine"}))
+        link.result(client.append("Sent", b"Subject: sent\r\n\r\n"))
+        listed = {
+            each.name: each
+            for each in link.result(
+                client.list(rights=True, metadata=["/private/comment"], status=["MESSAGES"])
+            )
+        }
+        inbox = listed["INBOX"]
+        self.assertEqual((inbox.counts.messages, inbox.metadata), (5, {"/private/comment": b"mine"}))
+        self.assertEqual(inbox.rights, link.result(client.my_rights("INBOX")))
+        self.assertIn("l", inbox.rights)
+        found = link.result(client.search_in(["INBOX", "Sent", "Trash", "no such"], "UNSEEN"))
+        self.assertEqual(
+            {name: list(each) for name, each in found.items()}, {"INBOX": [*range(1, 6)], "Sent": [1]}
+        )
+
+        selected = link.result(client.select("INBOX"))
+        self.assertEqual(found["INBOX"].uid_validity, selected.uid_validity)
+        self.assertEqual(link.result(client.search(partial=(-1, -2), save=True)).uids, [4, 5])
+        self.assertEqual([each.uid for each in link.result(client.fetch("$", "FLAGS").all())], [4, 5])
+        link.result(client.store("$", add={"\\Flagged"}))
+        self.assertEqual(link.result(client.search(Query.flagged() & Query.uids("$"))).uids, [4, 5])
+        fetched = client.fetch("1:*", "FLAGS", partial=(2, 3)).all()
+        self.assertEqual([each.uid for each in link.result(fetched)], [2, 3])
+        self.assertEqual(list(link.result(client.sort("ARRIVAL", partial=(-1, -2)))), [4, 5])
+        searches = [client.search(f"UID {uid}") for uid in range(1, 6)]
+        self.assertEqual([link.result(each).uids[0] for each in searches], [1, 2, 3, 4, 5])
+        part = link.result(client.part(1))
+        self.assertEqual((part.text, part.structure.encoding), ("Grüße", "binary"))
+        self.assertEqual(link.result(client.language("de", "en-GB")), ("en",))
+        self.assertEqual(link.result(client.name_of("a", "b")), "a/b")
+
+    def test_international_messages(self) -> None:
+        link = self.sign_in()
+        client = link.client
+        self.assertEqual(link.result(client.enable("UTF8=ACCEPT")), {"UTF8=ACCEPT"})
+        international = "Subject: Grüße\r\nFrom: änne@exämple.org\r\n\r\nü\r\n".encode()
+        link.result(client.append("INBOX", international, MIXED, international))
+        link.result(client.select("INBOX"))
+        contents = [each.content for each in link.result(client.fetch("1:*", "BODY.PEEK[]").all())]
+        self.assertEqual(contents, [international, MIXED, international])
+
+    def test_what_a_program_has(self) -> None:
+        """Sequence match data: all that the program has, although much of it is gone."""
+        link = self.sign_in()
+        client = link.client
+        link.result(client.append("INBOX", *[MIXED] * 40))
+        link.result(client.enable("QRESYNC"))
+        box = link.result(client.select("INBOX"))
+        link.result(client.unselect())
+        other = self.sign_in()
+        other.result(other.client.select("INBOX"))
+        other.result(other.client.store("3,30:35", add={"\\Deleted"}))
+        other.result(other.client.expunge())
+        for has_all in (False, True):
+            known = KnownMailbox(box.uid_validity, box.modseq, range(1, 41), has_all=has_all)
+            self.assertEqual(link.result(client.select("INBOX", known=known)).vanished, [3, *range(30, 36)])
+
     def test_octets_that_stand_for_many(self) -> None:
         """They are restored in turns, so that the reactor does other work in between."""
         link = self.sign_in()
@@ -240,3 +303,51 @@ class OurServerTests(DialogueTestCase):
         client.quit()
         link.pump()
         self.assertFalse(client.is_usable)
+
+    def test_the_next_account_begins_in_clear(self) -> None:
+        """UNAUTHENTICATE ends the compression, too, which may begin anew (RFC 8437 4.1)."""
+        link = self.sign_in()
+        client = link.client
+        for _ in range(2):
+            link.result(client.compress())
+            link.result(client.enable("QRESYNC"))
+            self.assertEqual(link.result(client.select("INBOX")).name, "INBOX")
+            link.result(client.unauthenticate())
+            self.assertEqual((client.selected, client.enabled, client.authenticated_by), (None, set(), ""))
+            link.result(client.authenticate(Password("alice", "secret")))
+            link.result(client.noop())
+
+    def test_what_follows_a_compressed_stream(self) -> None:
+        """With or without its end, and however it is cut."""
+        for end in (b"", b"\x03\x00", b"\x01\x00\x00\xff\xff"):
+            for size in (1, 2, 3, 100):
+                with self.subTest(end=end, size=size):
+                    client = IMAPClient(self.clock)
+                    transport = MemoryTransport(client.protocol)
+                    transport.send(b"* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE UNAUTHENTICATE]\r\n")
+                    client.compress()
+                    transport.send(b"A1 OK\r\n")
+                    done = client.unauthenticate()
+                    transport.read()
+                    octets = Deflater().compress(b"A2 OK [CAPABILITY IMAP4rev1] Bye\r\n") + end
+                    transport.send(octets, size)
+                    transport.send(b"* CAPABILITY X\r\n* CAPABILITY Y\r\n", size)
+                    self.successResultOf(done)
+                    self.assertEqual(client.capabilities, {"Y"})
+                    waiting = client.noop()
+                    self.assertEqual(transport.read(), b"A3 NOOP\r\n")
+                    transport.send(b"A3 OK\r\n", size)
+                    self.successResultOf(waiting)
+                    client.abort()
+
+    def test_what_follows_is_damaged(self) -> None:
+        client = IMAPClient(self.clock)
+        transport = MemoryTransport(client.protocol)
+        transport.send(b"* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE UNAUTHENTICATE]\r\n")
+        client.compress()
+        transport.send(b"A1 OK\r\n")
+        client.unauthenticate()
+        transport.send(Deflater().compress(b"A2 OK [CAPABILITY IMAP4rev1] Bye\r\n"))
+        transport.send(b"\x01\x01\x01\x01\x01\x01")
+        self.failureResultOf(client.noop(), ProtocolViolation)
+        self.assertFalse(transport.is_open)

@@ -154,7 +154,7 @@ class AppendTests(DialogueTestCase):
         self.talk(
             """
             C: a APPEND INBOX {4}
-            S: a BAD Not valid in this state
+            S: a BAD [CLIENTBUG] Not valid in this state
             C: b NOOP
             S: b OK NOOP completed
             """

@@ -66,7 +66,9 @@ class CompressTests(DialogueTestCase):
         self.assertIn(b"a NO [COMPRESSIONACTIVE] DEFLATE is active already\r\nb OK ", said)
 
     def test_what_is_wrong(self) -> None:
-        self.talk_plainly(b"a COMPRESS DEFLATE\r\n", b"a BAD Not valid in this state\r\n", signs_in=False)
+        self.talk_plainly(
+            b"a COMPRESS DEFLATE\r\n", b"a BAD [CLIENTBUG] Not valid in this state\r\n", signs_in=False
+        )
         for command, answer in (
             (b"a COMPRESS LZ4\r\n", b"a BAD DEFLATE is the only algorithm\r\n"),
             (b"a COMPRESS\r\n", b"a BAD Missing argument\r\n"),

@@ -255,7 +255,7 @@ class ExtensionTests(DialogueTestCase):
         self.talk(
             """
             C: a XCOUNT
-            S: a BAD Not valid in this state
+            S: a BAD [CLIENTBUG] Not valid in this state
             C: b XONLY
             S: b BAD Unknown command
             C: c UID XONLY

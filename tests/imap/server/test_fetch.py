@@ -207,6 +207,21 @@ class SectionTests(DialogueTestCase):
             self.assertLess(len(structure), 50_000)
             self.assertEqual(structure.count(b"("), structure.count(b")"))
 
+    def test_the_part_of_a_multipart_without_parts(self) -> None:
+        """BODYSTRUCTURE cannot but name one, so clients ask for it."""
+        alone = b"Content-Type: multipart/mixed; boundary=x\r\n\r\nno parts\r\n"
+        inside = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n%b\r\n--b\r\n"
+        forwarded = inside % (b"Content-Type: message/rfc822\r\n\r\n" + alone)
+        for content, part in ((alone, b"1"), (inside % alone, b"1.1"), (forwarded, b"1.1")):
+            names = [b"BODY[%b]" % part, b"BODY[%b.MIME]" % part, b"BINARY[%b]" % part]
+            self.assertEqual(
+                self.fetch(content, b" ".join([name.replace(b"[", b".PEEK[") for name in names])),
+                b" ".join([name + b" {0}\r\n" for name in names]),
+            )
+            self.assertEqual(self.fetch(content, b"BINARY.SIZE[%b]" % part), b"BINARY.SIZE[%b] 0" % part)
+            for other in (part[:-1] + b"2", part + b".1"):
+                self.assertEqual(self.fetch(content, b"BODY.PEEK[%b]" % other), b"BODY[%b] NIL" % other)
+
     def test_an_envelope_with_little_in_it(self) -> None:
         """Corner case 16."""
         self.assertEqual(

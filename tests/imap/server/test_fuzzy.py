@@ -66,6 +66,33 @@ class FuzzyTests(DialogueTestCase):
             """
         )
 
+    def test_typing_errors(self) -> None:
+        self.talk(
+            """
+            C: a SEARCH RETURN (RELEVANCY ALL) FUZZY SUBJECT "IMAP breakaeg"
+            S: * ESEARCH (TAG "a") ALL 3:5 RELEVANCY (20 20 20)
+            S: a OK SEARCH completed
+            C: b SEARCH RETURN (RELEVANCY ALL) FUZZY SUBJECT "imap borken"
+            S: * ESEARCH (TAG "b") ALL 1 RELEVANCY (10)
+            S: b OK SEARCH completed
+            C: c SEARCH RETURN (RELEVANCY ALL) FUZZY OR TEXT nohting TEXT broken
+            S: * ESEARCH (TAG "c") ALL 1:2 RELEVANCY (100 10)
+            S: c OK SEARCH completed
+            C: d SEARCH FUZZY SUBJECT ipam
+            S: * SEARCH
+            S: d OK SEARCH completed
+            C: e SEARCH SUBJECT nohting
+            S: * SEARCH
+            S: e OK SEARCH completed
+            C: f UID SORT (RELEVANCY) UTF-8 FUZZY SUBJECT nohting
+            S: * SORT 2
+            S: f OK UID SORT completed
+            C: g ESEARCH IN (mailboxes INBOX) FUZZY SUBJECT nohting
+            S: * ESEARCH (TAG "g" MAILBOX INBOX UIDVALIDITY ...
+            S: g OK ESEARCH completed
+            """
+        )
+
     def test_what_is_not_valid(self) -> None:
         self.talk(
             """

@@ -26,7 +26,7 @@ class LimitTests(DialogueTestCase):
         client.send(b"a FOO\r\n" * 2)
         self.assertTrue(client.received().endswith(b"a BAD Unknown command\r\n"))
         client.send(b"a FOO\r\n")
-        self.assertTrue(client.received().endswith(b"* BYE Too many bad commands\r\n"))
+        self.assertTrue(client.received().endswith(b"* BYE [CLIENTBUG] Too many bad commands\r\n"))
 
     def test_failed_logins(self) -> None:
         client = self.connect_with(failed_logins=2)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from mailproto.imap.limits import IMAPLimits
-from tests.imap.server.dialogue import DialogueTestCase, run
+from tests.imap.server.dialogue import DialogueTestCase, message, run
 
 MOST = 3
 
@@ -89,6 +90,33 @@ class MessageLimitTests(Case):
             C: c UID SEARCH RETURN (COUNT) ALL
             S: * ESEARCH (TAG "c") UID COUNT 3
             S: c OK [MESSAGELIMIT 3 3] UID SEARCH completed for the last messages
+            """
+        )
+
+    def test_search_of_several_mailboxes(self) -> None:
+        """In each of them, as if it were selected; the response says of which messages were left out."""
+        run(self.account.create("\u00e4"))
+        other: Any = run(self.account.open("\u00e4"))
+        for _ in range(4):
+            other.add(message(), (), 0)
+        where = f"UIDVALIDITY {self.inbox.uid_validity}"
+        self.talk(
+            f"""
+            C: a ESEARCH UNDELETED
+            S: * ESEARCH (TAG "a" MAILBOX INBOX {where}) UID ALL 3:5
+            S: a OK [MESSAGELIMIT 3 3] ESEARCH completed for the last messages
+            C: b ESEARCH IN (mailboxes (Sent INBOX &AOQ-)) RETURN (MIN) UNDELETED
+            S: * ESEARCH (TAG "b" MAILBOX INBOX {where}) UID MIN 3
+            S: * NO [MESSAGELIMIT 3 3] Only the last messages of INBOX
+            S: * ESEARCH (TAG "b" MAILBOX &AOQ- UIDVALIDITY {other.uid_validity}) UID MIN 2
+            S: * NO [MESSAGELIMIT 3 2] Only the last messages of &AOQ-
+            S: b OK ESEARCH completed
+            C: c ESEARCH IN (mailboxes (Sent INBOX)) SEEN
+            S: * NO [MESSAGELIMIT 3 3] Only the last messages of INBOX
+            S: c OK ESEARCH completed
+            C: d ESEARCH IN (mailboxes (Sent INBOX)) UID 1:4 UNDELETED
+            S: * ESEARCH (TAG "d" MAILBOX INBOX {where}) UID ALL 2:4
+            S: d OK ESEARCH completed
             """
         )
 

@@ -72,7 +72,7 @@ class MultisearchTests(DialogueTestCase):
         self.talk(
             """
             C: a ESEARCH ALL
-            S: a BAD No mailbox is selected
+            S: a BAD [CLIENTBUG] No mailbox is selected
             C: b ESEARCH IN (selected personal) ALL
             S: b BAD ...
             C: c ESEARCH IN (personal) RETURN (UPDATE) ALL

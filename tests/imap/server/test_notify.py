@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailproto.backends._access_control import AccessControl
 from mailproto.imap.server import _account_known, _notifying_foreign
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import Client, DialogueTestCase, message, run
@@ -419,21 +420,100 @@ class ForeignTests(NotifyTestCase):
 
     def test_another_name(self) -> None:
         """Nothing is told of a name that is no longer there."""
-        gone = b'* LIST (\\NonExistent) "/" user/bob/Mine\r\n'
         run(self.bob.create("Mine"))
         run(self.bob.set_acl("Mine", "alice", "lr"))
         client = self.notify(b"SET (mailboxes user/bob/Mine %b)" % NEW)
         mine: Any = run(self.bob.open("Mine"))
         run(self.bob.rename("Mine", "Other"))
-        run(self.bob.create("Mine"))
-        self.heard(client)
-        mine.add(message(), (), 0)
-        self.assertEqual(self.heard(client), gone)
+        self.assertEqual(self.heard(client), b'* LIST (\\NonExistent) "/" user/bob/Mine\r\n')
         mine.add(message(), (), 0)
         self.assertEqual(self.heard(client), b"")
 
+    def test_another_mailbox_gets_the_name(self) -> None:
+        """Its UIDVALIDITY tells that it is another one."""
+        run(self.bob.create("Mine"))
+        run(self.bob.set_acl("Mine", "anyone", "lr"))
+        client = self.notify(b"SET (mailboxes user/bob/Mine %b)" % NEW)
+        mine: Any = run(self.bob.open("Mine"))
+        run(self.bob.rename("Mine", "Other"))
+        run(self.bob.create("Mine"))
+        run(self.bob.set_acl("Mine", "alice", "lr"))
+        new: Any = run(self.bob.open("Mine"))
+        status = b"* STATUS user/bob/Mine (MESSAGES %%d UIDNEXT %%d UIDVALIDITY %d)\r\n" % new.uid_validity
+        self.assertEqual(self.heard(client), status % (0, 1))
+        mine.add(message(), (), 0)
+        self.assertEqual(self.heard(client), b"")
+        new.add(message(), (), 0)
+        self.assertEqual(self.heard(client), status % (1, 2))
+
+    def test_a_rename_is_told_with_the_old_name(self) -> None:
+        run(self.bob.create("Mine"))
+        run(self.bob.set_acl("Mine", "alice", "lr"))
+        client = self.notify(b"SET (subtree user/bob (MailboxName MessageNew MessageExpunge))")
+        run(self.bob.rename("Mine", "Other"))
+        self.assertEqual(
+            self.heard(client),
+            b'* LIST (\\HasNoChildren) "/" user/bob/Other ("OLDNAME" (user/bob/Mine))\r\n',
+        )
+        other: Any = run(self.bob.open("Other"))
+        other.add(message(), (), 0)
+        self.assertIn(b"* STATUS user/bob/Other (MESSAGES 1 ", self.heard(client))
+
+    def test_what_anyone_is_given_and_loses(self) -> None:
+        """Also what begins with the rights of the mailbox above it, and what goes."""
+        client = self.notify(b"SET (subtree user/bob (MailboxName MessageNew MessageExpunge))")
+        run(self.bob.set_acl("Drafts", "anyone", "lr"))
+        self.assertIn(b'* LIST (\\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        run(self.bob.create("Drafts/New"))
+        self.assertIn(b'* LIST (\\HasNoChildren) "/" user/bob/Drafts/New\r\n', self.heard(client))
+        run(self.bob.delete("Drafts/New"))
+        self.assertIn(
+            b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts/New\r\n', self.heard(client)
+        )
+        run(self.bob.set_acl("Drafts", "-alice", "l"))
+        self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        run(self.bob.set_acl("Drafts", "-alice", ""))
+        self.assertIn(b'* LIST (\\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+        run(self.bob.set_acl("Drafts", "anyone", ""))
+        self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
+
+    def test_a_session_that_is_told_of_no_list_keeps_none(self) -> None:
+        """What it knew would be old for a later one."""
+        self.notify(b"SET (selected %b)" % NEW)
+        wanted = b"SET (subtree user/bob (MailboxName))"
+        first = self.notify(wanted)
+        first.transport.drop()
+        run(self.bob.set_acl("Drafts", "anyone", "lr"))
+        second = self.notify(wanted)
+        run(self.bob.set_acl("Drafts", "anyone", ""))
+        self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(second))
+
+    def test_a_name_is_not_told_again_because_another_one_is_below_it(self) -> None:
+        client = self.notify(b"SET (subtree (user shared) (MailboxName))")
+        run(self.store.directory.add("shared", ""))
+        office: Any = run(self.store.account("shared"))
+        line = b'* LIST (%b) "/" shared%b\r\n'
+        told = line % (b"\\HasNoChildren", b"/Drafts")
+        for name, said in (
+            ("Drafts", line % (b"\\Noselect \\HasChildren", b"") + told),
+            ("Sent", told.replace(b"Drafts", b"Sent")),
+        ):
+            run(office.set_acl(name, "anyone", "lr"))
+            self.assertEqual(self.heard(client), said)
+        gone = b"\\NonExistent \\HasNoChildren"
+        run(office.delete("Drafts"))
+        self.assertEqual(self.heard(client), line % (gone, b"/Drafts"))
+        run(office.delete("Sent"))
+        self.assertEqual(self.heard(client), line % (gone, b"") + line % (gone, b"/Sent"))
+
+    def test_the_account_goes(self) -> None:
+        client = self.notify(b"SET (subtree user/bob (MailboxName))")
+        run(self.store.directory.delete("bob"))
+        self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Sent\r\n', self.heard(client))
+
     def test_ones_own_with_such_names_are_told_once(self) -> None:
-        run(self.account.create("shared/own"))
+        """An earlier version let accounts have mailboxes with such names."""
+        run(super(AccessControl, self.account).create("shared/own"))
         own: Any = run(self.account.open("shared/own"))
         own.add(message(), (), 0)
         status = b"* STATUS shared%b (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n"

@@ -53,7 +53,7 @@ class OwnCommandTests(SynchronousTestCase):
 
     def test_a_literal_is_not_asked_for_where_the_command_is_not_allowed(self) -> None:
         play(
-            "S: * OK ...\nC: a XECHO {3}\nS: a BAD Not valid in this state\nC: b NOOP\n"
+            "S: * OK ...\nC: a XECHO {3}\nS: a BAD [CLIENTBUG] Not valid in this state\nC: b NOOP\n"
             "S: b OK NOOP completed",
             {"XECHO": xecho},
         )
@@ -99,7 +99,7 @@ class OwnCommandTests(SynchronousTestCase):
     def test_states(self) -> None:
         everywhere = ServerCommand(xecho, states=State.ANY)
         selected = ServerCommand(xecho, states=State.SELECTED)
-        bad = "BAD Not valid in this state\n"
+        bad = "BAD [CLIENTBUG] Not valid in this state\n"
         play(
             "S: * OK ...\n"
             f'C: a XONE x\nS: * XECHO "x"\nS: a OK Echoed\nC: b XTWO x\nS: b {bad}C: c XTHREE x\nS: c {bad}'

@@ -37,6 +37,30 @@ class Case(DialogueTestCase):
             self.assertIn(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % self.modseq(), client.received())
 
 
+class EnableTests(Case):
+    def test_condstore_is_told_if_it_is_named(self) -> None:
+        """Whatever their order is: clients look for it, although QRESYNC enables it."""
+        for names in ("QRESYNC CONDSTORE", "CONDSTORE QRESYNC CONDSTORE QRESYNC X-NONE"):
+            client = self.sign_in(names)
+            client.send(f"e ENABLE {names}\r\nf ENABLE CONDSTORE\r\n".encode())
+            told = " ".join(dict.fromkeys(names.split(" ")[:2]))
+            self.assertEqual(
+                client.received().decode(),
+                f"* ENABLED {told}\r\ne OK ENABLE completed\r\n* ENABLED\r\nf OK ENABLE completed\r\n",
+            )
+
+    def test_a_client_that_knows_nothing_yet(self) -> None:
+        """Some say so by modseq 0, although it should be 1."""
+        self.enable(select="")
+        validity, uids = self.inbox.uid_validity, run(self.inbox.status()).messages
+        client = self.clients[""]
+        client.send(b"s SELECT INBOX (CONDSTORE QRESYNC (%d 0))\r\n" % validity)
+        answer = client.received()
+        self.assertEqual(answer.count(b" FETCH (UID "), uids, answer)
+        self.assertNotIn(b"VANISHED", answer)
+        self.assertIn(b"s OK [READ-WRITE]", answer)
+
+
 class VanishedTests(Case):
     """RFC 7162 3.2.10.2; corner case 38."""
 
@@ -234,7 +258,6 @@ class ResynchronizeTests(Case):
             "QRESYNC",
             "QRESYNC ()",
             f"QRESYNC ({self.validity})",
-            f"QRESYNC ({self.validity} 0)",
             f"QRESYNC ({known} 1:*)",
             f"QRESYNC ({known} $)",
             f"QRESYNC ({known} 1:8 (1:3 1:2))",

@@ -112,4 +112,4 @@ class ReplaceTests(DialogueTestCase):
     def test_it_is_for_the_selected_mailbox(self) -> None:
         client = self.sign_in()
         client.send(b"b REPLACE 1 INBOX {3+}\r\nnew\r\n")
-        self.assertEqual(client.received(), b"b BAD Not valid in this state\r\n")
+        self.assertEqual(client.received(), b"b BAD [CLIENTBUG] Not valid in this state\r\n")

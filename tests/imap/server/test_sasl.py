@@ -7,7 +7,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 
 from mailproto.auth._scram import _server
-from mailproto.errors import Unavailable
+from mailproto.errors import AdministratorNeeded, CredentialsExpired, Unavailable
 from mailproto.imap.limits import IMAPLimits
 from mailproto.testing import ELSEWHERE
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
@@ -71,7 +71,7 @@ class MechanismTests(DialogueTestCase):
             1,
         ):
             self.connect(str(count))
-            who = f"{SCRAM}{end}\nC: b NAMESPACE\nS: b BAD Not valid in this state"
+            who = f"{SCRAM}{end}\nC: b NAMESPACE\nS: b BAD [CLIENTBUG] Not valid in this state"
             self.talk(who.replace("C:", f"C{count}:").replace("S:", f"S{count}:"))
             self.assertEqual(self.signed_out, count)
 
@@ -118,5 +118,24 @@ S: c {temporary}
 
     def test_somebody_elses_name(self) -> None:
         self.connect()
-        other = b64("bob\0alice\0secret")
-        self.talk(f"C: a AUTHENTICATE PLAIN {other}\nS: a NO [AUTHENTICATIONFAILED] Authentication failed")
+        other, guess = b64("bob\0alice\0secret"), b64("bob\0alice\0wrong")
+        self.talk(
+            f"""
+            C: a AUTHENTICATE PLAIN {guess}
+            S: a NO [AUTHENTICATIONFAILED] Authentication failed
+            C: b AUTHENTICATE PLAIN {other}
+            S: b NO [AUTHORIZATIONFAILED] Not allowed to act as that account
+            C: c NAMESPACE
+            S: c BAD [CLIENTBUG] Not valid in this state
+            """
+        )
+        self.assertEqual(self.signed_out, 1)
+
+    def test_a_checker_that_says_why(self) -> None:
+        self.connect()
+        for error, answer in (
+            (CredentialsExpired(), "[EXPIRED] Credentials expired"),
+            (AdministratorNeeded(), "[CONTACTADMIN] Ask the administrator of this server"),
+        ):
+            self.checker.failure = error
+            self.talk(f"C: a LOGIN alice secret\nS: a NO {answer}")

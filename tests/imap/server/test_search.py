@@ -267,6 +267,10 @@ class ResultTests(DialogueTestCase):
             """
             C: a SEARCH CHARSET KOI8-R SUBJECT hello
             S: a NO [BADCHARSET (US-ASCII UTF-8)] ...
+            C: u SEARCH CHARSET "utf8" SUBJECT {5+}
+            C: hello
+            S: * SEARCH 1
+            S: u OK SEARCH completed
             C: b SEARCH CHARSET us-ascii SUBJECT {5}
             S: + OK
             C: hello

@@ -121,7 +121,7 @@ class SelectTests(DialogueTestCase):
             S: * OK [CLOSED] Previous mailbox closed
             S: a NO [NONEXISTENT] No such mailbox
             C: b FETCH 1 FLAGS
-            S: b BAD Not valid in this state
+            S: b BAD [CLIENTBUG] Not valid in this state
             """
         )
 
@@ -158,7 +158,7 @@ class SelectTests(DialogueTestCase):
             S: * STATUS INBOX (MESSAGES 1)
             S: f OK STATUS completed
             C: g CHECK
-            S: g BAD Not valid in this state
+            S: g BAD [CLIENTBUG] Not valid in this state
             """
         )
 
@@ -401,7 +401,7 @@ class TwoSessionsTests(DialogueTestCase):
             S: * OK [CLOSED] Selected mailbox was deleted
             S: a OK DELETE completed
             C: b CHECK
-            S: b BAD Not valid in this state
+            S: b BAD [CLIENTBUG] Not valid in this state
             """
         )
 

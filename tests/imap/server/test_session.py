@@ -82,7 +82,7 @@ class LoginTests(DialogueTestCase):
             C: a LOGIN alice wrong
             S: a NO [AUTHENTICATIONFAILED] Authentication failed
             C: b SELECT INBOX
-            S: b BAD Not valid in this state
+            S: b BAD [CLIENTBUG] Not valid in this state
             """
         )
 
@@ -204,18 +204,18 @@ class LoginTests(DialogueTestCase):
         self.talk(
             """
             C: a SELECT {5}
-            S: a BAD Not valid in this state
+            S: a BAD [CLIENTBUG] Not valid in this state
             C: b STATUS {5+}
             C: INBOX (MESSAGES)
-            S: b BAD Not valid in this state
+            S: b BAD [CLIENTBUG] Not valid in this state
             C: c LOGIN alice {6}
             S: + OK
             C: secret
             S: c OK ...
             C: d LOGIN alice {6}
-            S: d BAD Not valid in this state
+            S: d BAD [CLIENTBUG] Not valid in this state
             C: e SEARCH SUBJECT {5}
-            S: e BAD Not valid in this state
+            S: e BAD [CLIENTBUG] Not valid in this state
             C: f NOOP
             S: f OK NOOP completed
             """
@@ -254,9 +254,9 @@ class RefusalTests(DialogueTestCase):
             C: a FROB
             S: a BAD Unknown command
             C: b FETCH 1 FLAGS
-            S: b BAD Not valid in this state
+            S: b BAD [CLIENTBUG] Not valid in this state
             C: c LOGIN alice secret
-            S: c BAD Not valid in this state
+            S: c BAD [CLIENTBUG] Not valid in this state
             C: d SELECT
             S: d BAD ...
             C: ((
@@ -267,7 +267,7 @@ class RefusalTests(DialogueTestCase):
     def test_who_speaks_another_protocol_is_sent_away(self) -> None:
         client = self.connect()
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * IMAPLimits().bad_commands)
-        self.assertTrue(client.received().endswith(b"* BYE Too many bad commands\r\n"))
+        self.assertTrue(client.received().endswith(b"* BYE [CLIENTBUG] Too many bad commands\r\n"))
         self.assertFalse(client.transport.is_open)
 
     def test_large_literals_before_login(self) -> None:

@@ -216,7 +216,7 @@ class AtOnceTests(Believing):
 
     def setUp(self) -> None:
         self.patch(_columns, "SHARED_FROM", 1)
-        self.at_once = 0
+        self.at_once = self.as_others = 0
 
     def viewed(self, mailbox: SimpleMailbox) -> MailboxView:
         sharing = Sharing(Clock())
@@ -232,7 +232,10 @@ class AtOnceTests(Believing):
     async def told_at_once(self, view: MailboxView, *, expunges: bool) -> bytes:
         writer = ViewWriter(view)
         writer._messages = view._decided
-        responses = writer.new_at_once()
+        responses = writer.new_at_once(asks=False)
+        self.as_others += responses is not None
+        if responses is None:
+            responses = writer.new_at_once(asks=True)
         self.at_once += responses is not None
         if responses is None:
             return b"".join([piece async for piece in writer.updates(expunges=expunges)])
@@ -241,11 +244,77 @@ class AtOnceTests(Believing):
     def test_a_message_is_taken_in_at_once(self) -> None:
         self.believe([("append", 1), ("update", True)] * 3)
         self.assertGreater(self.at_once, 5)
+        self.assertGreater(self.as_others, 2)
 
     @settings(max_examples=100, deadline=None)
     @given(STEPS)
     def test_a_client_believes_what_it_is_told_at_once(self, steps: list) -> None:
         self.believe(steps)
+
+
+class LookTests(SynchronousTestCase):
+    """What one view has seen, another may take without asking the mailbox."""
+
+    def setUp(self) -> None:
+        self.patch(_columns, "SHARED_FROM", 2)
+        self.sharing = Sharing(Clock())
+        self.mailbox = self.filled()
+        self.first, self.second = self.view(self.mailbox), self.view(self.mailbox)
+
+    def filled(self) -> SimpleMailbox:
+        mailbox = SimpleMailbox("INBOX", uid_validity=7)
+        for _ in range(3):
+            self.add(mailbox)
+        return mailbox
+
+    def add(self, mailbox: SimpleMailbox) -> None:
+        mailbox.add(b"Subject: x\r\n\r\n", (), 0)
+
+    def view(self, mailbox: SimpleMailbox, *, recent: bool = False) -> MailboxView:
+        view = MailboxView(mailbox, sharing=self.sharing, recent=recent)
+        run(view.load())
+        return view
+
+    def test_the_same(self) -> None:
+        self.assertFalse(self.second.look_as_others())
+        self.add(self.mailbox)
+        self.assertFalse(self.second.look_as_others(), "nobody has looked yet")
+        self.assertTrue(self.first.look_at_once())
+        self.assertTrue(self.second.look_as_others())
+        self.assertEqual((list(self.second.uids), self.second.is_stale), ([1, 2, 3, 4], False))
+        self.assertFalse(self.second.look_as_others())
+
+    def test_not_if_there_is_more_since(self) -> None:
+        self.add(self.mailbox)
+        self.assertTrue(self.first.look_at_once())
+        self.add(self.mailbox)
+        self.assertFalse(self.second.look_as_others())
+        self.assertTrue(self.second.look_at_once())
+        self.assertEqual(len(self.second.uids), 5)
+
+    def test_not_if_the_client_has_changed_it(self) -> None:
+        """There may be no hint yet."""
+        self.add(self.mailbox)
+        self.assertTrue(self.first.look_at_once())
+        self.second.expect_changes(self.mailbox)
+        self.assertFalse(self.second.look_as_others())
+
+    def test_not_of_another_mailbox_that_looks_the_same(self) -> None:
+        other = self.filled()
+        third = self.view(other)
+        self.assertIs(third.uids, self.first.uids)
+        self.add(self.mailbox)
+        self.assertTrue(self.first.look_at_once())
+        self.assertFalse(third.look_as_others())
+
+    def test_not_if_the_messages_may_be_recent(self) -> None:
+        """One that is not told of those has not looked whether they are."""
+        third = self.view(self.mailbox, recent=True)
+        self.add(self.mailbox)
+        self.assertTrue(self.first.look_at_once())
+        self.assertFalse(third.look_as_others())
+        run(third.look())
+        self.assertTrue(third.is_recent(4))
 
 
 class SessionTests(DialogueTestCase):

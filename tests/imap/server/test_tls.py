@@ -73,6 +73,6 @@ class StartTLSTests(DialogueTestCase):
         self.talk(
             """
             C: a STARTTLS
-            S: a BAD Not valid in this state
+            S: a BAD [CLIENTBUG] Not valid in this state
             """
         )

@@ -25,11 +25,11 @@ class UnauthenticateTests(DialogueTestCase):
             C: b UNAUTHENTICATE
             S: b OK [CAPABILITY IMAP4rev1 ... AUTH=PLAIN AUTH=LOGIN] Signed out
             C: c SELECT INBOX
-            S: c BAD Not valid in this state
+            S: c BAD [CLIENTBUG] Not valid in this state
             C: d CREATE x
-            S: d BAD Not valid in this state
+            S: d BAD [CLIENTBUG] Not valid in this state
             C: e UNAUTHENTICATE
-            S: e BAD Not valid in this state
+            S: e BAD [CLIENTBUG] Not valid in this state
             """
         )
         session = client.session

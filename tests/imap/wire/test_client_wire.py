@@ -8,13 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
 from mailproto.imap.client._fetch_items import _unusual_items, usual_items
-from mailproto.imap.client._fetched import FetchedMessage
+from mailproto.imap.client._fetched import FetchedMessage, uid_in
 from mailproto.imap.wire._answers import (
     Answer,
     BodyBegins,
     BodyPiece,
     Continuation,
     Data,
+    Fetches,
     Garbage,
     IMAPResponseError,
     StatusResponse,
@@ -48,7 +49,10 @@ octets_strategy = st.one_of(
 
 
 def read(octets: bytes, sizes: list[int], limits: IMAPClientLimits = SMALL) -> list[object]:
-    """The events of ``octets`` that come in pieces of these sizes; the pieces of a literal are joined."""
+    """The events of ``octets`` that come in pieces of these sizes.
+
+    The pieces of a literal are joined, and what came together is alone.
+    """
     wire = IMAPClientWire(limits)
     found: list[object] = []
     at = 0
@@ -69,6 +73,9 @@ def read(octets: bytes, sizes: list[int], limits: IMAPClientLimits = SMALL) -> l
                 break
             if isinstance(event, BodyPiece) and found and isinstance(found[-1], bytes):
                 found[-1] += event.octets
+            elif isinstance(event, Fetches):
+                assert event.uids == [uid_in(data, limits) for data in event.answers]
+                found += event.answers
             else:
                 found.append(event.octets if isinstance(event, BodyPiece) else event)
     return found

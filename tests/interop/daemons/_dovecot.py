@@ -40,6 +40,12 @@ userdb {{
 }}
 passdb {{
   driver = passwd-file
+  args = {folder}/masters
+  master = yes
+  result_success = continue
+}}
+passdb {{
+  driver = passwd-file
   args = {folder}/users
 }}
 service anvil {{
@@ -137,6 +143,7 @@ def _prepared(services: str, *needed: str) -> tuple[Path, int]:
     shutil.chown(folder / "mail", "mail", "mail")
     users = "".join(f"{name}:{{PLAIN}}{PASSWORD}::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
     (folder / "users").write_text(users)
+    (folder / "masters").write_text(f"root:{{PLAIN}}{PASSWORD}\n")
     (folder / "imap_port").write_text(str(imap_port))
     config = (_CONFIG + services).format(folder=folder, port=port, imap_port=imap_port)
     (folder / "config").write_text(config)
@@ -153,6 +160,8 @@ def dovecot() -> Daemon:
     """Dovecot's LMTP server for alice and carol, whose mail is in ``mail/NAME/Maildir/new``.
 
     Its IMAP server is at the port in the file ``imap_port``.
+
+    The master user ``root`` may use both accounts, with the same password.
 
     At its socket ``auth`` Postfix asks who they are.
     """

@@ -158,6 +158,7 @@ class DotStuffingTests(TestCase):
             body = DotStuffing()
             got = b"".join([*map(body.encode, pieces), body.finish()])
             self.assertEqual(got, expected, pieces)
+        self.assertEqual(DotStuffing.whole(message) + b".\r\n", expected)
 
     def test_a_message_as_it_should_be(self) -> None:
         self.assert_body(b"A: b\r\n\r\ntext.\r\n", b"A: b\r\n\r\ntext.\r\n.\r\n")
@@ -181,6 +182,7 @@ class DotStuffingTests(TestCase):
         message = start + b"".join(rest)
         body = DotStuffing()
         sent = b"".join([body.encode(message[:5]), body.encode(message[5:]), body.finish()])
+        self.assertEqual(DotStuffing.whole(message) + b".\r\n", sent)
         lines = sent.split(b"\r\n")
         self.assertEqual(lines[-2:], [b".", b""])
         self.assertNotIn(b".", lines[:-2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.client._connection import OCTETS_A_TURN
+from mailproto.client._streaming import OCTETS_A_TURN
 from mailproto.client.errors import ConnectionLost
 from mailproto.content import Content
 from mailproto.model import Outcome

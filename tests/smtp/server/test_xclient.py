@@ -15,7 +15,7 @@ from mailproto.auth import store_portal
 from mailproto.auth.passwords import disabled_record
 from mailproto.auth.sasl import SERVER_MECHANISMS
 from mailproto.backends import MemoryStore
-from mailproto.connection import _server
+from mailproto.connection import _observed
 from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, FEEDS, LOOPBACK, MemoryTransport
@@ -57,7 +57,7 @@ class ProxyTests(DialogueTestCase):
 
     def test_a_proxys_certificate_signs_no_client_in(self) -> None:
         """Nor can a client be bound to the proxy's TLS connection."""
-        self.patch(_server, "server_channel", lambda *_, **__: EVERYTHING)
+        self.patch(_observed, "server_channel", lambda *_, **__: EVERYTHING)
         portal = Portal(self.realm, [Checker()])
         transport = self.connect(portal=portal, mechanisms=SERVER_MECHANISMS)
         for command, offered in (("", True), ("XCLIENT ADDR=203.0.113.9\r\n", False)):

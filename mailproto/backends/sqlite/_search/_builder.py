@@ -2,8 +2,7 @@
 """Builds the index, in a thread, behind deliveries.
 
 One process at a time builds: the one with the lock.  It takes bodies in the order of their ids, which never
-return: first the header values of all, because they are needed most, and then the texts.  While the store is
-in use, it works only for a small part of the time.
+return: first the header values of all, because they are needed most, and then the texts.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._bodies import Bodies
@@ -23,19 +23,23 @@ from mailproto.backends.sqlite._contents import LENGTH
 from mailproto.backends.sqlite._failures import is_full
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT
+from mailproto.backends.sqlite._search._late import values_of
 from mailproto.backends.sqlite._search._making import (
     SAMPLES,
-    BodyContent,
+    PackedText,
     Packer,
     finished,
     insert_texts,
     read_bodies,
     remove_bodies,
 )
+from mailproto.backends.sqlite._search._pace import Pace
 from mailproto.backends.sqlite._search._schema import (
     COLUMNS,
+    MARKED,
     begin_anew_if_replaced,
     clear_texts,
+    mark,
     open_index,
     remove_index,
     transaction,
@@ -45,22 +49,19 @@ from mailproto.message import SearchTexts
 __all__ = ["Builder"]
 
 AT_ONCE = 200
-"""Bodies that are put into the index with one commit."""
+"""Bodies whose texts are put into the index with one commit."""
+
+HEADERS_AT_ONCE = 1000
+"""Bodies whose header values are put into the index with one commit."""
 
 OCTETS_AT_ONCE = 2 << 20
 """The most octets of their contents and summaries, but for the last body."""
 
-WHILE_BUSY = 5
-"""The same while the store is in use."""
+HEADER_OCTETS_AT_ONCE = 8 << 20
+"""The same for header values."""
 
-BUSY_SHARE = 0.06
-"""The part of the time in which the builder works while the store is in use."""
-
-IDLE_SHARE = 0.85
-"""The same while it is not."""
-
-BUSY_FOR = 0.25
-"""Seconds after a use for which the store counts as in use."""
+IDLE_LOG = 1 << 20
+"""The most octets of the index's log that are left where there is nothing to be done."""
 
 BEGIN_AFTER = 0.5
 """Seconds after the start until the builder begins."""
@@ -98,13 +99,12 @@ class Builder:
         self._texts = texts
         self._more = threading.Event()
         self._is_stopped = False
-        self._used = 0.0
         self._lock: int | None = None
         self._thread: threading.Thread | None = None
         self._main: sqlite3.Connection | None = None
         self._index: sqlite3.Connection | None = None
         self._is_told = False
-        self._in_hurry = False
+        self._pace = Pace(lambda: self._is_stopped)
         self._swept_at = time.monotonic()
         self._swept_version = -1
         self._sweeping: int | None = None
@@ -123,16 +123,20 @@ class Builder:
 
     def used(self) -> None:
         """The store is in use now; may be called often, from any thread."""
-        self._used = time.monotonic()
+        self._pace.used()
 
     def committed(self) -> None:
         """Something was committed in this process."""
-        self._used = time.monotonic()
+        self._pace.awaited()
         self._more.set()
+
+    def awaited(self) -> None:
+        """Somebody waits for a search of texts; from any thread."""
+        self._pace.awaited()
 
     def hurry(self) -> None:
         """Somebody waits for the index."""
-        self._in_hurry = True
+        self._pace.in_hurry = True
         self._more.set()
 
     # In the builder's thread
@@ -159,7 +163,7 @@ class Builder:
     def _wait(self, seconds: float) -> None:
         """Wait so long, or until there is more to do; not while the store may just have begun something."""
         end = time.monotonic() + seconds
-        while not self._is_stopped and not self._in_hurry:
+        while not self._is_stopped and not self._pace.in_hurry:
             self._more.clear()
             if self._more.wait(max(0.0, end - time.monotonic())) and self._index is not None:
                 break
@@ -228,37 +232,36 @@ class Builder:
 
     def _build(self, main: sqlite3.Connection, index: sqlite3.Connection) -> None:
         """Build until everything is there."""
+        self._pace.begin()
         while not self._is_stopped and self._has_room():
-            began = time.monotonic()
             done = (
-                self._next(main, index, "headers", self._add_headers)
-                or (self._texts and self._next(main, index, "texts", self._add_texts))
+                self._next(main, index, "headers", HEADERS_AT_ONCE, HEADER_OCTETS_AT_ONCE, self._add_headers)
+                or (
+                    self._texts and self._next(main, index, "texts", AT_ONCE, OCTETS_AT_ONCE, self._add_texts)
+                )
                 or self._sweep(main, index)
             )
             if not done:
-                self._in_hurry = False
+                self._pace.in_hurry = False
+                self._shorten_log(index)
                 return
             self._is_told = False
-            self._give_way(time.monotonic() - began)
+            self._pace.rest()
 
-    def _is_busy(self) -> bool:
-        return not self._in_hurry and time.monotonic() - self._used < BUSY_FOR
-
-    def _give_way(self, worked: float) -> None:
-        """Rest in proportion to the work."""
-        share = BUSY_SHARE if self._is_busy() else IDLE_SHARE
-        end = time.monotonic() + worked * (1 - share) / share
-        while not self._is_stopped and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, 0.05))
-            if share == BUSY_SHARE and not self._is_busy():
-                break
+    def _shorten_log(self, index: sqlite3.Connection) -> None:
+        """Copy a long log, because nothing else is to be done."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.getsize(self._index_path + "-wal") > IDLE_LOG:
+                index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _next(
         self,
         main: sqlite3.Connection,
         index: sqlite3.Connection,
         what: str,
-        add: Callable[[sqlite3.Connection, list[BodyContent]], int],
+        at_once: int,
+        octets: int,
+        add: Callable[[sqlite3.Connection, sqlite3.Connection, list[int]], int],
     ) -> bool:
         """Add some bodies; returns False if there are none."""
         epoch, upto = index.execute(f"SELECT epoch, {what} FROM state").fetchone()
@@ -269,7 +272,7 @@ class Builder:
             " (SELECT 1 FROM queued WHERE queued.id = bodies.id) AS is_kept"
             " FROM bodies LEFT JOIN contents ON contents.body = bodies.id"
             " WHERE bodies.id > ? ORDER BY bodies.id LIMIT ?)",
-            (upto, WHILE_BUSY if self._is_busy() else AT_ONCE),
+            (upto, at_once),
         ).fetchone()
         chosen: list[int] = []
         looked_at = size = 0
@@ -277,11 +280,11 @@ class Builder:
             size += its_size
             if is_kept:
                 chosen.append(looked_at)
-            if size > OCTETS_AT_ONCE:
+            if size > octets:
                 break
         if not looked_at:
             return False
-        last = add(index, read_bodies(main, chosen))
+        last = add(main, index, chosen)
         if self._is_stopped:
             if index.in_transaction:
                 index.execute("ROLLBACK")
@@ -295,22 +298,31 @@ class Builder:
         index.execute("COMMIT" if is_wanted else "ROLLBACK")
         return True
 
-    def _add_headers(self, index: sqlite3.Connection, bodies: list[BodyContent]) -> int:
-        rows = [body.row(finished(body.values(self._bodies))) for body in bodies]
+    def _add_headers(self, main: sqlite3.Connection, index: sqlite3.Connection, ids: list[int]) -> int:
+        [text] = main.execute(
+            "SELECT json_group_array(json_array(id, hex(envelope), hex(offsets))) FROM"
+            f" (SELECT bodies.id AS id, {MARKED} FROM json_each(?)"
+            " CROSS JOIN bodies ON bodies.id = json_each.value)",
+            (json.dumps(ids),),
+        ).fetchone()
+        marks = {id_: mark(*map(bytes.fromhex, marked)) for id_, *marked in json.loads(text)}
+        rows: list[tuple[Any, ...]] = []
+        for id_, *values in values_of(main, self._bodies, ids, COLUMNS, self._pace.breathe):
+            if self._is_stopped:
+                return 0
+            if id_ in marks:
+                rows.append((id_, marks[id_], *values))
+            self._pace.breathe()
         index.execute("BEGIN IMMEDIATE")
-        insert(
-            index.execute,
-            f"INSERT OR REPLACE INTO headers (body, mark, {', '.join(COLUMNS)})",
-            rows,
-        )
+        insert(index.execute, f"INSERT OR REPLACE INTO headers (body, mark, {', '.join(COLUMNS)})", rows)
         return 0
 
-    def _add_texts(self, index: sqlite3.Connection, bodies: list[BodyContent]) -> int:
+    def _add_texts(self, main: sqlite3.Connection, index: sqlite3.Connection, ids: list[int]) -> int:
         made: list[tuple[int, SearchTexts]] = []
         left_out: list[tuple[int]] = []
         last = size = 0
-        for body in bodies:
-            texts: SearchTexts | None = finished(body.texts(self._bodies))
+        for body in read_bodies(main, ids):
+            texts: SearchTexts | None = finished(body.texts(self._bodies), self._pace.breathe)
             if self._is_stopped:
                 return 0
             if texts is None:
@@ -318,14 +330,21 @@ class Builder:
             else:
                 made.append((body.id, texts))
                 size += len(texts.header) + len(texts.body)
-            if size > _CHARACTERS or (len(made) >= WHILE_BUSY and self._is_busy()):
+            if size > _CHARACTERS:
                 last = body.id
                 break
-        index.execute("BEGIN IMMEDIATE")
+            self._pace.breathe()
         packer = Packer(index)
         if not packer.dictionary and len(made) >= SAMPLES:
+            index.execute("BEGIN IMMEDIATE")
             packer.learn([texts for _, texts in made[:SAMPLES]])
-        insert_texts(index, [packer.pack(*each) for each in made])
+        packed: list[PackedText] = []
+        for each in made:
+            packed.append(packer.pack(*each))
+            self._pace.breathe()
+        if not index.in_transaction:
+            index.execute("BEGIN IMMEDIATE")
+        insert_texts(index, packed)
         index.executemany("INSERT OR REPLACE INTO left_out VALUES (?)", left_out)
         return last
 
@@ -352,7 +371,7 @@ class Builder:
         }
         gone = [id_ for id_ in ids if id_ not in there]
         if gone:
-            at_once = gone[: WHILE_BUSY if self._is_busy() else _REMOVED_AT_ONCE]
+            at_once = gone[:_REMOVED_AT_ONCE]
             with transaction(index):
                 remove_bodies(index, at_once)
             self._sweeping = at_once[-1]

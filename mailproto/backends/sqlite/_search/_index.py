@@ -16,7 +16,9 @@ from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._bodies import Bodies, DaemonPool
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._search._builder import Builder
-from mailproto.backends.sqlite._search._finding import Numbers, find
+from mailproto.backends.sqlite._search._finding import find
+from mailproto.backends.sqlite._search._near import near_words
+from mailproto.backends.sqlite._search._numbers import Numbers
 from mailproto.backends.sqlite._search._ordering import Answers, sorted_uids, threads
 from mailproto.backends.sqlite._search._scanning import TextScan
 from mailproto.backends.sqlite._search._schema import (
@@ -124,7 +126,8 @@ class SearchIndex:
             unknown = sorted(set[int]().union(*(found[place].unknown for place in texts)))
             scan = TextScan(mailbox, array("I", unknown), list(texts.values()))
             while not scan.is_over:
-                self.used()
+                if self._builder is not None:
+                    self._builder.awaited()
                 await self._in_thread(scan.go_on, self._bodies, self._numbers)
             for place, test in texts.items():
                 found[place] = scan.completed(test, found[place])
@@ -152,6 +155,17 @@ class SearchIndex:
             answer = Threads(forest.numbers, forest.depths)
             self._answers.keep(key, asked, answer, 2 * len(forest.numbers))
         return answer
+
+    async def near_words(
+        self, mailbox: int, uids: Sequence[int], words: Sequence[str]
+    ) -> Sequence[Sequence[str]]:
+        """See `INearWords.near_words`."""
+        self.used()
+        asked = array("I", uids)
+        if not asked:
+            return [[] for _ in words]
+        found: list[list[str]] = await self._in_thread(near_words, self._numbers, mailbox, asked, words)
+        return found
 
     def state(self) -> Deferred[IndexState]:
         """See `IIndexed.index_state`."""

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from mailproto.backends.sqlite._bodies import Bodies
@@ -21,7 +21,7 @@ from mailproto.backends.sqlite._search._making import finished, pause, read_bodi
 from mailproto.backends.sqlite._search._schema import COLUMNS
 from mailproto.message import RENDER_VERSION, HeaderValues, plain_header_values
 
-__all__ = ["Uids", "which", "with_values"]
+__all__ = ["Uids", "values_of", "which", "with_values"]
 
 Uids: TypeAlias = "array[int]"
 
@@ -80,18 +80,21 @@ def _make(
     connection.execute("DELETE FROM temp.late")
     into = f"INSERT INTO temp.late (body, {', '.join(columns)})"
     for start in range(0, len(missing), _ROWS):
-        rows = list(
-            _values(connection, bodies, missing[start : start + _ROWS], [_FIELDS[name] for name in columns])
-        )
+        rows = list(values_of(connection, bodies, missing[start : start + _ROWS], columns))
         insert(connection.execute, into, rows)
         pause()
     connection.execute("PRAGMA query_only = ON")
 
 
-def _values(
-    connection: sqlite3.Connection, bodies: Bodies, ids: Sequence[int], names: Sequence[str]
+def values_of(
+    connection: sqlite3.Connection,
+    bodies: Bodies,
+    ids: Sequence[int],
+    columns: Sequence[str],
+    pause: Callable[[], None] = pause,
 ) -> Iterator[list[Any]]:
-    """A row for each body: its id, and its values."""
+    """A row for each body that is there: its id, and its values in some columns."""
+    names = [_FIELDS[name] for name in columns]
     others: list[int] = []
     for id_, octets, header, body in _headers(connection, ids, others):
         plain = plain_header_values(octets, header, body, names)
@@ -101,7 +104,7 @@ def _values(
             yield [id_, *[storable(value) if isinstance(value, str) else value for value in plain]]
     for start in range(0, len(others), _FULLY):
         for content in read_bodies(connection, others[start : start + _FULLY]):
-            values = finished(content.values(bodies))._asdict()
+            values = finished(content.values(bodies), pause)._asdict()
             made = [values[name] for name in names]
             yield [content.id, *[storable(value) if isinstance(value, str) else value for value in made]]
 

@@ -15,7 +15,8 @@ import zstandard
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._contents import OCTETS
 from mailproto.backends.sqlite._inserting import insert
-from mailproto.backends.sqlite._search._schema import gram_rows, mark
+from mailproto.backends.sqlite._search._schema import gram_rows
+from mailproto.backends.sqlite._search._words import TextWords, add_vocabularies, revise_vocabularies, terms
 from mailproto.content import Octets
 from mailproto.message import (
     RENDER_VERSION,
@@ -88,11 +89,11 @@ class Packer:
             self._use(1, octets)
 
     def pack(self, body: int, texts: SearchTexts) -> PackedText:
-        """Compress the texts of a body."""
+        """Compress the texts of a body, and find their words."""
         first, second = texts.header.encode(), texts.body.encode()
         whole = first + BETWEEN + second
         row = body, len(first), len(whole), self.dictionary, self._compress(whole)
-        return PackedText(body, texts, row)
+        return PackedText(body, (TextWords.of(first), TextWords.of(second)), row)
 
 
 class Unpacker:
@@ -118,6 +119,15 @@ class Unpacker:
             unpack = self._made[number] = made.decompress
         return unpack
 
+    def texts(self, first: int, last: int) -> Iterator[tuple[bytes, bytes]]:
+        """The texts of the headers and bodies from body ``first`` to ``last``."""
+        for size, dictionary, octets in self._connection.execute(
+            f"SELECT header_size, dictionary, packed FROM {self._schema}.texts WHERE body BETWEEN ? AND ?",
+            (first, last),
+        ):
+            whole = self.with_dictionary(dictionary)(octets)
+            yield whole[:size], whole[size + len(BETWEEN) :]
+
 
 class BodyContent(NamedTuple):
     """A body as it is in the database.
@@ -128,7 +138,6 @@ class BodyContent(NamedTuple):
     id: int
     file: str | None
     octets: bytes | None
-    envelope: bytes
     offsets: bytes
     rendered: int
 
@@ -167,11 +176,6 @@ class BodyContent(NamedTuple):
         except (OSError, ValueError):
             return EMPTY
 
-    def row(self, values: HeaderValues) -> tuple[Any, ...]:
-        """Its row of ``headers``."""
-        row = [storable(value) if isinstance(value, str) else value for value in values]
-        return (self.id, mark(self.envelope, self.offsets), *row)
-
     def texts(self, bodies: Bodies) -> Steps[SearchTexts | None]:
         """Its texts; None if there are too many, or if it is lost."""
         try:
@@ -185,31 +189,29 @@ class BodyContent(NamedTuple):
 def read_bodies(connection: sqlite3.Connection, ids: Sequence[int]) -> list[BodyContent]:
     """Those of the bodies that are there, as one row, because each row gives up the interpreter lock."""
     [text, joined] = connection.execute(
-        "SELECT json_group_array(json_array(id, file, length(octets), hex(envelope), hex(offsets), rendered))"
+        "SELECT json_group_array(json_array(id, file, length(octets), hex(offsets), rendered))"
         ", CAST(group_concat(CAST(octets AS TEXT), '') AS BLOB) FROM"
-        f" (SELECT bodies.id AS id, file, {OCTETS} AS octets, envelope, offsets, rendered FROM json_each(?)"
+        f" (SELECT bodies.id AS id, file, {OCTETS} AS octets, offsets, rendered FROM json_each(?)"
         " CROSS JOIN bodies ON bodies.id = json_each.value"
         " LEFT JOIN contents ON contents.body = bodies.id)",
         (json.dumps(ids),),
     ).fetchone()
     found: list[BodyContent] = []
     at = 0
-    for id_, file, size, envelope, offsets, rendered in json.loads(text):
+    for id_, file, size, offsets, rendered in json.loads(text):
         octets = None
         if size is not None:
             octets = joined[at : at + size]
             at += size
-        found.append(
-            BodyContent(id_, file, octets, bytes.fromhex(envelope), bytes.fromhex(offsets), rendered)
-        )
+        found.append(BodyContent(id_, file, octets, bytes.fromhex(offsets), rendered))
     return found
 
 
 class PackedText(NamedTuple):
-    """The texts of a body, and its row of ``texts``."""
+    """The words of a body's texts, of its header first, and its row of ``texts``."""
 
     body: int
-    texts: SearchTexts
+    words: tuple[TextWords, TextWords]
     row: tuple[int, int, int, int, bytes]
 
 
@@ -231,31 +233,37 @@ def insert_texts(connection: sqlite3.Connection, made: Sequence[PackedText]) -> 
         "INSERT OR REPLACE INTO texts (body, header_size, size, dictionary, packed)",
         [each.row for each in made],
     )
-    insert(
-        connection.execute,
-        "INSERT INTO grams (rowid, text)",
-        [pair for each in made for pair in zip(gram_rows(each.body), each.texts, strict=True)],
-    )
+    for table, rows in _rows([(each.body, each.words) for each in made]):
+        insert(connection.execute, f"INSERT INTO {table}", rows)
+    add_vocabularies(connection, [(each.body, [text.short for text in each.words]) for each in made])
 
 
-def remove_bodies(connection: sqlite3.Connection, bodies: Iterable[int]) -> None:
-    """Remove what the index has of bodies, within a transaction."""
-    unpacker = Unpacker(connection, "main")
+def _rows(
+    made: Iterable[tuple[int, tuple[TextWords, TextWords]]],
+) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """The rows for words, by their tables."""
+    pairs = [pair for body, words in made for pair in zip(gram_rows(body), words, strict=True)]
+    yield "postings (rowid, words)", [(row, terms(words.short)) for row, words in pairs if words.short]
+    yield "grams (rowid, text)", [(row, words.long) for row, words in pairs if words.long]
+
+
+def remove_bodies(connection: sqlite3.Connection, bodies: Sequence[int]) -> None:
+    """Remove what the index has of bodies, which are some, ascending, within a transaction."""
+    texts = Unpacker(connection, "main").texts
     for body in bodies:
-        row = connection.execute(
-            "SELECT header_size, dictionary, packed FROM texts WHERE body = ?", (body,)
-        ).fetchone()
-        if row is not None:
-            size, dictionary, octets = row
-            whole = unpacker.with_dictionary(dictionary)(octets)
-            texts = whole[:size].decode(), whole[size + len(BETWEEN) :].decode()
-            for gram, text in zip(gram_rows(body), texts, strict=True):
-                connection.execute(
-                    "INSERT INTO grams (grams, rowid, text) VALUES ('delete', ?, ?)", (gram, text)
-                )
-            connection.execute("DELETE FROM texts WHERE body = ?", (body,))
-        connection.execute("DELETE FROM left_out WHERE body = ?", (body,))
-        connection.execute("DELETE FROM headers WHERE body = ?", (body,))
+        for first, second in list(texts(body, body)):
+            words = TextWords.of(first), TextWords.of(second)
+            for into, rows in _rows([(body, words)]):
+                table, _, columns = into.partition(" (")
+                for row in rows:
+                    connection.execute(
+                        f"INSERT INTO {table} ({table}, {columns} VALUES ('delete', ?, ?)", row
+                    )
+        for table in ("texts", "left_out", "headers"):
+            connection.execute(f"DELETE FROM {table} WHERE body = ?", (body,))
+    revise_vocabularies(
+        connection, bodies, lambda first, last: (text for pair in texts(first, last) for text in pair)
+    )
 
 
 def pause() -> None:
@@ -263,11 +271,11 @@ def pause() -> None:
     time.sleep(0)
 
 
-AT_A_STRETCH = 0.002
+AT_A_STRETCH = 0.001
 """Seconds of work between two pauses: after each, a busy reactor may keep the interpreter lock for 5 ms."""
 
 
-def finished(steps: Steps[Any]) -> Any:
+def finished(steps: Steps[Any], pause: Callable[[], None] = pause) -> Any:
     """The result of steps, between which others may have the interpreter lock now and then."""
     end = time.monotonic() + AT_A_STRETCH
     try:

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from array import array
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from struct import unpack
 from typing import Any
 
@@ -93,6 +93,14 @@ def threads(
     connection: sqlite3.Connection, bodies: Bodies, mailbox: int, uids: Uids, algorithm: ThreadAlgorithm
 ) -> Forest:
     """See `IFinding.thread`; ``uids`` are not empty."""
+    messages = _thread_messages(connection, bodies, mailbox, uids, algorithm)
+    found: Forest = finished(forest_steps(algorithm.value, messages))
+    return found
+
+
+def _thread_messages(
+    connection: sqlite3.Connection, bodies: Bodies, mailbox: int, uids: Uids, algorithm: ThreadAlgorithm
+) -> Iterator[ThreadMessage]:
     date = "coalesce(sent, internal_date)"
     wants_ids = algorithm is not ThreadAlgorithm.ORDEREDSUBJECT
     columns = ["uid", date, "id", "hex(ancestors)"] if wants_ids else ["uid", date]
@@ -102,7 +110,6 @@ def threads(
     needed = ["sent", "base_subject", "is_reply", *(["id", "ancestors"] if wants_ids else [])]
     source = with_values(connection, bodies, mailbox, uids, needed)
     lists = ", ".join(f"json_group_array({column})" for column in columns)
-    messages: list[ThreadMessage] = []
     ids: dict[str, Sequence[int]] = {"": ()}
     for start in range(0, len(uids), _ROWS):
         piece = uids[start : start + _ROWS]
@@ -121,11 +128,7 @@ def threads(
                 if references is None:
                     packed = bytes.fromhex(ancestors)
                     references = unpack(f">{len(packed) // 8}Q", packed)
-                messages.append(
-                    ThreadMessage(number, sent, own or None, references, subject, bool(is_reply), *arrival)
-                )
+                yield ThreadMessage(number, sent, own or None, references, subject, bool(is_reply), *arrival)
             else:
-                messages.append(ThreadMessage(number, sent, None, (), *rest))
+                yield ThreadMessage(number, sent, None, (), *rest)
         pause()
-    found: Forest = finished(forest_steps(algorithm.value, messages))
-    return found

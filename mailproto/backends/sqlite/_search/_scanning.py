@@ -11,9 +11,9 @@ from array import array
 from collections.abc import Sequence
 
 from mailproto.backends.sqlite._bodies import Bodies
-from mailproto.backends.sqlite._search._finding import Numbers
 from mailproto.backends.sqlite._search._late import Uids
 from mailproto.backends.sqlite._search._making import finished, pause, read_bodies
+from mailproto.backends.sqlite._search._numbers import Numbers
 from mailproto.message import Searchable, Steps
 from mailproto.model import Found, InText
 

@@ -16,6 +16,7 @@ from mailproto.message import FINDING_VERSION
 __all__ = [
     "COLUMNS",
     "FILES",
+    "MARKED",
     "SUFFIX",
     "begin_anew_if_replaced",
     "clear",
@@ -37,7 +38,7 @@ FILES = ("", "-wal", "-shm")
 
 APPLICATION_ID = 0x6D707273  # "mprs"
 
-VERSION = 1000 * 1 + FINDING_VERSION
+VERSION = 1000 * 2 + FINDING_VERSION
 """An index of another version is built anew."""
 
 CACHE_KIB = 8 * 1024
@@ -47,8 +48,8 @@ PAGE_SIZE = 16_384
 _MARKS = 10
 """Bodies that are compared when the index is opened."""
 
-LOG_OCTETS = 4 << 20
-"""The usual length of the write-ahead log."""
+LOG_OCTETS = 8 << 20
+"""The usual length of the write-ahead log; each time it is copied, the builder waits for the disk."""
 
 COLUMNS = (
     "from_",
@@ -85,10 +86,14 @@ CREATE TABLE headers (
 );
 """
 
-# With detail=none, a row has the different trigrams of a text, but not where they are: that takes a third of
-# the size of the text, and not three times as much.  A text is a row: 2 * body is the header, 2 * body + 1
-# the body.
-_TEXTS = """
+_TOKEN = "".join(chr(octet) for octet in range(1, 128) if not chr(octet).isspace() or 28 <= octet < 32)
+"""The characters of ASCII that words may have."""
+
+_WORDS = "ascii tokenchars " + "'" + _TOKEN.replace("'", "''") + "'"
+
+# With detail=none, a row tells which words or trigrams a text has, but not where.  A text is a row: 2 * body
+# is the header, 2 * body + 1 the body.
+_TEXTS = f"""
 CREATE TABLE texts (
     body INTEGER PRIMARY KEY,
     header_size INTEGER NOT NULL,  -- octets
@@ -98,6 +103,13 @@ CREATE TABLE texts (
 );
 CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 CREATE TABLE left_out (body INTEGER PRIMARY KEY);  -- that has too much text, or cannot be read
+CREATE TABLE vocabularies (  -- see `_words.Vocabulary`
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, messages INTEGER NOT NULL,
+    size INTEGER NOT NULL, packed BLOB NOT NULL
+);
+CREATE VIRTUAL TABLE postings USING fts5(
+    words, content='', detail=none, columnsize=0, tokenize="{_WORDS.replace('"', '""')}"
+);
 CREATE VIRTUAL TABLE grams USING fts5(
     text, content='', detail=none, columnsize=0, tokenize='trigram case_sensitive 1'
 );
@@ -106,7 +118,7 @@ CREATE VIRTUAL TABLE terms USING fts5vocab(grams, row);
 
 
 def gram_rows(body: int) -> tuple[int, int]:
-    """The rows of a body's header and body in ``grams``."""
+    """The rows of a body's header and body in ``postings`` and ``grams``."""
     return 2 * body, 2 * body + 1
 
 
@@ -220,9 +232,10 @@ def clear(connection: sqlite3.Connection) -> None:
 
 def clear_texts(connection: sqlite3.Connection) -> None:
     """Remove all texts, within a transaction."""
-    for table in ("texts", "left_out", "dictionaries"):
+    for table in ("texts", "left_out", "dictionaries", "vocabularies"):
         connection.execute(f"DELETE FROM {table}")
-    connection.execute("INSERT INTO grams (grams) VALUES ('delete-all')")
+    for table in ("postings", "grams"):
+        connection.execute(f"INSERT INTO {table} ({table}) VALUES ('delete-all')")
     connection.execute("UPDATE state SET texts = 0")
 
 
@@ -249,7 +262,7 @@ def begin_anew_if_replaced(main: sqlite3.Connection, index: sqlite3.Connection) 
     marks = {
         id_: mark(*values)
         for id_, *values in main.execute(
-            "SELECT id, envelope, offsets FROM bodies WHERE id <= ? ORDER BY id DESC LIMIT ?", (last, _MARKS)
+            f"SELECT id, {MARKED} FROM bodies WHERE id <= ? ORDER BY id DESC LIMIT ?", (last, _MARKS)
         )
     }
     known = dict(
@@ -261,6 +274,10 @@ def begin_anew_if_replaced(main: sqlite3.Connection, index: sqlite3.Connection) 
     if last > given or any(known.get(body, its) != its for body, its in marks.items()):
         with transaction(index):
             clear(index)
+
+
+MARKED = "substr(envelope, -100) AS envelope, substr(offsets, 1, 100) AS offsets"
+"""What is marked of a body: the last of its envelope is its Message-ID."""
 
 
 def mark(envelope: bytes, offsets: bytes) -> int:

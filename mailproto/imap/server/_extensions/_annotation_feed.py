@@ -6,7 +6,8 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from mailproto.awaiting import settle
-from mailproto.imap.server._session import PerSession, Session
+from mailproto.imap.server._keeping import PerSession
+from mailproto.imap.server._session import Session
 from mailproto.imap.wire import astring
 from mailproto.interfaces.add_ons import IMailboxChanges
 

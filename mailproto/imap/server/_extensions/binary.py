@@ -12,8 +12,9 @@ from mailproto.imap.server._errors import RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._in_lines import in_lines
 from mailproto.imap.server._options import AppendData
+from mailproto.imap.server._roles import Sink
 from mailproto.imap.server._sections import Extract, FetchedMessage, FetchPiece, Octets
-from mailproto.imap.server._session import Session, Sink
+from mailproto.imap.server._session import Session
 from mailproto.imap.wire import (
     ArgumentReader,
     FetchItem,

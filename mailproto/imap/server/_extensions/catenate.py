@@ -12,8 +12,9 @@ from mailproto.imap.server._append import EmptyMessage, new_spool, spooled
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._in_lines import in_lines
 from mailproto.imap.server._options import AppendData
+from mailproto.imap.server._roles import Sink
 from mailproto.imap.server._sections import FetchedMessage
-from mailproto.imap.server._session import Session, Sink
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._urlauth import open_url, refused
 from mailproto.imap.wire import ArgumentReader, IMAPWireError, MessageURL, Steps, Upload, message_url
 from mailproto.model import Part

@@ -12,15 +12,19 @@ __all__ = ["EXTENSION"]
 
 
 async def enable(session: Session, command: Command[Enable]) -> None:
-    """ENABLE: unknown names are ignored, and so are those that are enabled already (RFC 5161 3.1)."""
-    known = tables_of(session).enables
-    enabled = []
-    for name in command.arguments.names:
-        if name in known and name not in session.enabled:
+    """ENABLE: unknown names are ignored, and so are those that are enabled already (RFC 5161 3.1).
+
+    What one of the names enables as well is told if it is named, too: clients look for CONDSTORE beside
+    QRESYNC.
+    """
+    known, before = tables_of(session).enables, set(session.enabled)
+    names = dict.fromkeys(command.arguments.names)
+    named = [name for name in names if name in known and name not in before]
+    for name in named:
+        if name not in session.enabled:
             session.enabled.add(name)
             await known[name](session)
-            enabled.append(b" " + name.encode("ascii"))
-    session.respond(b"* ENABLED%b\r\n" % b"".join(enabled))
+    session.respond(b"* ENABLED%b\r\n" % b"".join([b" " + name.encode("ascii") for name in named]))
 
 
 EXTENSION = Extension(

@@ -1,7 +1,7 @@
 """SEARCH=FUZZY (RFC 6203): texts whose words are there in another order, or in another form.
 
-A message with the exact text scores 100, one with all its words 60, and one with the beginnings of its words
-20.
+A message with the exact text scores 100, one with all its words 60, one with the beginnings of its words
+20.  If no message has a word, words that differ by a typing error or two stand for it, which scores 10.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.partial import partial_of
 from mailproto.imap.server._matching import Search, SearchKeys
 from mailproto.imap.server._options import SearchReturn
-from mailproto.imap.server._relevancy import Fuzzy, fuzzily, is_fuzzy, scores, words_in
+from mailproto.imap.server._relevancy import Fuzzy, fuzzily, is_fuzzy, scores, with_near_words, words_in
 from mailproto.imap.server._requests import SearchAsked, SearchFound
 from mailproto.imap.server._session import Session
 from mailproto.imap.wire import KeyReader, SearchKey, no_value
@@ -61,6 +61,7 @@ async def _relevancy(session: Session, found: SearchFound, value: None) -> None:
 EXTENSION = Extension(
     "SEARCH=FUZZY",
     capabilities=("SEARCH=FUZZY",),
+    on_keys_in=with_near_words,
     search_keys=(SearchKeys(Fuzzy, _condition),),
     search_readers={b"FUZZY": _fuzzy},
     search_returns=(SearchReturn("RELEVANCY", no_value, _relevancy, check=_check, prepare=_scores),),

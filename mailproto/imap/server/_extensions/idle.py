@@ -9,7 +9,9 @@ from mailproto.connection._crowd import Crowd
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._session import Notices, PerServer, Session
+from mailproto.imap.server._keeping import PerServer
+from mailproto.imap.server._roles import Notices
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import Command, NoArguments, grammars
 
@@ -82,7 +84,9 @@ class _Pusher:
         """It is our turn: all who idle in a mailbox are told at the same time."""
         self._is_waiting = False
         server = self._server
-        if self._stopped or not server.is_open or server.in_context(server.tell_new):
+        if self._stopped or not server.is_open or server.tell_new(asks=False):
+            return
+        if server.in_context(server.tell_new, asks=True):
             return
         self._running = server.beside(self._push())
         self._running.addCallback(self._pushed)

@@ -12,8 +12,9 @@ from mailproto.errors import InvalidAnnotation, NoPermission
 from mailproto.imap.server._errors import BadCommand, RefusedWithCode
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions._annotation_feed import FEED
+from mailproto.imap.server._keeping import PerServer
 from mailproto.imap.server._places import Places
-from mailproto.imap.server._session import PerServer, Session
+from mailproto.imap.server._session import Session
 from mailproto.imap.server._spec import CommandSpec
 from mailproto.imap.wire import (
     NO_OPTIONS,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError, NoPermission, NoSuchMailbox
-from mailproto.imap.server._errors import BadCommand
+from mailproto.imap.server._errors import BadCommand, NotNow
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._mailbox_sets import MailboxSet, chosen_names, mailbox_set
+from mailproto.imap.server._message_limit import completed, left_out, searched
 from mailproto.imap.server._registry import tables_of
 from mailproto.imap.server._requests import SearchAsked, SearchFound
 from mailproto.imap.server._search import ALL, answer_extended, finish_answer, keys_of, look_for
@@ -46,30 +47,38 @@ def _esearch(arguments: ArgumentReader) -> ExtendedSearch:
     return ExtendedSearch(sources, Search(charset, key, ALL if returns is None else returns))
 
 
-async def esearch(session: Session, command: Command[ExtendedSearch]) -> None:
-    """ESEARCH: an answer for each mailbox in which something is found, and none for the others."""
+async def esearch(session: Session, command: Command[ExtendedSearch]) -> bytes | None:
+    """ESEARCH: an answer for each mailbox in which something is found, and none for the others.
+
+    A limit of messages (RFC 9738) is one for each mailbox, as if each were selected and searched.
+    """
     arguments = command.arguments
     sources, program = arguments.sources, arguments.program
     returns = program.returns or ALL
     if session.view is None and _SELECTED in sources:
-        raise BadCommand("No mailbox is selected")
+        raise NotNow("No mailbox is selected")
     known = tables_of(session).search_returns
     chosen = [option for name, option in known.items() if name in returns]
-    if any(option.only_selected for option in chosen) and set(sources) != {_SELECTED}:
+    is_selected_only = set(sources) == {_SELECTED}
+    if any(option.only_selected for option in chosen) and not is_selected_only:
         raise BadCommand("Only the selected mailbox can be searched with these options")
     try:
         key = await keys_of(session, program)
         await session.catch_up(expunges=True)
-        is_checked = False
+        is_checked, code = False, b""
         async with aclosing(_views(session, sources)) as views:
             async for view in views:
-                asked = SearchAsked(command.tag, view, key, True, returns)
+                within, code = await searched(session, view, key)
+                asked = SearchAsked(command.tag, view, key, True, returns, within=within)
                 if not is_checked:
                     is_checked = True
                     for option in chosen:
                         if option.check is not None:
                             option.check(session, asked)
                 await _answer(session, SearchFound(asked, await look_for(session, asked), extended=True))
+                if not is_selected_only:
+                    left_out(session, code, view.mailbox.name)
+        return completed(session, code if is_selected_only else b"", command.full_name, None)
     except MailError:
         for option in chosen:
             if option.refused is not None:

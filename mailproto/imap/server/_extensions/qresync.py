@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mailproto.awaiting import settle
 from mailproto.imap.server._errors import BadCommand, UIDRequired
 from mailproto.imap.server._extension import Extension
-from mailproto.imap.server._extensions.condstore import CHANGED_SINCE, become_aware, modseq
+from mailproto.imap.server._extensions.condstore import CHANGED_SINCE, become_aware
 from mailproto.imap.server._options import FetchModifier, SelectParameter
 from mailproto.imap.server._ranges import common, runs, without
 from mailproto.imap.server._requests import FetchRequest
@@ -54,9 +54,12 @@ class Known:
 
 
 def _read_known(arguments: ArgumentReader) -> Known:
-    """``SP "(" uidvalidity SP modseq [SP known-uids] [SP "(" numbers SP uids ")"] ")"``."""
+    """``SP "(" uidvalidity SP modseq [SP known-uids] [SP "(" numbers SP uids ")"] ")"``.
+
+    Clients that know nothing yet say modseq 0, although it should be 1.
+    """
     arguments.open()
-    uid_validity, since = arguments.number(), modseq(arguments)
+    uid_validity, since = arguments.number(), arguments.number()
     uids: SequenceSet | None = None
     numbers: tuple[SequenceSet, SequenceSet] | None = None
     if arguments.follows(b" ") and not arguments.follows(b" ("):

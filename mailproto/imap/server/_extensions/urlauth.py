@@ -9,7 +9,7 @@ from typing import Final, cast
 from mailproto.accounts import account_key
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchMailbox
-from mailproto.imap.server._errors import BadCommand, RefusedWithCode, SessionOver
+from mailproto.imap.server._errors import NotNow, RefusedWithCode, SessionOver
 from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._extensions.binary import Decoded, decoded
 from mailproto.imap.server._sections import FetchedMessage, Octets
@@ -128,7 +128,7 @@ def _wanted(text: bytes, arguments: ArgumentReader) -> Wanted:
 
 
 async def fetch(session: Session, command: Command[Sequence[Wanted]]) -> None:
-    """URLFETCH: nobody is told why there is NIL for a URL (RFC 4467 7)."""
+    """URLFETCH: the client is not told why it gets NIL for a URL (RFC 4467 7)."""
     for wanted in command.arguments:
         beginning = b"* URLFETCH %b " % quoted_or_literal(wanted.text)
         try:
@@ -211,7 +211,7 @@ async def _structure(message: FetchedMessage, section: FetchSection, *, decodes:
 def _keys(session: Session) -> IAccessKeys:
     account = session.signed_in
     if not IAccessKeys.providedBy(account):
-        raise BadCommand
+        raise NotNow
     return cast("IAccessKeys", account)
 
 

@@ -17,9 +17,10 @@ from mailproto.imap.server._extension import Extension
 from mailproto.imap.server._in_lines import in_lines
 from mailproto.imap.server._options import AppendData
 from mailproto.imap.server._requests import FetchRequest
+from mailproto.imap.server._roles import Sink
 from mailproto.imap.server._rows import Batch, FetchColumn
 from mailproto.imap.server._sections import FetchedMessage, FetchPiece
-from mailproto.imap.server._session import Session, Sink
+from mailproto.imap.server._session import Session
 from mailproto.imap.wire import ArgumentReader, FetchAttribute, FetchItem, Steps
 from mailproto.message import utf8_form
 from mailproto.model import MessageInfo, Part

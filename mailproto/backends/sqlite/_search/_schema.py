@@ -279,8 +279,9 @@ def begin_anew_if_replaced(main: sqlite3.Connection, index: sqlite3.Connection) 
 MARKED = (
     "coalesce(substr(envelope, -100), x'') AS envelope, coalesce(substr(offsets, 1, 100), x'') AS offsets"
 )
-"""What is marked of a body: the last of its envelope is its Message-ID.  What only the queue has was not read,
-and SQLite's substr makes NULL of no octets."""
+"""What is marked of a body: the last of its envelope is its Message-ID.
+
+What only the queue has was not read, and SQLite's substr makes NULL of no octets."""
 
 
 def mark(envelope: bytes, offsets: bytes) -> int:

@@ -130,12 +130,8 @@ class Builder:
 
     def committed(self) -> None:
         """Something was committed in this process."""
-        self._pace.awaited()
+        self._pace.used()
         self._more.set()
-
-    def awaited(self) -> None:
-        """Somebody waits for a search of texts; from any thread."""
-        self._pace.awaited()
 
     def hurry(self) -> None:
         """Somebody waits for the index."""

@@ -127,7 +127,7 @@ class SearchIndex:
             scan = TextScan(mailbox, array("I", unknown), list(texts.values()))
             while not scan.is_over:
                 if self._builder is not None:
-                    self._builder.awaited()
+                    self._builder.used()
                 await self._in_thread(scan.go_on, self._bodies, self._numbers)
             for place, test in texts.items():
                 found[place] = scan.completed(test, found[place])

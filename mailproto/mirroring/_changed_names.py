@@ -19,6 +19,7 @@ from mailproto.mirroring._names import free_name
 from mailproto.mirroring._pairs import Lists, listed_of
 from mailproto.mirroring._removing import finish_removal, remove_mailbox
 from mailproto.mirroring._report import MirrorFailure, MirrorReport
+from mailproto.mirroring._same_account import is_same_account
 from mailproto.mirroring._sides import MirrorError
 from mailproto.mirroring._state import Mirrored, MirrorState
 from mailproto.model import INBOX
@@ -63,6 +64,8 @@ class ChangedNames:
         self._report = report
         self._moves: list[tuple[int, str, str]] = []  # side, old and new beginning of a name
         self._identities: dict[tuple[int, str], Identity | None] = {}
+        self._avoided: tuple[set[str], set[str]] = (set(), set())  # this run could not compare these
+        self._is_same = [False, False]  # whether an account is known to be the one that was mirrored before
 
     async def settle(self, only: Collection[str] | None) -> None:
         """Do that, for all mailboxes or for those with some names at the source.
@@ -73,6 +76,8 @@ class ChangedNames:
         for known in self._states.mirrored():
             if known.removing and not self._dry_run:
                 await self._trying(known, self._go_on_removing(known))
+        for side in (0, 1):
+            self._is_same[side] = await self._is_same_account(side)
         # Superiors come first, because a rename takes inferiors along.
         for known in sorted(self._states.mirrored(), key=lambda known: len(known.names[0])):
             if self._lacks(known) and (only is None or known.names[0] in only):
@@ -84,12 +89,15 @@ class ChangedNames:
 
     async def _list(self) -> None:
         self.lists = await listed_of(self._accounts, self._report)
+        for listed, avoided in zip(self.lists, self._avoided, strict=True):
+            for name in avoided & listed.keys():
+                del listed[name]
 
     def _lacks(self, known: Mirrored) -> bool:
         """Whether a mailbox is not listed on a side."""
         return any(name not in listed for name, listed in zip(known.names, self.lists, strict=True))
 
-    async def _trying(self, known: Mirrored, step: Coroutine[Any, Any, None]) -> None:
+    async def _trying(self, known: Mirrored, step: Coroutine[Any, Any, object]) -> None:
         """What cannot be done with one mailbox does not concern the others."""
         try:
             await step
@@ -102,6 +110,40 @@ class ChangedNames:
 
     def _failed(self, known: Mirrored, error: Exception) -> None:
         self._report.failures.append(MirrorFailure(known.names[0], None, str(error)))
+
+    # -- accounts made anew
+
+    async def _is_same_account(self, side: int) -> bool:
+        """Whether what is not there was removed.
+
+        What an account made anew lacks is forgotten: for these mailboxes this run is the first one.  So they
+        are safe in the next runs, too, which know the new INBOX.
+        """
+        mirrored = self._states.mirrored()
+        missing = [known for known in mirrored if known.names[side] not in self.lists[side]]
+        if not missing:
+            return True
+
+        async def identity(known: Mirrored) -> Identity | None:
+            found: list[Identity | None] = []
+
+            async def find() -> None:
+                found.append(await self._identity(side, known.names[side]))
+
+            await self._trying(known, find())
+            if not found:
+                self._avoided[side].add(known.names[side])
+                await self._list()
+                return None
+            return found[0]
+
+        same = await is_same_account(side, mirrored, dict(self.lists[side]), identity)
+        if same is False:
+            for known in missing:
+                await self._trying(known, self._is_gone(side, known))  # if it is there, it is listed now
+                if known.names[side] not in self.lists[side]:
+                    self._states.forget(known.id)
+        return bool(same)
 
     # -- renamed mailboxes
 
@@ -235,8 +277,8 @@ class ChangedNames:
 
     async def _removed(self, side: int, known: Mirrored) -> bool:
         account, name = self._accounts[side], known.names[side]
-        if INBOX not in self.lists[1 - side]:  # it is always there: the list is not whole
-            return False
+        if not self._is_same[1 - side] or INBOX not in self.lists[1 - side]:
+            return False  # another account, or a list that is not whole: INBOX is always there
         inferior = name + account.delimiter
         if any(each.startswith(inferior) for each in self.lists[side]):
             return False

@@ -69,7 +69,7 @@ class MailboxRun:
         state = states.mailbox(source.name, target.name)
         await self._breather.aside(state.see_nothing)
         validity = (source.uid_validity, target.uid_validity)
-        if 0 in validity or state.validity != validity:
+        if 0 in validity or state.validity != validity or self._are_others(state):
             state.begin_anew(validity)
         state.note_identity((source.mailbox_id, target.mailbox_id))
         await self._look(state)
@@ -101,6 +101,13 @@ class MailboxRun:
             )
         )
         self._report.mailboxes += 1
+
+    def _are_others(self, state: MailboxState) -> bool:
+        """Whether other mailboxes have the names now.  UIDVALIDITY may be the same, where it is the time."""
+        return any(
+            known and side.mailbox_id and known != side.mailbox_id
+            for known, side in zip(state.identities, self._sides, strict=True)
+        )
 
     async def _look(self, state: MailboxState) -> None:
         """Note what is new on both sides."""

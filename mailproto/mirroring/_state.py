@@ -180,12 +180,15 @@ class MailboxState(Seen):
     def __init__(self, database: sqlite3.Connection, id_: int) -> None:
         super().__init__(database, id_)
         row = self._row(
-            "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed FROM mailbox WHERE id = ?", id_
+            "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed, identity0, identity1"
+            " FROM mailbox WHERE id = ?",
+            id_,
         )
         self.validity: tuple[int, int] = (row[0], row[1])
         self.modseqs: tuple[int, int] = (row[2], row[3])
         self.next_target: int = row[4]
         self.is_subscribed = bool(row[5])
+        self.identities: tuple[str, str] = (row[6], row[7])
 
     # -- kept
 

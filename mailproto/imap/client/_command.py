@@ -154,7 +154,7 @@ class Command(Turn):
         def cancelled(_: Deferred[StatusResponse]) -> None:
             drop(self)
 
-        waiting = Deferred(cancelled)
+        waiting: Deferred[StatusResponse] = Deferred(cancelled)
 
         def answered(ending: StatusResponse) -> None:
             if not waiting.called:

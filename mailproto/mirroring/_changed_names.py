@@ -15,6 +15,7 @@ from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost
 from mailproto.errors import MailError
 from mailproto.mirroring._account_sides import AccountSide, Identity, ListedMailbox
 from mailproto.mirroring._breathing import Breather
+from mailproto.mirroring._exchanged import displaced, names_now
 from mailproto.mirroring._names import free_name
 from mailproto.mirroring._pairs import Lists, listed_of
 from mailproto.mirroring._removing import finish_removal, remove_mailbox
@@ -67,17 +68,22 @@ class ChangedNames:
         self._avoided: tuple[set[str], set[str]] = (set(), set())  # this run could not compare these
         self._is_same = [False, False]  # whether an account is known to be the one that was mirrored before
 
-    async def settle(self, only: Collection[str] | None) -> None:
+    async def settle(self, only: Collection[str] | None, *, compare: bool = False) -> None:
         """Do that, for all mailboxes or for those with some names at the source.
 
+        :param compare: whether to look behind all names, because some have been exchanged.
         :raises MailError: a list of mailboxes cannot be read.
         """
+        self._identities.clear()
         await self._list()
         for known in self._states.mirrored():
             if known.removing and not self._dry_run:
                 await self._trying(known, self._go_on_removing(known))
         for side in (0, 1):
             self._is_same[side] = await self._is_same_account(side)
+        if compare or any(self._may_be_exchanged(side) for side in (0, 1)):
+            self._states.has_compared = True
+            await self._exchanged()
         # Superiors come first, because a rename takes inferiors along.
         for known in sorted(self._states.mirrored(), key=lambda known: len(known.names[0])):
             if self._lacks(known) and (only is None or known.names[0] in only):
@@ -144,6 +150,60 @@ class ChangedNames:
                 if known.names[side] not in self.lists[side]:
                     self._states.forget(known.id)
         return bool(same)
+
+    # -- exchanged names
+
+    def _may_be_exchanged(self, side: int) -> bool:
+        """Whether a mailbox is missing that may have the name of another one now."""
+        known, listed = {each.names[side] for each in self._states.mirrored()}, self.lists[side].keys()
+        return bool(known - listed) and (self._gone != "keep" or bool(listed - known))
+
+    async def _exchanged(self) -> None:
+        """Let each pair have the names that its mailboxes have now, if one has the name of another."""
+        mirrored = self._states.mirrored()
+        now = [await names_now(side, mirrored, [*self.lists[side]], self._identity) for side in (0, 1)]
+        others = [displaced(side, mirrored, now[side]) for side in (0, 1)]
+        if not any(others):
+            return
+        moved = {
+            known.id: [now[side].get(known.id, name) != name for side, name in enumerate(known.names)]
+            for known in mirrored
+        }
+        for side in (0, 1):
+            for known in others[side]:
+                if known.id not in now[side] and known.id in moved:  # removed: what is left is as if new
+                    self._states.forget(known.id)
+                    del moved[known.id]
+        self._states.rename_all(
+            {
+                known.id: (now[0].get(known.id, known.names[0]), now[1].get(known.id, known.names[1]))
+                for known in mirrored
+                if known.id in moved
+            }
+        )
+        waiting = [known.id for known in mirrored if sum(moved.get(known.id, ())) == 1]
+        while waiting:  # those first whose new name nobody has
+            free = [id_ for id_ in waiting if await self._has_followed(id_, 1 if moved[id_][0] else 0)]
+            if not free:
+                return  # in a circle: they stay pairs with two names
+            waiting = [id_ for id_ in waiting if id_ not in free]
+
+    async def _has_followed(self, id_: int, side: int) -> bool:
+        """Give a mailbox its new name on the other side; False if that is taken by now."""
+        [known] = [each for each in self._states.mirrored() if each.id == id_]
+        levels = self.lists[1 - side][known.names[1 - side]].levels
+        wanted = self._accounts[side].name_of(levels)
+        if side == 0 and not self._both:
+            return True
+        if wanted in self.lists[side] and wanted != known.names[side]:
+            return False
+        try:
+            self._states.rename(id_, await self._follow(side, known, known.names))
+        except ConnectionLost:
+            raise
+        except MailError as error:
+            self._failed(known, error)
+        return True
 
     # -- renamed mailboxes
 

@@ -32,6 +32,9 @@ from mailproto.mirroring._state import MirrorState
 
 __all__ = ["account_sides", "mirror_account"]
 
+_ATTEMPTS = 4
+"""How often names are looked at: renames of one side may take names that the other side has given meanwhile."""
+
 
 async def mirror_account(
     source: IMAPClient | Callable[[], Awaitable[IMAPClient]] | IAccount,
@@ -160,15 +163,16 @@ class _AccountRun:
             breather=self._breather,
             report=self._report,
         )
-        await self._again(lambda: changed.settle(only))
-        failures = len(self._report.failures)
-        try:
-            await self._pairs(changed.lists, only)
-        except Exchanged:
-            del self._report.failures[failures:]
-            self._report.mailboxes = 0
-            await self._again(lambda: changed.settle(only, compare=True))
-            await self._pairs(changed.lists, only)
+        for attempt in range(_ATTEMPTS):
+            await self._again(partial(changed.settle, only, compare=attempt > 0))
+            self._states.has_compared = attempt + 1 == _ATTEMPTS
+            failures = len(self._report.failures)
+            try:
+                await self._pairs(changed.lists, only)
+                return
+            except Exchanged:
+                del self._report.failures[failures:]
+                self._report.mailboxes = 0
 
     async def _pairs(self, lists: Lists, only: Collection[str] | None) -> None:
         self._known = self._states.names()

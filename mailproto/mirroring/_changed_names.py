@@ -81,8 +81,7 @@ class ChangedNames:
                 await self._trying(known, self._go_on_removing(known))
         for side in (0, 1):
             self._is_same[side] = await self._is_same_account(side)
-        if compare or any(self._may_be_exchanged(side) for side in (0, 1)):
-            self._states.has_compared = True
+        if compare or await self._may_be_exchanged(0) or await self._may_be_exchanged(1):
             await self._exchanged()
         # Superiors come first, because a rename takes inferiors along.
         for known in sorted(self._states.mirrored(), key=lambda known: len(known.names[0])):
@@ -153,16 +152,25 @@ class ChangedNames:
 
     # -- exchanged names
 
-    def _may_be_exchanged(self, side: int) -> bool:
-        """Whether a mailbox is missing that may have the name of another one now."""
-        known, listed = {each.names[side] for each in self._states.mirrored()}, self.lists[side].keys()
-        return bool(known - listed) and (self._gone != "keep" or bool(listed - known))
+    async def _may_be_exchanged(self, side: int) -> bool:
+        """Whether a missing mailbox may have the name of another one now, or a new name is a known one's."""
+        mirrored, listed = self._states.mirrored(), self.lists[side]
+        names = {each.names[side] for each in mirrored}
+        new = [name for name in listed if name not in names]
+        if not names.issubset(listed) and (self._gone != "keep" or new):
+            return True
+        ids = {each.identity[side] for each in mirrored} - {""}
+        for name in new if ids else ():
+            found = await self._identity(side, name)
+            if found is not None and found.id in ids:
+                return True
+        return False
 
     async def _exchanged(self) -> None:
         """Let each pair have the names that its mailboxes have now, if one has the name of another."""
         mirrored = self._states.mirrored()
         now = [await names_now(side, mirrored, [*self.lists[side]], self._identity) for side in (0, 1)]
-        others = [displaced(side, mirrored, now[side]) for side in (0, 1)]
+        others = [displaced(side, mirrored, self.lists[side], now[side]) for side in (0, 1)]
         if not any(others):
             return
         moved = {

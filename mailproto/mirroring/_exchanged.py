@@ -6,7 +6,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 
 from mailproto.mirroring._account_sides import Identity
 from mailproto.mirroring._sides import MirrorError
@@ -38,11 +38,18 @@ async def names_now(
     return {row: name for row, name in names.items() if row not in doubtful}
 
 
-def displaced(side: int, mirrored: Sequence[Mirrored], now: Mapping[int, str]) -> list[Mirrored]:
-    """The known mailboxes whose name on a side another known one has now."""
-    rows = {known.names[side]: known for known in mirrored}
+def displaced(
+    side: int, mirrored: Sequence[Mirrored], listed: Container[str], now: Mapping[int, str]
+) -> list[Mirrored]:
+    """The known mailboxes whose name on a side another one has now."""
+    taken = {name for row, name in now.items() if name != _own(row, mirrored, side)}
     return [
-        rows[name]
-        for row, name in now.items()
-        if name in rows and rows[name].id != row and now.get(rows[name].id) != name
+        known
+        for known in mirrored
+        if known.names[side] in (listed if known.id in now else taken)
+        and now.get(known.id) != known.names[side]
     ]
+
+
+def _own(row: int, mirrored: Sequence[Mirrored], side: int) -> str:
+    return next(known.names[side] for known in mirrored if known.id == row)

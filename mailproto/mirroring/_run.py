@@ -71,7 +71,7 @@ class MailboxRun:
         state = states.mailbox(source.name, target.name)
         await self._breather.aside(state.see_nothing)
         ids = (source.mailbox_id, target.mailbox_id)
-        if self._are_others(state) and not states.has_compared and states.has_id_of_another(state, ids):
+        if self._are_others(state) and not states.has_compared:
             raise Exchanged(f"{source.name} is another mailbox now")
         validity = (source.uid_validity, target.uid_validity)
         if 0 in validity or state.validity != validity or self._are_others(state):

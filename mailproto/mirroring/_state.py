@@ -88,7 +88,7 @@ class MirrorState:
 
     def __init__(self, path: str | os.PathLike[str], between: str = "", *, dry_run: bool = False) -> None:
         path = os.fspath(path)
-        self.has_compared = False  # whether this run has looked behind all names
+        self.has_compared = True  # whether this run has looked behind all names, or there is only one
         self._database = _opened(path, dry_run=dry_run)
         try:
             self._prepare(path, between)
@@ -156,15 +156,6 @@ class MirrorState:
             self._database.executemany(statement, rows)
         self._database.execute("COMMIT")
 
-    def has_id_of_another(self, state: MailboxState, ids: tuple[str, str]) -> bool:
-        """Whether a mailbox has the permanent id of one that is known by another name."""
-        rows = self._database.execute(
-            "SELECT 1 FROM mailbox WHERE id <> ?"
-            " AND ((identity0 <> '' AND identity0 = ?) OR (identity1 <> '' AND identity1 = ?))",
-            (state.id, *ids),
-        )
-        return rows.fetchone() is not None
-
     def note_removing(self, id_: int, name: str) -> None:
         """A mailbox is being removed under this name; "" if it is not."""
         self._database.execute("UPDATE mailbox SET removing = ? WHERE id = ?", (name, id_))
@@ -202,7 +193,6 @@ class MailboxState(Seen):
 
     def __init__(self, database: sqlite3.Connection, id_: int) -> None:
         super().__init__(database, id_)
-        self.id = id_
         row = self._row(
             "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed, identity0, identity1"
             " FROM mailbox WHERE id = ?",

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 from unittest.mock import patch
 
-from mailproto.client.errors import CommandRefused
 from mailproto.errors import InvalidMailboxName, MailboxExists
-from mailproto.mirroring import MirrorReport, _remote_account, _remote_side, mirror_account
+from mailproto.mirroring import _remote_account, _remote_side, mirror_account
 from mailproto.mirroring._local_account import LocalAccount
 from mailproto.mirroring._remote_account import RemoteAccount
 from mailproto.mirroring._state import MirrorState
 from tests.imap.server.dialogue import run
-from tests.mirroring.sides import MirrorTestCase, contents
-
-
-class NamesTestCase(MirrorTestCase):
-    """`account` is at the server, and the source; `other_account` is the target."""
-
-    def mirror_all(self, **options: Any) -> MirrorReport:
-        call = mirror_account(self.link.client, self.other_account, self.state, clock=self.clock, **options)
-        found: MirrorReport = self.link.result(call)
-        self.assertEqual(found.failures, [])
-        return found
-
-    def names(self, account: Any) -> list[str]:
-        return [entry.name for entry in run(account.list()) if entry.selectable]
-
-    def box(self, account: Any, name: str) -> Any:
-        return run(account.open(name))
-
-    def texts(self, account: Any, name: str) -> list[str]:
-        return [octets.split(b"\r\n")[0][9:].decode() for octets, _ in contents(self.box(account, name))]
-
-    def assert_equal(self) -> None:
-        names = self.names(self.account)
-        self.assertEqual(names, self.names(self.other_account))
-        for name in names:
-            ours, theirs = (contents(self.box(each, name)) for each in (self.account, self.other_account))
-            self.assertEqual(ours, theirs, name)
+from tests.mirroring.accounts import NamesTestCase
+from tests.mirroring.sides import contents
 
 
 class RenamedTests(NamesTestCase):
@@ -135,120 +108,6 @@ class RenamedTests(NamesTestCase):
         self.assertEqual(self.mirror_all().copied, 1)
         self.assertEqual(self.texts(self.other_account, "Work/Deep"), ["in Work/Deep", "new"])
 
-    EXCHANGES: tuple[tuple[tuple[str, str], ...], ...] = (
-        (("A", "D"), ("B", "A"), ("D", "B")),  # two of them, so that no name is missing
-        (("C", "D"), ("B", "C"), ("A", "B")),  # each gets the name of the one before it
-        (("C", "D"), ("B", "C"), ("A", "B"), ("D", "A")),  # in a circle
-        (("B", "D"), ("A", "B")),
-    )
-
-    def test_those_that_exchange_their_names(self) -> None:
-        """On one side, on the other, on both in the same way: each has its own mail afterwards, once."""
-        self.exchange({0: False, 1: False, 2: False})
-
-    def test_those_that_exchange_their_names_and_have_the_same_uid_validity(self) -> None:
-        """As where it is the time, in seconds."""
-        self.exchange({0: True, 1: True, 2: True})
-
-    def test_a_dry_run_and_one_way(self) -> None:
-        for name in "ABC":
-            run(self.account.create(name))
-            self.put(self.box(self.account, name), f"was {name}")
-        self.mirror_all()
-        for old, new in self.EXCHANGES[1]:
-            run(self.account.rename(old, new))
-        dry = self.mirror_all(dry_run=True, gone="remove")
-        self.assertEqual((dry.copied, dry.deleted), (0, []))
-        self.assertEqual(self.texts(self.other_account, "C"), ["was C"])
-        report = self.mirror_all(gone="remove")
-        self.assertEqual(report.renamed, [("C", "D"), ("B", "C"), ("A", "B")])
-        self.assert_equal()
-        run(self.account.delete("B"))
-        run(self.account.rename("C", "B"))  # what was B is gone, and another one has its name
-        self.mirror_all()
-        self.assertEqual(self.texts(self.account, "B"), ["was B"])
-        kept = [self.texts(self.other_account, name) for name in self.names(self.other_account)]
-        self.assertIn(["was A"], kept)
-        self.assertEqual(kept.count(["was B"]), 1)
-
-    def test_a_run_that_ends_while_names_are_given(self) -> None:
-        for step in range(6):
-            with self.subTest(step=step):
-                self.state.unlink(missing_ok=True)
-                for name in "ABC":
-                    run(self.account.create(name))
-                    self.put(self.box(self.account, name), f"was {name} {step}")
-                self.mirror_all(both=True)
-                for old, new in self.EXCHANGES[1]:
-                    run(self.account.rename(old, new))
-                self.end_after(step)
-                self.mirror_all(both=True)
-                self.assertEqual(self.mirror_all(both=True).changes, 0)
-                for account in (self.account, self.other_account):
-                    there = [self.texts(account, name) for name in self.names(account) if name != "INBOX"]
-                    mail = sorted(text for texts in there for text in texts)
-                    self.assertEqual(mail, [f"was {name} {step}" for name in "ABC"])
-                    for name in self.names(account):
-                        if name != "INBOX":
-                            run(account.delete(name))
-
-    def end_after(self, step: int) -> None:
-        """End a run before or after one of its renames."""
-        left, rename = [step], LocalAccount.rename
-
-        async def ending(account: Any, old: str, new: str) -> None:
-            if left[0] > 0:
-                await rename(account, old, new)
-            left[0] -= 2
-            if left[0] < 0:
-                raise KeyboardInterrupt
-
-        with patch.object(LocalAccount, "rename", ending), self.assertRaises(KeyboardInterrupt):
-            self.mirror_all(both=True)
-        self.link.pump()
-
-    def make_equal(self, same: bool) -> None:
-        for account, name in product((self.account, self.other_account), "ABCD"):
-            if same and name in self.names(account):
-                self.box(account, name).uid_validity = 7
-
-    def exchange(self, cases: dict[int, bool]) -> None:
-        accounts = (self.account, self.other_account)
-        number = 0
-        for moves, (where, same) in product(self.EXCHANGES, cases.items()):
-            for gone in ("keep", "remove"):
-                with self.subTest(moves=moves, where=where, same=same, gone=gone):
-                    number += 1
-                    self.state.unlink(missing_ok=True)
-                    sides = accounts if where == 2 else (accounts[where],)
-                    for name in "ABC":
-                        run(self.account.create(name))
-                        for each in range(ord(name) - 64):
-                            self.put(self.box(self.account, name), f"{each} was {name} in {number}")
-                    self.make_equal(same)
-                    self.mirror_all(both=True)
-                    mail = {
-                        self.texts(self.account, name)[0]: self.texts(self.account, name) for name in "ABC"
-                    }
-                    for account in sides:
-                        for old, new in moves:
-                            run(account.rename(old, new))
-                    self.make_equal(same)
-                    for each in range(3):
-                        report = self.mirror_all(both=True, gone=gone)
-                        self.assertEqual((report.copied, report.copied_back, report.removed), (0, 0, 0), each)
-                        for account in accounts:
-                            names = [name for name in self.names(account) if name in "ABCD"]
-                            there = {
-                                self.texts(account, name)[0]: self.texts(account, name) for name in names
-                            }
-                            self.assertEqual(there, mail)
-                            self.assertEqual(len(names), 3)
-                    for account in accounts:
-                        for name in "ABCD":
-                            if name in self.names(account):
-                                run(account.delete(name))
-
 
 class RenamedWithoutIdsTests(RenamedTests):
     def setUp(self) -> None:
@@ -276,9 +135,6 @@ class RenamedWithoutIdsTests(RenamedTests):
         self.assert_equal()
         for name in ("A", "B"):
             self.assertEqual(self.texts(self.account, name), ["was A", "was B"])
-
-    def test_those_that_exchange_their_names_and_have_the_same_uid_validity(self) -> None:
-        """That cannot be known."""
 
     def test_an_empty_one_is_a_new_one(self) -> None:
         run(self.account.create("Empty"))
@@ -488,91 +344,6 @@ class RemovedTests(NamesTestCase):
         run(self.account.create("Work"))
         self.mirror_all()
         self.assert_equal()
-
-
-class MadeAnewTests(NamesTestCase):
-    """An account that is another one now lacks mailboxes because nobody has made them yet."""
-
-    def make(self, **options: Any) -> None:
-        for name in ("Work", "Other"):
-            run(self.account.create(name))
-            self.put(self.box(self.account, name), f"in {name}")
-        self.mirror_all(**options)
-
-    def make_anew(self, account: Any) -> None:
-        for name in ("Work", "Other"):
-            run(account.delete(name))
-        inbox = self.box(account, "INBOX")
-        inbox.uid_validity += 1000  # the mailbox's id may be the same in another store
-        self.delete(inbox, *[each.uid for each in run(inbox.changes_since(0)).changed])
-
-    def test_what_it_lacks_is_not_removed(self) -> None:
-        for both in (False, True):
-            with self.subTest(both=both):
-                self.make(both=both)
-                self.make_anew(self.account)
-                for _ in range(3):  # the second run knows the new INBOX
-                    self.assertEqual(self.mirror_all(both=both, gone="remove").deleted, [])
-                for name in ("Work", "Other"):
-                    self.assertEqual(self.texts(self.other_account, name), [f"in {name}"])
-                    self.assertEqual(name in self.names(self.account), both)
-                for name in ("Work", "Other"):
-                    run(self.other_account.delete(name))
-                self.mirror_all(both=True, gone="remove")
-                self.state.unlink()
-
-    def test_a_run_for_some_mailboxes_does_not_hide_it(self) -> None:
-        self.make()
-        self.make_anew(self.account)
-        self.mirror_all(mailboxes=["INBOX"])
-        self.assertEqual(self.mirror_all(gone="remove").deleted, [])
-        self.assertEqual(self.texts(self.other_account, "Work"), ["in Work"])
-
-    def test_an_inbox_that_cannot_be_opened_just_then(self) -> None:
-        """It may be the same or not, so nothing is removed, and its new numbers are not noted."""
-        self.make()
-        self.make_anew(self.account)
-        find, refused = RemoteAccount.identity, CommandRefused("try again")
-
-        async def failing(account: RemoteAccount, name: str) -> Any:
-            if name == "INBOX":
-                raise refused
-            return await find(account, name)
-
-        with patch.object(RemoteAccount, "identity", failing):
-            call = mirror_account(
-                self.link.client, self.other_account, self.state, clock=self.clock, gone="remove"
-            )
-            report = self.link.result(call)
-        self.assertEqual((report.deleted, [each.mailbox for each in report.failures]), ([], ["INBOX"]))
-        self.assertEqual(self.mirror_all(gone="remove").deleted, [])
-        self.assertEqual(self.texts(self.other_account, "Work"), ["in Work"])
-
-    def test_a_target_gets_everything_again(self) -> None:
-        self.make()
-        self.make_anew(self.other_account)
-        self.assertEqual(self.mirror_all().created, ["Other", "Work"])
-        self.assert_equal()
-
-    def test_without_a_known_inbox_another_mailbox_shows_it(self) -> None:
-        for name in ("Work", "Other"):
-            run(self.account.create(name))
-            self.put(self.box(self.account, name), f"in {name}")
-        some = ["Work", "Other"]
-        self.mirror_all(mailboxes=some)
-        run(self.account.delete("Work"))
-        self.assertEqual(self.mirror_all(mailboxes=["Other"], gone="remove").deleted, [])
-        call = mirror_account(
-            self.link.client,
-            self.other_account,
-            self.state,
-            clock=self.clock,
-            gone="remove",
-            mailboxes=some,
-        )
-        self.assertEqual(self.link.result(call).deleted, ["Work"])
-        run(self.account.delete("Other"))  # now nothing shows that it is the same account
-        self.assertEqual(self.mirror_all(gone="remove").left_out, ["Other"])
 
 
 class ClashTests(NamesTestCase):

@@ -33,7 +33,7 @@ from mailproto.mirroring._state import MirrorState
 __all__ = ["account_sides", "mirror_account"]
 
 _ATTEMPTS = 4
-"""How often names are looked at: renames of one side may take names that the other side has given meanwhile."""
+"""How often names are looked at: what is renamed on one side may take a name from the other side."""
 
 
 async def mirror_account(

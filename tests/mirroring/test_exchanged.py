@@ -131,7 +131,7 @@ class ExchangedTests(NamesTestCase):
                                 run(account.delete(name))
 
     def test_any_names(self) -> None:
-        """Names that mailboxes get on both sides at once, also below each other: each message is there once."""
+        """On both sides at once, and also below each other: each message is there once."""
         for seed in range(12):
             with self.subTest(seed=seed):
                 self.state.unlink(missing_ok=True)

@@ -13,6 +13,9 @@ __all__ = ["CompressibleConnection"]
 
 EventT = TypeVar("EventT")
 
+_PLAIN = bytes(range(0x21, 0x7F))
+"""With what a line of a client begins; no end of a compressed stream begins so."""
+
 
 class CompressibleConnection(FairConnection[EventT]):
     """A connection whose octets may be compressed, inside TLS; what was restored goes to its wire.
@@ -25,6 +28,7 @@ class CompressibleConnection(FairConnection[EventT]):
     def __init__(self, clock: ReactorTime) -> None:
         super().__init__(clock)
         self._inflater: Inflater | None = None
+        self._ended: Inflater | None = None  # of a stream whose end may still come
 
     def damaged(self) -> None:
         """What was received cannot be restored (`begin_compression`)."""
@@ -34,7 +38,7 @@ class CompressibleConnection(FairConnection[EventT]):
         as it is; what was received after the running event is compressed.
         """
         self._send_now()
-        self._deflater, self._inflater = Deflater(), Inflater()
+        self._deflater, self._inflater, self._ended = Deflater(), Inflater(), None
         if self.wire.pending:
             self._inflater.receive(self.wire.take_pending())
 
@@ -45,7 +49,23 @@ class CompressibleConnection(FairConnection[EventT]):
         self._deflater = self._inflater = None
         if deflater is not None and inflater is not None:
             self.write(deflater.close())
-            self.wire.receive(inflater.take_pending())
+            self._ended = inflater
+            self._receive_after_end(inflater.take_pending())
+
+    def _receive_after_end(self, data: bytes) -> None:
+        """Take octets after `end_compression`: the end of what the client compressed may be among them."""
+        ended = self._ended
+        if ended is None or not data:
+            self.wire.receive(data)
+            return
+        try:
+            data = ended.after_end(data, _PLAIN)
+        except Damaged:
+            self.damaged()
+            return
+        if data:
+            self._ended = None
+            self.wire.receive(data)
 
     def _pending(self) -> int:
         """Octets that were received and are not handled."""

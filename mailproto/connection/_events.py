@@ -181,10 +181,12 @@ class EventConnection(CompressibleConnection[EventT]):
         if not now:  # we are not served in a `Turn`
             now = self.clock.seconds()
             self._line.begins(now)
-        if self._inflater is None:
+        if self._inflater is not None:
+            self._inflater.receive(data)
+        elif self._ended is None:
             self.wire.receive(data)
         else:
-            self._inflater.receive(data)
+            self._receive_after_end(data)
         if self._running is None and self._writable and not self._is_in_line:
             if self._is_inside:
                 self.in_context(self._pump)

@@ -21,7 +21,7 @@ from mailproto.message._address_tokens import (
 from mailproto.message._steps import Steps
 from mailproto.message._tokens import ATEXT
 
-__all__ = ["GROUP_END", "AddressParser", "Mailbox", "has_fault", "read_simple"]
+__all__ = ["GROUP_END", "AddressParser", "Mailbox", "has_fault", "plain_mailboxes", "read_simple"]
 
 
 class Mailbox(NamedTuple):
@@ -54,11 +54,15 @@ _INVALID_ROUTE = b"INVALID_ROUTE"
 _A = ATEXT
 _HOST = rb"%b++(?:\.%b++)*" % (_A, _A)
 
-# The most common form of a mailbox, with the comma after it.
-_simple = re.compile(
-    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*))? ?<(%b%b*+)@(%b)>|(%b%b*+)@(%b))'
+# The most common form of a mailbox, with the comma after it; %%b is for a name in quotes.
+_SIMPLE = (
+    rb'[ \t\r\n]*+(?:(?:"(%%b)"|(%b%b*+(?: %b++)*))? ?<(%b%b*+)@(%b)>|(%b%b*+)@(%b))'
     rb"[ \t\r\n]*+(,|\Z)" % (_A, DOTTED, DOTTED, _A, DOTTED, _HOST, _A, DOTTED, _HOST)
-).match
+)
+_simple = re.compile(_SIMPLE % rb'[^"\\\r\n]*+').match
+
+_SHOWN = rb"[\x21\x23-\x5b\x5d-\x7e]++"
+_plain = re.compile(rb"%b|(.+)" % (_SIMPLE % rb"%b(?: %b)*" % (_SHOWN, _SHOWN)), re.DOTALL).findall
 
 _SEPARATORS = ((SPECIAL, b","), (SPECIAL, b";"))
 
@@ -78,6 +82,17 @@ def read_simple(value: bytes, at: int, found: list[Mailbox], limit: int) -> int:
         if not comma:
             return len(value)
     return at
+
+
+def plain_mailboxes(value: bytes) -> list[tuple[bytes, ...]] | None:
+    """The mailboxes of a list in ASCII of the most common form, whose names need no change to be shown.
+
+    :returns: for each a name in quotes, or one without, or two empty ones; a local part and a host in
+        brackets, or two empty ones; the same two without brackets, or two empty ones; and what is of no
+        interest.  None if there is anything else, or no mailbox.
+    """
+    found: list[tuple[bytes, ...]] = _plain(value) if value.isascii() else []
+    return found if found and not found[-1][-1] else None
 
 
 def has_fault(mailbox: Mailbox) -> bool:

@@ -6,7 +6,14 @@ Text that is not a valid address is shown with the words that IMAP servers and c
 
 from __future__ import annotations
 
-from mailproto.message._address_parser import GROUP_END, AddressParser, Mailbox, has_fault, read_simple
+from mailproto.message._address_parser import (
+    GROUP_END,
+    AddressParser,
+    Mailbox,
+    has_fault,
+    plain_mailboxes,
+    read_simple,
+)
 from mailproto.message._steps import Steps, finish
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "find_addresses",
     "has_fault",
     "parse_addresses",
+    "plain_mailboxes",
     "without_half_address",
 ]
 

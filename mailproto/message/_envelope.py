@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses
+from mailproto.message._addresses import ADDRESSES_LIMIT, address_steps, parse_addresses, plain_mailboxes
 from mailproto.message._fields import REPEATS_LIMIT, Fields
 from mailproto.message._ids import ids_text
 from mailproto.message._quote import nstring_text, nstring_unfolded, string
@@ -117,6 +118,15 @@ def _addresses(values: list[bytes] | None, default: bytes) -> bytes:
 
 
 def _address_list(value: bytes) -> bytes:
+    plain = plain_mailboxes(value)
+    if plain is not None:
+        return b"".join(
+            [
+                b'(%b NIL "%b" "%b")'
+                % (b'"%b"' % (quoted or name) if quoted or name else b"NIL", local or bare, host or bare_host)
+                for quoted, name, local, host, bare, bare_host, _, _ in plain
+            ]
+        )
     return b"".join(
         [
             _ADDRESS
@@ -208,8 +218,14 @@ def _is_cut(value: bytes) -> bool:
     return False
 
 
+_is_plain_id = re.compile(rb"<[!#-'*-;=?-\[\]-~]{1,1000}>").fullmatch
+
+
 def _ids(values: list[bytes] | None) -> bytes:
-    return string(ids_text(shown_text(values[-1]))) if values else b"NIL"
+    if not values:
+        return b"NIL"
+    value = values[-1]
+    return b'"%b"' % value if _is_plain_id(value) else string(ids_text(shown_text(value)))
 
 
 def _last(values: list[bytes] | None) -> bytes | None:

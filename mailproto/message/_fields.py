@@ -8,7 +8,6 @@ server, which does not read parts, uses the same rule.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mailproto.content import Octets
-from mailproto.message._header_section import BYTE_ORDER_MARK, header_section
+from mailproto.message._header_section import BYTE_ORDER_MARK, header_section, plain_header_end
 from mailproto.message._steps import Steps, finish
 
 __all__ = [
@@ -53,6 +52,9 @@ REPEATS_LIMIT = 1000
 
 SECTION_LIMIT = 1 << 18
 """How many octets of a message are searched for a line that is not a field and ends the header."""
+
+_PLAIN = 1 << 14
+"""How many octets are searched for the end of a plain header, before it is searched for with care."""
 
 REMEMBERED = 256
 """The most octets of the header of a part that is remembered with what was read from it."""
@@ -112,6 +114,10 @@ def ends_of_header(content: Octets, start: int, stop: int) -> int:
 
     :returns: the offset; -1 if there is no end before ``stop``.
     """
+    if not start and isinstance(content, bytes):
+        end = plain_header_end(content, min(stop, _PLAIN))
+        if end >= 0:
+            return end
     if stop - start <= _SEARCHED:
         end = _empty_line(content, start, stop)
         return end if start else _end_of_header(content, stop, end)
@@ -157,29 +163,20 @@ def _empty_line(content: Octets, start: int, stop: int) -> int:
 
 
 def structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
-    """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads.
-
-    Without ``message``, the result may be shared: nobody changes it.
-    """
-    if not message and stop - start <= REMEMBERED:
-        return part_fields(content[start:stop])
-    return _structural_fields(content, start, stop, message=message)
-
-
-@functools.lru_cache(2048)
-def part_fields(block: bytes) -> Fields:
-    """The fields for BODYSTRUCTURE of a small header block of a part, remembered.
-
-    Most parts have one of a few headers: what their sender's program always writes.
-    """
-    return _structural_fields(b"\n" + block, 1, len(block) + 1, message=False)  # not at the beginning
-
-
-def _structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
+    """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads."""
     found: Fields = {}
     for name, value in _matches(_message_fields if message else _part_fields, content, start, stop):
-        found.setdefault(name.lower(), []).append(value)
+        name = name.lower()
+        if name in found:
+            found[name].append(value)
+        else:
+            found[name] = [value]
     return found
+
+
+def part_fields(block: bytes) -> Fields:
+    """The fields for BODYSTRUCTURE of the header block of a part."""
+    return structural_fields(b"\n" + block, 1, len(block) + 1, message=False)  # not at the beginning
 
 
 def searched_fields(content: Octets, start: int, stop: int, name: bytes) -> list[bytes] | None:

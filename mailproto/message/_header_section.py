@@ -20,7 +20,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["BYTE_ORDER_MARK", "HeaderSection", "header_section", "is_mbox_line", "may_be_header"]
+__all__ = [
+    "BYTE_ORDER_MARK",
+    "HeaderSection",
+    "header_section",
+    "is_mbox_line",
+    "may_be_header",
+    "plain_header_end",
+]
 
 MAX_GAPS = 9
 """How many times a header section may have lines that are not fields; the next such line ends it."""
@@ -52,6 +59,8 @@ _LATER = re.compile(rb"(?=%b:)|%b%b(?=%b)" % (_NAME, _MBOX_LINES, _OTHER_LINES, 
 _UNDECIDED = re.compile(
     rb"%b%b%b(?:%b)?(?:%b|[^\n]{0,998}+)\Z" % (_MARK, _MBOX_LINES, _OTHER_LINES, _ONE_OF_MAIL, _NAME)
 )
+
+_BEGINS_WITH_FIELD = re.compile(_NAME + rb":").match
 
 _IS_MBOX_LINE = re.compile(_MBOX_LINE)
 
@@ -88,6 +97,21 @@ def header_section(octets: bytes, *, begun: bool = False, gaps_before: int = 0) 
         at = end.start() + 1
         before_field = _LATER.match(octets, at)
     return HeaderSection(at, gaps)
+
+
+def plain_header_end(octets: bytes, stop: int) -> int:
+    """The offset after the empty line that ends the header section, found in one pass.
+
+    :returns: the offset; -1 if the header section is not plain, which is fields alone and an empty line
+        before ``stop``.
+    """
+    if _BEGINS_WITH_FIELD(octets, 0, stop) and (end := _NO_FIELD.search(octets, 0, stop)):
+        at = end.end()
+        if octets.startswith(b"\r\n", at, stop):
+            return at + 2
+        if octets.startswith(b"\n", at, stop):
+            return at + 1
+    return -1
 
 
 def is_mbox_line(line: bytes) -> bool:

@@ -16,6 +16,7 @@ IDS_LIMIT = 1000
 _LOOKED_AT = 16_384  # octets of References; of a longer field, the beginning and the end are read
 
 _ids = re.compile(rb"<([^<>]+)>").findall
+_plain_ids = re.compile(rb'<([^\x00-\x20<>()"\x7f]+)>').findall
 _only_an_id = re.compile(rb"<[^\x00-\x20<>()\x7f]*>").fullmatch
 _id_or_comment = re.compile(rb"<([^<>]*)>|(\()").search
 _id_comment_or_quoted = re.compile(rb'<([^<>]*)>|(\()|"[^"\\]*+(?:\\.[^"\\]*+)*("?)', re.DOTALL).search
@@ -79,8 +80,13 @@ def first_and_nearest_ids(value: bytes, limit: int) -> list[bytes]:
     if len(value) > _LOOKED_AT:
         # The piece in between ends no id, so no id is made of two halves.
         value = value[: _LOOKED_AT // 4] + b" < " + value[-(_LOOKED_AT - _LOOKED_AT // 4) :]
-    raw = _ids(value)
-    return list(dict.fromkeys(filter(None, map(_normalised, raw[:1] + raw[1:][1 - limit :]))))
+    found = _plain_ids(value)
+    is_plain = len(found) == value.count(b"<")  # each id is one that `_normalised` does not change
+    if not is_plain:
+        found = _ids(value)
+    if len(found) > limit:
+        found = found[:1] + found[1 - limit :]
+    return list(dict.fromkeys(found if is_plain else filter(None, map(_normalised, found))))
 
 
 def message_id(value: bytes) -> bytes | None:

@@ -70,12 +70,10 @@ class Index:
     def dump_steps(self) -> Steps[bytes]:
         """As `dump`, in steps."""
         numbers: list[int] = []
-        parts = self.parts()
-        for first in range(0, len(parts), _OFTEN):
-            if first:
+        for place, part in enumerate(self.parts(), 1):
+            numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
+            if not place % _OFTEN:
                 yield
-            for part in parts[first : first + _OFTEN]:
-                numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
         tag, width = (b"\x14", "I") if self.root.end < 1 << 32 else (b"\x18", "Q")
         return tag + struct.pack(f"<{len(numbers)}{width}", *numbers)
 

@@ -46,7 +46,7 @@ def relations(content: Octets, index: Index | None = None) -> Relations:
         fields = structural_fields(content, 0, len(content) if end < 0 else end, message=True)
     else:
         fields = index.root.fields(content)
-    ids, answered, referred = (fields.get(name) for name in (b"message-id", b"in-reply-to", b"references"))
+    ids, answered, referred = fields.get(b"message-id"), fields.get(b"in-reply-to"), fields.get(b"references")
     found = first_and_nearest_ids(referred[-1], ANCESTORS_LIMIT) if referred else []
     if answered and (parent := message_id(answered[-1][:_FIELD_LIMIT])) and parent not in found:
         found.append(parent)

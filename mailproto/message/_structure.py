@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._envelope import SHOWN_TEXT_LIMIT, envelope_steps, shown_text
-from mailproto.message._fields import REMEMBERED, Fields, part_fields
+from mailproto.message._fields import REMEMBERED, Fields
+from mailproto.message._heading import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, remembered_heading
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
-from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, Part
+from mailproto.message._scan import Part
 from mailproto.message._steps import Steps
 from mailproto.message._tokens import cached
 
@@ -95,7 +96,6 @@ def _shown(
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.
     """
-    fields = part.fields(content)
     if part.kind == MULTIPART:
         _, subtype, parameters = part.content_type(content)
         beginning = b"("
@@ -103,12 +103,12 @@ def _shown(
             beginning += _EMPTY_STRUCTURE if extended else _EMPTY_BODY
         end = b" " + string(subtype)
         if extended:
-            end += b" " + _parameters(parameters) + _extension(fields)
+            end += b" " + _parameters(parameters) + _extension(part.fields(content))
         return beginning, end + b")"
     if decoded is None and not part.is_message and part.body - part.header <= REMEMBERED:
         frame = _remembered_frame(content[part.header : part.body], part.kind, extended)
     else:
-        frame = _frame(fields, part.kind, extended, None if decoded is None else decoded[0])
+        frame = _frame(part.fields(content), part.kind, extended, None if decoded is None else decoded[0])
     size, lines = (part.end - part.body, part.lines) if decoded is None else (decoded[1], 0)
     if part.kind == MESSAGE:
         return b"%b%d %b " % (frame.before, size, envelope), b" %d%b" % (lines, frame.after)
@@ -157,7 +157,7 @@ def _frame(fields: Fields, kind: int, extended: bool, encoding: bytes | None = N
 @functools.lru_cache(2048)
 def _remembered_frame(header: bytes, kind: int, extended: bool) -> _Frame:
     """As `_frame`, of a small header of a part."""
-    return _frame(part_fields(header), kind, extended)
+    return _frame(remembered_heading(header).fields, kind, extended)
 
 
 _ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))

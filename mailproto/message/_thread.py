@@ -22,8 +22,8 @@ SUBJECT_LIMIT = 4096
 """How many octets of a subject are read."""
 
 _spaces = re.compile(r"[ \t\r\n]+").sub
-_as_it_is = re.compile(rb"[!-'*-9;-Z\\^-~]+(?: [!-'*-9;-Z\\^-~]+)*").fullmatch
-"""A subject that is its own base subject; "=?" is checked separately."""
+_plain = re.compile(rb"([Rr][Ee]: )?([!-'*-9;-Z\\^-~]+(?: [!-'*-9;-Z\\^-~]+)*)").fullmatch
+"""A subject that is its own base subject, or that of a reply with it; "=?" is checked separately."""
 _blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
 _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
 
@@ -44,8 +44,8 @@ def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
 
 
 def _base_and_reply(subject: bytes) -> tuple[str, bool]:
-    if len(subject) <= SUBJECT_LIMIT and b"=?" not in subject and _as_it_is(subject):
-        return subject.decode("ascii"), False
+    if len(subject) <= SUBJECT_LIMIT and b"=?" not in subject and (plain := _plain(subject)):
+        return plain[2].decode("ascii"), plain[1] is not None
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
     start, stop, reply = 0, len(text), False
     while True:

@@ -87,9 +87,6 @@ class FindingConformance(StoreFixture):
     Override `indexed` if the store builds an index behind deliveries: all tests run twice then.
     """
 
-    async def indexed(self) -> None:
-        """Wait until the store has indexed all messages."""
-
     async def found_mailbox(self) -> tuple[Any, list[int]]:
         """The inbox with five messages, and their UIDs."""
         inbox = await self.inbox()

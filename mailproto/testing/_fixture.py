@@ -103,6 +103,9 @@ class StoreFixture(TestCase):
         await self.check_offered(Offer.NAMES)
         await self.account.create(name)
 
+    async def indexed(self) -> None:
+        """Wait until all messages are indexed; override it if the store makes an index behind deliveries."""
+
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         """Start the store; it is stopped after the test."""
         self.store: Any = Settled(self.make_store())

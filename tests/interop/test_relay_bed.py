@@ -42,7 +42,7 @@ class RelayBedTests(TestCase):
         """Some hundred messages to some tens of domains, with three kills; see `tests.interop.relay_bed`."""
         found = await run_bed(reactor, Plan(messages=320, domains=40, kills=3, between=0.8))
         self.assertEqual(found.verdict.faults, [])
-        self.assertEqual(found.traceback, "")
+        self.assertEqual(found.traceback, "", found.traceback)
         self.assertEqual(len(found.kills), 3)
         self.assertEqual(found.refusals, [])
         for host in ("slow", "greylisting", "tired", "dropping", "broken TLS", "refusing"):

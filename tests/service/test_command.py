@@ -225,7 +225,7 @@ class RefusalTests(SynchronousTestCase):
     def test_wrong_usage(self) -> None:
         for arguments in ((), ("user",), ("user", "add"), ("user", "frob"), ("user", "add", "alice")):
             with self.subTest(arguments=arguments):
-                self.assertEqual(self.run_command(*arguments)[0], 2)
+                self.assertEqual(self.run_command(*arguments)[0], 64)
         self.assertIn("not NAME@DOMAIN: 'alice'", self.run_command("user", "add", "alice")[1])
         said = self.run_command("user", "add", "al\u200bice@localhost")[1]
         self.assertIn("'al\\u200bice@localhost' has U+200B (ZERO WIDTH SPACE), which cannot be seen", said)

@@ -378,6 +378,32 @@ class FailureTests(IndexTestCase):
             del self.contents[2]
             shutil.copy(f"{self.path}/copy", f"{self.path}/mail.sqlite3")
 
+    async def test_bodies_that_were_not_read(self) -> None:
+        """Those that only the queue has."""
+        store = await self.opened()
+        await self.add(mail("one"), mail("two"))
+        await all_indexed(store)
+        await self.stopped(store)
+        connection = sqlite3.connect(f"{self.path}/mail.sqlite3")
+        with connection:
+            connection.execute(
+                "INSERT INTO bodies (id, refs, file, envelope, body_structure, offsets)"
+                " SELECT min(unused), 1, NULL, x'', x'', x'' FROM (SELECT value AS unused FROM"
+                " json_each('[1, 2, 3, 4]')) WHERE unused NOT IN (SELECT id FROM bodies)"
+            )
+        connection.close()
+        store = await self.opened()
+        await self.add(mail("three"))
+        await all_indexed(store)
+        await self.check("one", "two", "three")
+
+    async def test_messages_without_octets(self) -> None:
+        self.patch(_builder, "ROOM", 1 << 60)  # nothing is indexed
+        await self.opened()
+        await self.add(b"", b"")
+        for key in SortKey:
+            self.assertEqual(list(await self.inbox.sort([1, 2], [SortOrder(key)])), [1, 2])
+
     async def test_texts_can_be_turned_off_and_on(self) -> None:
         for texts in (True, False, True):
             store = await self.opened(texts=texts)

@@ -92,7 +92,7 @@ class EnvelopeTests(SynchronousTestCase):
         ):
             began = process_time()
             self.assertIsNone(usual_envelope(text))
-            self.assertLess(process_time() - began, 0.1)
+            self.assertLess(process_time() - began, 1)  # ten times as long, if it were quadratic
 
 
 flag_lists = st.lists(

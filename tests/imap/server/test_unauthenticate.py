@@ -98,3 +98,30 @@ class UnauthenticateTests(DialogueTestCase):
                 self.assertIn(b"b OK [CAPABILITY", back.unused_data)
         client.send(b"c NOOP\r\n")
         self.assertEqual(client.received(), b"c OK NOOP completed\r\n")
+
+    def test_the_end_of_the_compressed_octets_comes_later(self) -> None:
+        """As the client may send it: with the command, after it, or not at all (RFC 8437 3)."""
+        out: Any = zlib.compressobj(6, zlib.DEFLATED, -15)
+        flushed = out.compress(b"a UNAUTHENTICATE\r\n") + out.flush(zlib.Z_SYNC_FLUSH)
+        end = out.flush(zlib.Z_FINISH)
+        for stream in (flushed, flushed + end):
+            for cut in range(len(flushed) - 4, len(stream) + 1):
+                client = self.sign_in()
+                client.send(b"z COMPRESS DEFLATE\r\n")
+                client.received()
+                client.send(stream[:cut])
+                client.send(stream[cut:] + b"b NO")
+                client.send(b"OP\r\n")
+                back: Any = zlib.decompressobj(-15)
+                self.assertIn(b"a OK [CAPABILITY", back.decompress(client.received()), (stream, cut))
+                self.assertEqual(back.unused_data, b"b OK NOOP completed\r\n", (stream, cut))
+
+    def test_what_is_no_end(self) -> None:
+        client = self.sign_in()
+        client.send(b"z COMPRESS DEFLATE\r\n")
+        client.received()
+        out: Any = zlib.compressobj(6, zlib.DEFLATED, -15)
+        client.send(out.compress(b"a UNAUTHENTICATE\r\n") + out.flush(zlib.Z_SYNC_FLUSH))
+        client.received()
+        client.send(b"\0" * 100)
+        self.assertIn(b"BYE", client.received())

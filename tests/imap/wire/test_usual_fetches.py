@@ -153,4 +153,4 @@ class UsualFetchTests(SynchronousTestCase):
             received(wire, text)
             for _ in range(1000):  # what comes octet by octet is not read again and again
                 received(wire, b"y")
-            self.assertLess(process_time() - began, 0.2)
+            self.assertLess(process_time() - began, 1)  # ten times as long, if it were quadratic

@@ -133,7 +133,7 @@ def _headers(
             at += 1
         some = found[start:at]
         [text, joined] = connection.execute(
-            "SELECT json_group_array(size), CAST(group_concat(octets, '') AS BLOB) FROM"
+            "SELECT json_group_array(size), CAST(coalesce(group_concat(octets, ''), '') AS BLOB) FROM"
             f" (SELECT min({LENGTH}, value ->> 1) AS size,"
             f" CAST(substr({OCTETS}, 1, value ->> 1) AS TEXT) AS octets FROM json_each(?)"
             " LEFT JOIN contents ON contents.body = value ->> 0)",

@@ -276,8 +276,12 @@ def begin_anew_if_replaced(main: sqlite3.Connection, index: sqlite3.Connection) 
             clear(index)
 
 
-MARKED = "substr(envelope, -100) AS envelope, substr(offsets, 1, 100) AS offsets"
-"""What is marked of a body: the last of its envelope is its Message-ID."""
+MARKED = (
+    "coalesce(substr(envelope, -100), x'') AS envelope, coalesce(substr(offsets, 1, 100), x'') AS offsets"
+)
+"""What is marked of a body: the last of its envelope is its Message-ID.
+
+What only the queue has was not read, and SQLite's substr makes NULL of no octets."""
 
 
 def mark(envelope: bytes, offsets: bytes) -> int:

@@ -176,7 +176,7 @@ class Connection(Protocol):
         self.peer, self.peer_address, self.is_local = peer, peer.address, peer.is_local
 
     def when_sent(self, call: Callable[[], object]) -> None:
-        """Call, after this turn's replies, what prepares the client's next command in less than 0.1 ms."""
+        """If there is time after this turn's replies, call what prepares the next one in less than 0.5 ms."""
         turn = self._turn
         if turn is not None and turn.is_running:
             turn.when_sent.append(call)  # outside of our context, because it runs no code of others

@@ -58,7 +58,7 @@ class Turn:
 
     :ivar is_running: whether connections are being served.
     :ivar at_end: functions to call once all input has been read; used only while ``is_running``.
-    :ivar when_sent: functions to call after these; the same.
+    :ivar when_sent: functions to call after these, if there is time; the same.
     """
 
     log = PackageLogger()
@@ -96,14 +96,18 @@ class Turn:
         And again, if one of them expects a command that comes at once, and nobody waits.
         """
         self._take_turn(*self._ready())
-        end = 0.0
+        if not self.when_sent:
+            return
+        seconds = self._reactor.seconds
+        end = seconds() + STAY
         while self.when_sent:
             calls, self.when_sent = self.when_sent, []
             for call in calls:
                 self._guard(call)
+                if seconds() >= end:  # the others prepare nothing; sixty might take too long together
+                    return
             if self._left or self._line.is_called:
                 return
-            end = end or self._reactor.seconds() + STAY
             found = self._stay.look(end, MOST)
             if not found or len(found) == MOST:  # if there are more than `MOST`, an order is needed
                 return

@@ -125,7 +125,21 @@ class StayingTurnTests(TurnTestCase):
 
         self.patch(self, "prepare", slowly)
         self.sends = [b"more\n"] * 20
-        self.assertEqual(len(self.turn(b"1\n")), 4)
+        self.assertEqual(len(self.turn(b"1\n")), 3)
+
+    def test_nor_if_many_prepare_what_is_next(self) -> None:
+        others = [self.connect()[0] for _ in range(9)]
+        prepared: list[int] = []
+
+        def slowly() -> None:
+            self.reactor.rightNow += STAY / 3
+            prepared.append(1)
+
+        self.patch(self, "prepare", slowly)
+        for other in others:
+            other.send(b"1\n")
+        self.assertEqual(self.turn(b"1\n"), [b"1"] * 10)
+        self.assertEqual(len(prepared), 3)
 
     def test_nor_do_connections_in_the_line(self) -> None:
         self.sends = [b"2\n"]

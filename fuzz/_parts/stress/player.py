@@ -125,10 +125,11 @@ class Player:
         uids = mirror.uids_only or connection.expunges_any_time
         modseqs = bool(self._enabled & {"CONDSTORE", "QRESYNC"})
         actions = Actions(self.world, mirror, modseqs=modseqs, uids=uids)
-        if mirror.unknown or (uids and mirror.messages and not mirror.uids()):
+        # VANISHED tells of UIDs that the client has to know.
+        is_short = mirror.vanished_only and len(mirror.uids()) < len(mirror.messages)
+        if mirror.unknown or (uids and mirror.messages and (is_short or not mirror.uids())):
             await self._learn_uids(connection, mirror)
-        elif mirror.vanished_only and len(mirror.uids()) < len(mirror.messages):
-            # VANISHED tells of UIDs that the client has to know.
+        elif is_short:
             await connection.do(Command("FETCH", (b"FETCH 1:* (UID FLAGS)",), holds_expunges=True))
         elif mirror.suspects or chosen < 0.08:
             name = self.chance.choice((b"NOOP", b"CHECK"))

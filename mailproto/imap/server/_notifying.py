@@ -65,7 +65,7 @@ class Notifier:
         self._shared = KNOWN_ACCOUNTS.of(session).of(session) if events else KnownAccount()
         self._known = Names()
         self._unwatch: Callable[[], None] = _nothing
-        self._foreign = ForeignMailboxes(session, self._events, self._foreign_hinted)
+        self._foreign = ForeignMailboxes(session, self._events, self._foreign_hinted, self._is_listed)
         self._is_over = False
 
     # -- beginning and end
@@ -283,9 +283,7 @@ class Notifier:
             finally:
                 release()
             await self._tell_of_names(known, *difference)
-            self._foreign.list_changed(
-                lambda name: name not in self._known and self._wants_name(name, "MAILBOXNAME", known)
-            )
+            self._foreign.list_changed()
             try:
                 await self._look_at_others()
             except RefusedWithCode:
@@ -334,6 +332,9 @@ class Notifier:
                 if self._wants_name(name, event, before):
                     self._tell_of_name(name, entries, new_names.get(name))
             await self._session.flush()
+
+    def _is_listed(self, name: str) -> bool:
+        return self._watches_list and self._wants_name(name, "MAILBOXNAME", self._known)
 
     def _wants_name(self, name: str, event: str, before: Names) -> bool:
         was_subscribed = name in before and before[name].subscribed

@@ -37,14 +37,21 @@ class ForeignMailboxes:
 
     :param events: gives the events of which a client wants to be told, by mailbox.
     :param hinted: called when there may be something to tell.
+    :param is_listed: whether the client is told of what changes in the list of mailboxes, by name; then it
+        is not told here that there is no mailbox of a name any more.
     """
 
     def __init__(
-        self, session: Session, events: Callable[[str], frozenset[str]], hinted: Callable[[], None]
+        self,
+        session: Session,
+        events: Callable[[str], frozenset[str]],
+        hinted: Callable[[], None],
+        is_listed: Callable[[str], bool],
     ) -> None:
         self._session = session
         self._events = events
         self._hinted = hinted
+        self._is_listed = is_listed
         self._watched: dict[str, _Watched] = {}
         self._refused: set[str] = set()  # what the client was told that it may not read
         self._stale: dict[str, None] = {}  # in their order
@@ -103,16 +110,9 @@ class ForeignMailboxes:
             self._stale[name] = None
             self._hinted()
 
-    def list_changed(self, is_told: Callable[[str], bool]) -> None:
-        """The list of mailboxes has changed: names may be those of other mailboxes now, or of none.
-
-        :param is_told: whether the client was told of a name that is not there any more.
-        """
-        for name in list(self._watched):
-            if is_told(name):
-                self._forget(name)
-            else:
-                self._stale[name] = None
+    def list_changed(self) -> None:
+        """The list of mailboxes has changed: names may be those of other mailboxes now, or of none."""
+        self._stale.update(dict.fromkeys(self._watched))
 
     async def tell_all(self, items: Callable[[str], Sequence[str]]) -> None:
         """Tell the present status of the mailboxes.
@@ -149,7 +149,8 @@ class ForeignMailboxes:
                 # RFC 5465 5.9: the client may not read it any more.
                 self._forget(name)
                 if isinstance(error, NoSuchMailbox):
-                    self._tell_of_name(name, "\\NonExistent")
+                    if not self._is_listed(name):
+                        self._tell_of_name(name, "\\NonExistent")
                 else:
                     self._refused.add(name)
                     self._tell_of_name(name, "\\NoAccess")

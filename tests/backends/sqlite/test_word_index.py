@@ -73,6 +73,25 @@ class WordIndexTests(TestCase):
                 del known[body]
             self.compare(connection, known, sought)
 
+    def test_no_vocabulary_has_very_many_words(self) -> None:
+        """To put them together would take long, however short they are."""
+        self.patch(_words, "OCTETS", 100 * 20)
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.addCleanup(connection.close)
+        for statement in statements(_schema._TABLES + _schema._TEXTS):
+            connection.execute(statement)
+        for body in range(1, 21):
+            words = f" {' '.join(f'{body:x}Q{number:x}'.upper() for number in range(20))} "
+            insert_texts(connection, [Packer(connection).pack(body, SearchTexts(words, ""))])
+        made = _words.vocabularies(connection, 1, 20)
+        counts = [
+            len(text.split())
+            for text in _words.read_vocabularies(connection, [vocabulary.first for vocabulary in made])
+        ]
+        self.assertEqual((sum(counts), sum(each.messages for each in made)), (400, 20))
+        self.assertLessEqual(max(counts), 100)
+        self.assertLess(len(counts), 12, "they are put together")
+
     def compare(
         self, connection: sqlite3.Connection, known: dict[int, SearchTexts], sought: list[str]
     ) -> None:

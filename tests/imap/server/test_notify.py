@@ -477,6 +477,24 @@ class ForeignTests(NotifyTestCase):
         run(self.bob.set_acl("Drafts", "anyone", ""))
         self.assertIn(b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/Drafts\r\n', self.heard(client))
 
+    def test_a_name_that_goes_is_told_once(self) -> None:
+        """Also if there are others below it."""
+        client = self.notify(b"SET (subtree user/bob (MailboxName MessageNew MessageExpunge))")
+        run(self.bob.create("Team/Plans"))
+        for name in ("Team", "Team/Plans"):
+            run(self.bob.set_acl(name, "anyone", "lr"))
+        self.heard(client)
+        run(self.bob.set_acl("Team", "anyone", ""))
+        self.assertEqual(
+            self.heard(client), b'* LIST (\\Noselect \\HasChildren) "/" user/bob/Team\r\n', "there is Plans"
+        )
+        run(self.bob.delete("Team/Plans"))
+        said = self.heard(client)
+        for gone in (b"Team", b"Team/Plans"):
+            line = b'* LIST (\\NonExistent \\HasNoChildren) "/" user/bob/%b\r\n' % gone
+            self.assertEqual(said.count(line), 1, said)
+        self.assertEqual(said.count(b"\r\n"), 2, said)
+
     def test_a_session_that_is_told_of_no_list_keeps_none(self) -> None:
         """What it knew would be old for a later one."""
         self.notify(b"SET (selected %b)" % NEW)

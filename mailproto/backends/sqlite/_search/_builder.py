@@ -69,6 +69,9 @@ BEGIN_AFTER = 0.5
 LOOK_INTERVAL = 5.0
 """Seconds until bodies that another process added are noticed, and until the lock is tried again."""
 
+HURRIED_INTERVAL = 0.1
+"""The same while somebody waits for the index: another process may be building it."""
+
 SWEEP_INTERVAL = 120.0
 """The fewest seconds between two looks for bodies that are gone."""
 
@@ -142,12 +145,13 @@ class Builder:
     # In the builder's thread
 
     def _run(self) -> None:
-        self._wait(BEGIN_AFTER)
+        self._wait(BEGIN_AFTER, hurried=0)
         while not self._is_stopped:
+            self._more.clear()  # what comes from now on is looked for again
             try:
                 if self._has_room() and self._has_lock():
                     self._build(*self._open())
-                self._wait(LOOK_INTERVAL)
+                self._wait(LOOK_INTERVAL, hurried=HURRIED_INTERVAL)
             except (sqlite3.Error, OSError) as error:
                 self._failed(error)
                 self._wait(PAUSE_AFTER_ERROR)
@@ -160,15 +164,18 @@ class Builder:
             os.close(self._lock)
             self._lock = None
 
-    def _wait(self, seconds: float) -> None:
-        """Wait so long, or until there is more to do; not while the store may just have begun something."""
-        end = time.monotonic() + seconds
-        while not self._is_stopped and not self._pace.in_hurry:
+    def _wait(self, seconds: float, *, hurried: float | None = None) -> None:
+        """Wait so long, or until there is more to do; not while the store may just have begun something.
+
+        :param hurried: for so long, if somebody waits for the index.
+        """
+        began = time.monotonic()
+        while not self._is_stopped:
+            until = began + (seconds if hurried is None or not self._pace.in_hurry else hurried)
+            left = until - time.monotonic()
+            if left <= 0 or (self._more.wait(left) and self._index is not None):
+                break
             self._more.clear()
-            if self._more.wait(max(0.0, end - time.monotonic())) and self._index is not None:
-                break
-            if time.monotonic() >= end:
-                break
 
     def _has_room(self) -> bool:
         """Whether the disk has more room than mail may need soon."""

@@ -167,9 +167,12 @@ def _add(connection: sqlite3.Connection, bodies: Sequence[int], words: set[bytes
             or known.size + size > OCTETS
         ):
             break
-        for text in read_vocabularies(connection, (known.first,)):
-            words.update(text.split())
-        first, messages, size = known.first, known.messages + messages, known.size + size
+        [text] = read_vocabularies(connection, (known.first,))
+        size += known.size + _COST * text.count(b"\n")
+        if size > OCTETS:
+            break
+        words.update(text.split())
+        first, messages = known.first, known.messages + messages
         connection.execute("DELETE FROM vocabularies WHERE first = ?", (first,))
     _insert(connection, first, bodies[-1], messages, words)
 

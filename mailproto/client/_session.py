@@ -164,6 +164,7 @@ class ClientSession(ABC, Generic[EventT]):
         if turn not in self._turns:
             return False
         self._turns.remove(turn)
+        self.advance()  # those behind it may begin
         return True
 
     def greeted(self) -> Deferred[EventT]:

@@ -14,8 +14,9 @@ from mailproto._arguments import check_bool, check_call, wrong_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import Credentials, MailboxURL
 from mailproto.client._mailbox_url import MailboxScheme
+from mailproto.client.errors import CommandRefused
 from mailproto.fetching._fetch_state import FetchState, Known, Note
-from mailproto.fetching._sources import Got, IMAPSource, POP3Source, Source
+from mailproto.fetching._sources import OWN, Got, IMAPSource, POP3Source, Source
 from mailproto.fetching._targets import MailboxTarget, Target
 from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import FetchProgress, FetchResult, Incoming, Listed, digest_of
@@ -149,6 +150,7 @@ class Fetching:
         for id, known in self._known.items():
             self._ids[known.digest].append(id)
         listed = await self._source.listed()
+        await self._forget({each.id for each in listed})
         new = [each for each in listed if not self._is_kept(each)]
         self._ready = [(each, each.id) for each in listed if self._is_kept(each)]
         total = sum(max(each.size, 0) for each in new)
@@ -167,6 +169,16 @@ class Fetching:
     def _tell(self, progress: FetchProgress) -> None:
         if self._progress is not None:
             self._progress(progress)
+
+    async def _forget(self, listed: set[str]) -> None:
+        """Note which messages others have removed; those with an id of ours are not listed by it."""
+        gone = [
+            id
+            for id, known in self._known.items()
+            if not (known.is_removed or id in listed or id.startswith(OWN))
+        ]
+        if gone:
+            await in_thread(self._reactor, self._state.removed, gone)
 
     def _is_kept(self, message: Listed) -> bool:
         """Whether a message is known for sure without its octets.
@@ -244,23 +256,32 @@ class Fetching:
     def _name(self, digest: bytes) -> str:
         """An id for a message that has none: its octets, and how many of the same came before it."""
         self._nameless[digest] += 1
-        return f"={digest.hex()}/{self._nameless[digest]}"
+        return f"{OWN}{digest.hex()}/{self._nameless[digest]}"
 
     def _had(self, note: Note) -> bool:
         """Whether a message with these octets is kept already under this id, or was renumbered."""
         known = self._known.get(note.id)
-        if known is not None:
-            return known.digest == note.digest
+        if known is not None and known.digest == note.digest:
+            return True
         return any(self._source.is_renumbered(note.id, id) for id in self._ids.get(note.digest, ()))
 
     # -- on the server
 
     async def _remove(self) -> int:
-        """Remove all that is kept, and note that."""
+        """Remove all that is kept.
+
+        That is noted before: who notes it afterwards may end in between, and then a server that counts gives
+        the ids to others.  A message that is there still is only fetched once more, and known by its octets.
+        """
         if not self._ready:
             return 0
-        await self._source.remove([message for message, _ in self._ready])
-        await in_thread(self._reactor, self._state.removed, [id for _, id in self._ready])
+        ids = [id for _, id in self._ready]
+        await in_thread(self._reactor, self._state.removed, ids)
+        try:
+            await self._source.remove([message for message, _ in self._ready])
+        except CommandRefused:
+            await in_thread(self._reactor, self._state.not_removed, ids)
+            raise
         return len(self._ready)
 
 

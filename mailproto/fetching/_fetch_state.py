@@ -97,7 +97,12 @@ class FetchState:
             database.execute("DELETE FROM intent")
 
     def removed(self, ids: Iterable[str]) -> None:
-        """Note that the server has removed messages, and that their ids may come to mean others."""
+        """Note that the server has removed messages, or is about to: their ids may come to mean others."""
         now = int(time.time())
         with self._file.transaction() as database:
             database.executemany("UPDATE kept SET removed = ? WHERE id = ?", ((now, id) for id in ids))
+
+    def not_removed(self, ids: Iterable[str]) -> None:
+        """Note that the server has refused to remove messages."""
+        with self._file.transaction() as database:
+            database.executemany("UPDATE kept SET removed = NULL WHERE id = ?", ((id,) for id in ids))

@@ -18,13 +18,16 @@ from mailproto.imap import IMAPClient
 from mailproto.imap.values import FetchedMessage, UidSet
 from mailproto.pop3 import POP3Client
 
-__all__ = ["Got", "IMAPSource", "POP3Source", "Source"]
+__all__ = ["OWN", "Got", "IMAPSource", "POP3Source", "Source"]
 
 LARGEST: Final = 1 << 30
 """Octets of the largest message that is fetched."""
 
 TOO_MANY: Final = 2
 """How many times more messages an IMAP server may list than it has."""
+
+OWN: Final = "="
+"""What the id begins with that a message gets here because the server gives it none."""
 
 _EMPTY: Final = "the server gives no octets of it"
 """No message is empty: the server could not read it."""
@@ -72,8 +75,9 @@ class Source(ABC):
     had not."""
 
     def is_renumbered(self, id: str, known: str) -> bool:
-        """Whether two ids of the same octets are those of one message: the server has given it a new id."""
-        return False
+        """Whether two ids of the same octets are those of one message: the server has given it a new id, or
+        gives none today, or gave none before."""
+        return id.startswith(OWN) != known.startswith(OWN)
 
 
 class POP3Source(Source):

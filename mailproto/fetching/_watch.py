@@ -127,6 +127,7 @@ class Watch(AsyncIterator[FetchedMessage]):
         self._events: Events | None = None
         self._news = True  # whether there may be messages that have not been looked for
         self._ready: deque[FetchedMessage] = deque()
+        self._gone: dict[int, list[int]] = {}  # what is gone just before a ready one, and is taken with it
         self._given: FetchedMessage | None = None
         self._pause = FIRST_PAUSE
 
@@ -146,6 +147,7 @@ class Watch(AsyncIterator[FetchedMessage]):
         if self._waiting is not None:
             self._waiting.cancel()
         self._ready.clear()
+        self._gone.clear()
         self._given = None
         if self._is_open:
             self._is_open = False
@@ -169,7 +171,7 @@ class Watch(AsyncIterator[FetchedMessage]):
             await in_thread(self._reactor, self._state.open)
             self._is_open = True
         if self._given is not None:
-            await self._take([self._given])
+            await self._take(self._given)
             self._given = None
         while not self._ready:
             try:
@@ -252,13 +254,20 @@ class Watch(AsyncIterator[FetchedMessage]):
         async for message in client.fetch(UidSet(uids), "FLAGS", "INTERNALDATE", "BODY.PEEK[]", _PRINTED):
             if message.content is not None:
                 found[message.uid] = message
-        if gone := [uid for uid in uids if uid not in found]:
+        gone: list[int] = []
+        for uid in uids:
+            if uid not in found:
+                gone.append(uid)
+                continue
+            self._gone[uid], gone = gone, []
+            self._ready.append(found[uid])
+        if not found:
             await in_thread(self._reactor, self._state.take, gone)
-        self._ready.extend(found[uid] for uid in uids if uid in found)
 
-    async def _take(self, messages: Sequence[FetchedMessage]) -> None:
-        prints = [each for message in messages if (each := print_of(message.header)) is not None]
-        await in_thread(self._reactor, self._state.take, [each.uid for each in messages], prints)
+    async def _take(self, message: FetchedMessage) -> None:
+        uids = [*self._gone.pop(message.uid, ()), message.uid]
+        printed = print_of(message.header)
+        await in_thread(self._reactor, self._state.take, uids, [] if printed is None else [printed])
 
     # -- at the beginning of a connection
 

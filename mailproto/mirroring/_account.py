@@ -19,10 +19,11 @@ from mailproto.interfaces import IAccount
 from mailproto.mirroring._account_sides import AccountSide, ListedMailbox
 from mailproto.mirroring._breathing import Breather
 from mailproto.mirroring._changed_names import ChangedNames, Gone
+from mailproto.mirroring._exchanged import Exchanged
 from mailproto.mirroring._link import ClientSource, Link, Persistence, is_client_source
 from mailproto.mirroring._local_account import LocalAccount
 from mailproto.mirroring._names import careful, free_name
-from mailproto.mirroring._pairs import MailboxPair, mailbox_pairs
+from mailproto.mirroring._pairs import Lists, MailboxPair, mailbox_pairs
 from mailproto.mirroring._remote_account import RemoteAccount
 from mailproto.mirroring._report import MirrorFailure, MirrorProgress, MirrorReport
 from mailproto.mirroring._run import MailboxRun
@@ -30,6 +31,9 @@ from mailproto.mirroring._sides import MirrorError
 from mailproto.mirroring._state import MirrorState
 
 __all__ = ["account_sides", "mirror_account"]
+
+_ATTEMPTS = 4
+"""How often names are looked at: what is renamed on one side may take a name from the other side."""
 
 
 async def mirror_account(
@@ -159,22 +163,31 @@ class _AccountRun:
             breather=self._breather,
             report=self._report,
         )
-        await self._again(lambda: changed.settle(only))
+        for attempt in range(_ATTEMPTS):
+            await self._again(partial(changed.settle, only, compare=attempt > 0))
+            self._states.has_compared = attempt + 1 == _ATTEMPTS
+            failures = len(self._report.failures)
+            try:
+                await self._pairs(changed.lists, only)
+                return
+            except Exchanged:
+                del self._report.failures[failures:]
+                self._report.mailboxes = 0
+
+    async def _pairs(self, lists: Lists, only: Collection[str] | None) -> None:
         self._known = self._states.names()
-        pairs = mailbox_pairs(self._accounts, changed.lists, self._known, both=self._both)
+        pairs = mailbox_pairs(self._accounts, lists, self._known, both=self._both)
         if only is not None:
             pairs = [pair for pair in pairs if pair.names[0] in only]
             for name in sorted({*only} - {pair.names[0] for pair in pairs}):
                 self._report.failures.append(MirrorFailure(name, None, "there is no such mailbox"))
-        self._taken = [
-            {*names, *(pair.names[side] for pair in pairs)} for side, names in enumerate(changed.lists)
-        ]
+        self._taken = [{*names, *(pair.names[side] for pair in pairs)} for side, names in enumerate(lists)]
         for number, pair in enumerate(pairs):
             try:
                 await self._again(partial(self._pair, pair, number, len(pairs)))
             except CommandRefused as error:
                 self._failed(pair, error)
-            except ClientError:
+            except (ClientError, Exchanged):
                 raise
             except (MailError, MirrorError) as error:
                 self._failed(pair, error)

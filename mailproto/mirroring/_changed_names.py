@@ -15,10 +15,12 @@ from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost
 from mailproto.errors import MailError
 from mailproto.mirroring._account_sides import AccountSide, Identity, ListedMailbox
 from mailproto.mirroring._breathing import Breather
+from mailproto.mirroring._exchanged import displaced, names_now
 from mailproto.mirroring._names import free_name
 from mailproto.mirroring._pairs import Lists, listed_of
 from mailproto.mirroring._removing import finish_removal, remove_mailbox
 from mailproto.mirroring._report import MirrorFailure, MirrorReport
+from mailproto.mirroring._same_account import is_same_account
 from mailproto.mirroring._sides import MirrorError
 from mailproto.mirroring._state import Mirrored, MirrorState
 from mailproto.model import INBOX
@@ -63,16 +65,24 @@ class ChangedNames:
         self._report = report
         self._moves: list[tuple[int, str, str]] = []  # side, old and new beginning of a name
         self._identities: dict[tuple[int, str], Identity | None] = {}
+        self._avoided: tuple[set[str], set[str]] = (set(), set())  # this run could not compare these
+        self._is_same = [False, False]  # whether an account is known to be the one that was mirrored before
 
-    async def settle(self, only: Collection[str] | None) -> None:
+    async def settle(self, only: Collection[str] | None, *, compare: bool = False) -> None:
         """Do that, for all mailboxes or for those with some names at the source.
 
+        :param compare: whether to look behind all names, because some have been exchanged.
         :raises MailError: a list of mailboxes cannot be read.
         """
+        self._identities.clear()
         await self._list()
         for known in self._states.mirrored():
             if known.removing and not self._dry_run:
                 await self._trying(known, self._go_on_removing(known))
+        for side in (0, 1):
+            self._is_same[side] = await self._is_same_account(side)
+        if compare or await self._may_be_exchanged(0) or await self._may_be_exchanged(1):
+            await self._exchanged()
         # Superiors come first, because a rename takes inferiors along.
         for known in sorted(self._states.mirrored(), key=lambda known: len(known.names[0])):
             if self._lacks(known) and (only is None or known.names[0] in only):
@@ -84,12 +94,15 @@ class ChangedNames:
 
     async def _list(self) -> None:
         self.lists = await listed_of(self._accounts, self._report)
+        for listed, avoided in zip(self.lists, self._avoided, strict=True):
+            for name in avoided & listed.keys():
+                del listed[name]
 
     def _lacks(self, known: Mirrored) -> bool:
         """Whether a mailbox is not listed on a side."""
         return any(name not in listed for name, listed in zip(known.names, self.lists, strict=True))
 
-    async def _trying(self, known: Mirrored, step: Coroutine[Any, Any, None]) -> None:
+    async def _trying(self, known: Mirrored, step: Coroutine[Any, Any, object]) -> None:
         """What cannot be done with one mailbox does not concern the others."""
         try:
             await step
@@ -102,6 +115,103 @@ class ChangedNames:
 
     def _failed(self, known: Mirrored, error: Exception) -> None:
         self._report.failures.append(MirrorFailure(known.names[0], None, str(error)))
+
+    # -- accounts made anew
+
+    async def _is_same_account(self, side: int) -> bool:
+        """Whether what is not there was removed.
+
+        What an account made anew lacks is forgotten: for these mailboxes this run is the first one.  So they
+        are safe in the next runs, too, which know the new INBOX.
+        """
+        mirrored = self._states.mirrored()
+        missing = [known for known in mirrored if known.names[side] not in self.lists[side]]
+        if not missing:
+            return True
+
+        async def identity(known: Mirrored) -> Identity | None:
+            found: list[Identity | None] = []
+
+            async def find() -> None:
+                found.append(await self._identity(side, known.names[side]))
+
+            await self._trying(known, find())
+            if not found:
+                self._avoided[side].add(known.names[side])
+                await self._list()
+                return None
+            return found[0]
+
+        same = await is_same_account(side, mirrored, dict(self.lists[side]), identity)
+        if same is False:
+            for known in missing:
+                await self._trying(known, self._is_gone(side, known))  # if it is there, it is listed now
+                if known.names[side] not in self.lists[side]:
+                    self._states.forget(known.id)
+        return bool(same)
+
+    # -- exchanged names
+
+    async def _may_be_exchanged(self, side: int) -> bool:
+        """Whether a missing mailbox may have the name of another one now, or a new name is a known one's."""
+        mirrored, listed = self._states.mirrored(), self.lists[side]
+        names = {each.names[side] for each in mirrored}
+        new = [name for name in listed if name not in names]
+        if not names.issubset(listed) and (self._gone != "keep" or new):
+            return True
+        ids = {each.identity[side] for each in mirrored} - {""}
+        for name in new if ids else ():
+            found = await self._identity(side, name)
+            if found is not None and found.id in ids:
+                return True
+        return False
+
+    async def _exchanged(self) -> None:
+        """Let each pair have the names that its mailboxes have now, if one has the name of another."""
+        mirrored = self._states.mirrored()
+        now = [await names_now(side, mirrored, [*self.lists[side]], self._identity) for side in (0, 1)]
+        others = [displaced(side, mirrored, self.lists[side], now[side]) for side in (0, 1)]
+        if not any(others):
+            return
+        moved = {
+            known.id: [now[side].get(known.id, name) != name for side, name in enumerate(known.names)]
+            for known in mirrored
+        }
+        for side in (0, 1):
+            for known in others[side]:
+                if known.id not in now[side] and known.id in moved:  # removed: what is left is as if new
+                    self._states.forget(known.id)
+                    del moved[known.id]
+        self._states.rename_all(
+            {
+                known.id: (now[0].get(known.id, known.names[0]), now[1].get(known.id, known.names[1]))
+                for known in mirrored
+                if known.id in moved
+            }
+        )
+        waiting = [known.id for known in mirrored if sum(moved.get(known.id, ())) == 1]
+        while waiting:  # those first whose new name nobody has
+            free = [id_ for id_ in waiting if await self._has_followed(id_, 1 if moved[id_][0] else 0)]
+            if not free:
+                return  # in a circle: they stay pairs with two names
+            waiting = [id_ for id_ in waiting if id_ not in free]
+
+    async def _has_followed(self, id_: int, side: int) -> bool:
+        """Give a mailbox its new name on the other side; False if that is taken by now."""
+        [known] = [each for each in self._states.mirrored() if each.id == id_]
+        levels = self.lists[1 - side][known.names[1 - side]].levels
+        wanted = self._accounts[side].name_of(levels)
+        if side == 0 and not self._both:
+            return True
+        if wanted in self.lists[side] and wanted != known.names[side]:
+            return False
+        try:
+            self._states.rename(id_, await self._follow(side, known, known.names))
+        except ConnectionLost:
+            raise
+        except MailError as error:
+            self._failed(known, error)
+        return True
 
     # -- renamed mailboxes
 
@@ -235,8 +345,8 @@ class ChangedNames:
 
     async def _removed(self, side: int, known: Mirrored) -> bool:
         account, name = self._accounts[side], known.names[side]
-        if INBOX not in self.lists[1 - side]:  # it is always there: the list is not whole
-            return False
+        if not self._is_same[1 - side] or INBOX not in self.lists[1 - side]:
+            return False  # another account, or a list that is not whole: INBOX is always there
         inferior = name + account.delimiter
         if any(each.startswith(inferior) for each in self.lists[side]):
             return False

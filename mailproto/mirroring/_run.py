@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mailproto.mirroring._breathing import Breather
 from mailproto.mirroring._copying import Copying
+from mailproto.mirroring._exchanged import Exchanged
 from mailproto.mirroring._flags import (
     Flags,
     changed_flags,
@@ -56,6 +57,7 @@ class MailboxRun:
     async def run(self, states: MirrorState) -> None:
         """Mirror.
 
+        :raises Exchanged: nothing is done, because a mailbox has the name of another one.
         :raises MirrorError: it cannot go on.
         :raises MailError: a side fails.
         """
@@ -68,10 +70,13 @@ class MailboxRun:
             raise MirrorError(f"{name} cannot be changed")
         state = states.mailbox(source.name, target.name)
         await self._breather.aside(state.see_nothing)
+        ids = (source.mailbox_id, target.mailbox_id)
+        if self._are_others(state) and not states.has_compared:
+            raise Exchanged(f"{source.name} is another mailbox now")
         validity = (source.uid_validity, target.uid_validity)
-        if 0 in validity or state.validity != validity:
+        if 0 in validity or state.validity != validity or self._are_others(state):
             state.begin_anew(validity)
-        state.note_identity((source.mailbox_id, target.mailbox_id))
+        state.note_identity(ids)
         await self._look(state)
         self._report.matched += await match(state, self._sides, self._breather)
         if not state.has_withheld():  # otherwise the next run looks at the same messages of the target
@@ -101,6 +106,13 @@ class MailboxRun:
             )
         )
         self._report.mailboxes += 1
+
+    def _are_others(self, state: MailboxState) -> bool:
+        """Whether other mailboxes have the names now.  UIDVALIDITY may be the same, where it is the time."""
+        return any(
+            known and side.mailbox_id and known != side.mailbox_id
+            for known, side in zip(state.identities, self._sides, strict=True)
+        )
 
     async def _look(self, state: MailboxState) -> None:
         """Note what is new on both sides."""

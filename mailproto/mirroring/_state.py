@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mailproto.mirroring._seen import SEEN, Seen
@@ -88,6 +88,7 @@ class MirrorState:
 
     def __init__(self, path: str | os.PathLike[str], between: str = "", *, dry_run: bool = False) -> None:
         path = os.fspath(path)
+        self.has_compared = True  # whether this run has looked behind all names, or there is only one
         self._database = _opened(path, dry_run=dry_run)
         try:
             self._prepare(path, between)
@@ -142,6 +143,19 @@ class MirrorState:
         """A mailbox has these names now."""
         self._database.execute("UPDATE mailbox SET source = ?, target = ? WHERE id = ?", (*names, id_))
 
+    def rename_all(self, names: Mapping[int, tuple[str, str]]) -> None:
+        """Mailboxes have these names now, and may have exchanged them."""
+        self._database.execute("BEGIN")
+        for statement, rows in (
+            ("UPDATE mailbox SET source = '\t' || id WHERE id = ?", [(id_,) for id_ in names]),
+            (
+                "UPDATE mailbox SET source = ?, target = ? WHERE id = ?",
+                [(*two, id_) for id_, two in names.items()],
+            ),
+        ):
+            self._database.executemany(statement, rows)
+        self._database.execute("COMMIT")
+
     def note_removing(self, id_: int, name: str) -> None:
         """A mailbox is being removed under this name; "" if it is not."""
         self._database.execute("UPDATE mailbox SET removing = ? WHERE id = ?", (name, id_))
@@ -180,12 +194,15 @@ class MailboxState(Seen):
     def __init__(self, database: sqlite3.Connection, id_: int) -> None:
         super().__init__(database, id_)
         row = self._row(
-            "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed FROM mailbox WHERE id = ?", id_
+            "SELECT validity0, validity1, modseq0, modseq1, next1, subscribed, identity0, identity1"
+            " FROM mailbox WHERE id = ?",
+            id_,
         )
         self.validity: tuple[int, int] = (row[0], row[1])
         self.modseqs: tuple[int, int] = (row[2], row[3])
         self.next_target: int = row[4]
         self.is_subscribed = bool(row[5])
+        self.identities: tuple[str, str] = (row[6], row[7])
 
     # -- kept
 

@@ -30,11 +30,12 @@ class Maildrop(Source):
         self.messages = messages
         self.given: list[str] = []
         self.renumbers = False
+        self.is_nameless = False
         self.fails: str | None = None
 
     async def listed(self) -> list[Listed]:
         self.ids = list(self.messages)
-        named = [("" if id.startswith("nameless") else id) for id in self.ids]
+        named = ["" if self.is_nameless or id.startswith("nameless") else id for id in self.ids]
         return [
             Listed(n, name, len(self.messages[id]))
             for n, (id, name) in enumerate(zip(self.ids, named, strict=True), 1)
@@ -53,7 +54,7 @@ class Maildrop(Source):
             del self.messages[self.ids[message.handle - 1]]
 
     def is_renumbered(self, id: str, known: str) -> bool:
-        return self.renumbers
+        return self.renumbers or super().is_renumbered(id, known)
 
 
 class FetchCase(SynchronousTestCase):

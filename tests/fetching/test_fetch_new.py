@@ -13,7 +13,7 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred
 
 from mailproto.backends import MemoryStore
-from mailproto.client.errors import ConnectionLost
+from mailproto.client.errors import CommandRefused, ConnectionLost
 from mailproto.errors import OverQuota, StoreUnusable
 from mailproto.fetching import FetchProgress
 from mailproto.fetching._database import StateFile
@@ -185,12 +185,55 @@ class IdTests(FetchCase):
         self.assertEqual(self.fetch(target).kept, 1)
         self.assertEqual(len(self.in_maildir()), 4)
 
+    def test_a_server_that_gives_ids_only_sometimes(self) -> None:
+        """As one that refuses UIDL while it has no room."""
+        for first in (False, True):
+            target = self.maildir()
+            self.source.messages = {str(n): mail(n + 10 * first) for n in range(3)}
+            for number in range(4):
+                self.source.is_nameless = (number % 2 == 0) == first
+                self.fetch(target)
+            self.assertEqual(len(self.in_maildir()), 3 + 3 * first)
+
     def test_a_server_that_counts(self) -> None:
         target = self.maildir()
         for number in range(3):
             self.source.messages = {"1": mail(number)}
             self.assertEqual(self.fetch(target, delete=True).kept, 1)
         self.assertEqual(self.in_maildir(), [on_unix(mail(n)) for n in range(3)])
+
+    def test_a_server_that_counts_and_another_client_that_removes(self) -> None:
+        target = self.maildir()
+        for number in range(3):
+            self.source.messages = {"1": mail(number)}
+            self.assertEqual(self.fetch(target).kept, 1)
+            self.source.messages = {}  # another client has removed it, and this one sees that
+            self.fetch(target)
+        self.assertEqual(self.in_maildir(), [on_unix(mail(n)) for n in range(3)])
+
+    def test_a_server_that_counts_and_an_end_just_when_it_has_removed(self) -> None:
+        target, remove = self.maildir(), self.source.remove
+
+        async def lost(messages: Any) -> None:
+            await remove(messages)
+            raise ConnectionLost
+
+        for number in range(3):
+            self.source.messages = {"1": mail(number)}
+            with patch.object(self.source, "remove", lost), self.assertRaises(ConnectionLost):
+                self.fetch(target, delete=True)
+        self.assertEqual(self.in_maildir(), [on_unix(mail(n)) for n in range(3)])
+
+    def test_a_server_that_refuses_to_remove_gives_each_once(self) -> None:
+        async def refused(messages: Any) -> None:
+            raise CommandRefused("read only")
+
+        target = self.maildir()
+        self.source.messages = {"1": mail(1)}
+        with patch.object(self.source, "remove", refused):
+            for _ in range(3):
+                self.assertRaises(CommandRefused, self.fetch, target, delete=True)
+        self.assertEqual(self.source.given, ["1"])
 
     def test_a_removed_message_that_comes_back_is_the_same(self) -> None:
         target = self.maildir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 
@@ -16,7 +17,7 @@ from mailproto.fetching import Watch, watch
 from mailproto.fetching._watch import AT_ONCE
 from mailproto.fetching._watch_state import WatchState, print_of
 from mailproto.imap import IMAPClient
-from mailproto.model import NewMessage
+from mailproto.model import FlagChange, FlagOperation, NewMessage
 from mailproto.testing import connected
 from tests.imap.server.dialogue import DialogueTestCase, run
 
@@ -139,6 +140,27 @@ class WatchTests(WatchCase):
             self.end(watching)
         watching = self.start()
         self.assertEqual([self.next(watching), self.next(watching)], ["1", "2"])
+
+    def test_one_that_is_gone_takes_none_before_it_along(self) -> None:
+        """After a new start, too: those before it were fetched with it, but the loop had not begun them."""
+        self.nothing(self.start())
+        self.add(mail(1), mail(2), mail(3))
+        box: Any = run(self.account.open(BOX))
+        search = IMAPClient.search
+
+        async def late(client: IMAPClient, criteria: Any) -> Any:
+            found = await search(client, criteria)
+            run(box.store([3], FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))))
+            run(box.expunge([3]))
+            return found
+
+        watching = self.start()
+        with patch.object(IMAPClient, "search", late):
+            self.assertEqual(self.next(watching), "1")
+        self.end(watching)
+        watching = self.start()
+        self.assertEqual([self.next(watching) for _ in range(2)], ["1", "2"])
+        self.nothing(watching)
 
     def test_messages_are_not_marked(self) -> None:
         self.add(mail(1))

@@ -6,38 +6,13 @@ from typing import Any
 from unittest.mock import patch
 
 from mailproto.errors import InvalidMailboxName, MailboxExists
-from mailproto.mirroring import MirrorReport, _remote_account, _remote_side, mirror_account
+from mailproto.mirroring import _remote_account, _remote_side, mirror_account
 from mailproto.mirroring._local_account import LocalAccount
 from mailproto.mirroring._remote_account import RemoteAccount
 from mailproto.mirroring._state import MirrorState
 from tests.imap.server.dialogue import run
-from tests.mirroring.sides import MirrorTestCase, contents
-
-
-class NamesTestCase(MirrorTestCase):
-    """`account` is at the server, and the source; `other_account` is the target."""
-
-    def mirror_all(self, **options: Any) -> MirrorReport:
-        call = mirror_account(self.link.client, self.other_account, self.state, clock=self.clock, **options)
-        found: MirrorReport = self.link.result(call)
-        self.assertEqual(found.failures, [])
-        return found
-
-    def names(self, account: Any) -> list[str]:
-        return [entry.name for entry in run(account.list()) if entry.selectable]
-
-    def box(self, account: Any, name: str) -> Any:
-        return run(account.open(name))
-
-    def texts(self, account: Any, name: str) -> list[str]:
-        return [octets.split(b"\r\n")[0][9:].decode() for octets, _ in contents(self.box(account, name))]
-
-    def assert_equal(self) -> None:
-        names = self.names(self.account)
-        self.assertEqual(names, self.names(self.other_account))
-        for name in names:
-            ours, theirs = (contents(self.box(each, name)) for each in (self.account, self.other_account))
-            self.assertEqual(ours, theirs, name)
+from tests.mirroring.accounts import NamesTestCase
+from tests.mirroring.sides import contents
 
 
 class RenamedTests(NamesTestCase):
@@ -133,20 +108,6 @@ class RenamedTests(NamesTestCase):
         self.assertEqual(self.mirror_all().copied, 1)
         self.assertEqual(self.texts(self.other_account, "Work/Deep"), ["in Work/Deep", "new"])
 
-    def test_two_that_exchange_their_names(self) -> None:
-        """The names are the same, so it is by their UIDs that they are others now: nothing is lost."""
-        for name in ("A", "B"):
-            run(self.account.create(name))
-            self.put(self.box(self.account, name), f"was {name}")
-        self.mirror_all(both=True)
-        for old, new in (("A", "C"), ("B", "A"), ("C", "B")):
-            run(self.account.rename(old, new))
-        self.mirror_all(both=True)
-        self.mirror_all(both=True)
-        self.assert_equal()
-        for name in ("A", "B"):
-            self.assertEqual(self.texts(self.account, name), ["was A", "was B"])
-
 
 class RenamedWithoutIdsTests(RenamedTests):
     def setUp(self) -> None:
@@ -160,6 +121,20 @@ class RenamedWithoutIdsTests(RenamedTests):
             return found and found._replace(id="")
 
         self.patch(LocalAccount, "identity", without_id)
+
+    def test_those_that_exchange_their_names(self) -> None:
+        """It is by their UIDs that they are others now: nothing is lost, and what is in both is in both."""
+        for name in ("A", "B"):
+            run(self.account.create(name))
+            self.put(self.box(self.account, name), f"was {name}")
+        self.mirror_all(both=True)
+        for old, new in (("A", "C"), ("B", "A"), ("C", "B")):
+            run(self.account.rename(old, new))
+        self.mirror_all(both=True)
+        self.mirror_all(both=True)
+        self.assert_equal()
+        for name in ("A", "B"):
+            self.assertEqual(self.texts(self.account, name), ["was A", "was B"])
 
     def test_an_empty_one_is_a_new_one(self) -> None:
         run(self.account.create("Empty"))

@@ -8,11 +8,18 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
 from mailproto.backends.remote._failures import translated
-from mailproto.client.errors import AuthenticationRefused, ClientError, ConnectionLost, ProtocolViolation
+from mailproto.client.errors import (
+    AuthenticationRefused,
+    ClientError,
+    CommandRefused,
+    ConnectionLost,
+    ProtocolViolation,
+)
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import Events, SelectedMailbox
@@ -290,9 +297,16 @@ class Connections:
         link = Link(client)
         self._links.append(link)
         client.closed().addCallback(self._ended, link)
-        await client.enable("QRESYNC")
-        if not client.capabilities:
-            await client.capability()
+        try:
+            with suppress(CommandRefused):  # offered, and refused: it is done without that
+                await client.enable("QRESYNC")
+            if not client.capabilities:
+                await client.capability()
+        except BaseException:  # also if this is cancelled: nobody would ever give it back
+            if link in self._links:
+                self._drop(link)
+            client.abort()
+            raise
         self.capabilities = client.capabilities
         self.has_qresync = "QRESYNC" in client.enabled
         return link
@@ -348,8 +362,14 @@ class Connections:
             waiter = next(iter(self._waiting))
             del self._waiting[waiter]
             opened = Deferred.fromCoroutine(self._open())
-            opened.addCallbacks(waiter.callback, waiter.errback)
-            opened.addCallback(lambda _: self._go_on())
+            opened.addBoth(self._give, waiter).addCallback(lambda _: self._go_on())
+
+    def _give(self, opened: Link | Failure, waiter: Deferred[Link]) -> None:
+        """Give a connection to the one that has waited for it; to others if that was cancelled."""
+        if not waiter.called:
+            waiter.callback(opened)
+        elif isinstance(opened, Link):
+            self._release(opened)
 
 
 @contextmanager

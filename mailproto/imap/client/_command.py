@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
@@ -45,6 +46,9 @@ class BodyWriter(Protocol):
 
 class Collector:
     """Takes the data that answer a command; by itself, it takes none."""
+
+    is_given_up = False
+    """Whether nobody wants the answer any more: the command need not be sent."""
 
     def take(self, data: Data, uid: int | None) -> bool:
         """Take a response; False if it is no answer to this command.
@@ -140,6 +144,28 @@ class Command(Turn):
             return self.mailbox != other.mailbox
         mine, others = self.uids, other.uids
         return mine is not None and others is not None and not mine.overlaps(others)
+
+    def cancellable(self, drop: Callable[[Turn], object]) -> Deferred[StatusResponse]:
+        """The result of a command that waits for its turn.
+
+        :param drop: called if this is cancelled; a command that was sent goes on, and its answer is dropped.
+        """
+
+        def cancelled(_: Deferred[StatusResponse]) -> None:
+            drop(self)
+
+        waiting: Deferred[StatusResponse] = Deferred(cancelled)
+
+        def answered(ending: StatusResponse) -> None:
+            if not waiting.called:
+                waiting.callback(ending)
+
+        def failed(failure: Failure) -> None:
+            if not waiting.called:
+                waiting.errback(failure)
+
+        self.result.addCallbacks(answered, failed)
+        return waiting
 
     def fail(self, error: ClientError) -> None:
         """The connection ended before it was answered."""

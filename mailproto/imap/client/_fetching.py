@@ -95,7 +95,7 @@ class Fetching(Collector):
         self._waiter: Deferred[None] | None = None
         self._error: Exception | None = None
         self._is_over = False
-        self._is_dropped = False
+        self.is_given_up = False
         self.vanished = UidSet()
         if isinstance(texts, Deferred):
             texts.addCallback(self._begin).addErrback(self._failed)
@@ -108,7 +108,7 @@ class Fetching(Collector):
 
     def _next(self) -> None:
         """Send the next command."""
-        if not self._texts or self._is_dropped:
+        if not self._texts or self.is_given_up:
             self._end(None)
             return
         text, self._known = self._texts.popleft()
@@ -157,7 +157,7 @@ class Fetching(Collector):
         text = data.text
         if not self._is_asked_for(text):
             return False
-        if self._is_dropped:
+        if self.is_given_up:
             return True
         limits = self._session.limits
         octets = memory = len(text) + 500
@@ -178,7 +178,7 @@ class Fetching(Collector):
     def take_some(self, fetches: Fetches, start: int) -> int:
         """Take those that were asked for; none if something must be done with each."""
         session = self._session
-        if self._is_dropped or session.others_wait:
+        if self.is_given_up or session.others_wait:
             return 0
         known, limits = self._known, session.limits
         low, high = (1, 0) if known is not None else (0, 1 << 32)  # a range that has the UIDs of some
@@ -244,7 +244,7 @@ class Fetching(Collector):
 
     def body(self, begins: BodyBegins, uid: int | None) -> BodyWriter | None:
         """A file for a large literal."""
-        return None if self._is_dropped else LargeLiteral(self.give_up)
+        return None if self.is_given_up else LargeLiteral(self.give_up)
 
     def give_up(self, error: Exception) -> None:
         """Nothing more is taken."""
@@ -255,7 +255,7 @@ class Fetching(Collector):
 
     def drop(self) -> None:
         """Nobody takes the messages any more."""
-        self._is_dropped = True
+        self.is_given_up = True
         self._queue.clear()
         self.ready.clear()
         self._octets = self._memory = 0

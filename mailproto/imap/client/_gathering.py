@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from mailproto._arguments import wrong_type
 from mailproto.client.errors import NotOffered, ProtocolViolation
@@ -34,15 +34,17 @@ def at_once(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Deferred
 async def each_of(answers: Sequence[Deferred[T]]) -> list[T]:
     """Wait for the answers to several commands.
 
-    :raises Exception: the first error; the others are dropped.
+    :raises Exception: the first error; the others are dropped.  If this is cancelled, all are.
     """
     found = []
     for place, answer in enumerate(answers, 1):
         try:
             found.append(await answer)
-        except BaseException:
+        except BaseException as error:
             for other in answers[place:]:
                 other.addErrback(lambda _: None)
+                if isinstance(error, CancelledError):
+                    other.cancel()
             raise
     return found
 

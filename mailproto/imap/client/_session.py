@@ -84,13 +84,13 @@ class IMAPSession(KnownServer, ClientSession[Answer]):
     def command(self, command: Command) -> Deferred[StatusResponse]:
         """Send a command when its turn comes.
 
-        :returns: fires with the tagged OK.
+        :returns: fires with the tagged OK.  If it is cancelled before, the command is not sent.
         :raises CommandRefused: NO or BAD.
         """
         command.is_turn = True
         if not self.enqueue(command):
             command.fail(self.error or ConnectionLost())
-        return command.result
+        return command.result if command.tag else command.cancellable(self.drop)
 
     def enqueue(self, turn: Turn) -> bool:
         """Add a turn; what holds the connection lets go of it."""
@@ -147,8 +147,9 @@ class IMAPSession(KnownServer, ClientSession[Answer]):
         """Begin a command."""
         if not isinstance(turn, Command):
             raise TypeError(turn)
-        self._active = turn
-        self._start(turn)
+        if turn.collector is None or not turn.collector.is_given_up:
+            self._active = turn
+            self._start(turn)
         return True
 
     def advance(self) -> None:

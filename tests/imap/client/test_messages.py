@@ -8,7 +8,7 @@ import tracemalloc
 from email.message import EmailMessage
 from typing import Any
 
-from twisted.internet.defer import CancelledError, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from mailproto.client.errors import ClientError, CommandRefused, ConnectionLost, NotOffered, ProtocolViolation
 from mailproto.content import Content
@@ -182,6 +182,39 @@ class FetchTests(ClientTestCase):
         done = self.client.noop()
         self.transport.send(b"A4 OK\r\n")
         self.result(done)
+
+    def test_cancelled_before_it_is_sent(self) -> None:
+        """It is not sent: who calls it again would have it done twice."""
+        client = self.selected()
+        client.expunge()
+        waiting: list[Deferred[Any]] = [
+            client.append("x", b"a", b"b"),
+            client.store([1], add={"\\Deleted"}),
+            client.move([1], "x"),
+        ]
+        fetched = client.fetch("1:*", "BODY.PEEK[]")
+        later = client.noop()
+        for each in waiting:
+            each.cancel()
+            self.error(each, CancelledError)
+        del fetched
+        self.transport.read()
+        self.transport.send(b"A2 OK\r\n")
+        self.assertEqual(self.transport.read(), b"A3 NOOP\r\n")
+        self.transport.send(b"A3 OK\r\n")
+        self.result(later)
+
+    def test_those_behind_a_cancelled_one_begin(self) -> None:
+        client = self.selected()
+        client.noop()
+        alone = client.expunge()
+        behind = client.noop()
+        self.assertEqual(self.transport.read(), b"A2 NOOP\r\n")
+        alone.cancel()
+        self.error(alone, CancelledError)
+        self.assertEqual(self.transport.read(), b"A3 NOOP\r\n")
+        self.transport.send(b"A2 OK\r\nA3 OK\r\n")
+        self.result(behind)
 
     def test_arguments(self) -> None:
         self.selected()

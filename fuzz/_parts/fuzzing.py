@@ -32,6 +32,9 @@ __all__ = ["instrumented", "is_instrumented", "run"]
 SLOW = 5
 """Seconds of a processor after which an input counts as a failure: it is small, and so should be the time."""
 
+INSTRUMENTED = 10
+"""How many times as long code takes that atheris observes."""
+
 
 def is_instrumented() -> bool:
     """Whether atheris watches the branches, which makes everything several times slower."""
@@ -72,7 +75,7 @@ def run(doc: str | None, one_input: Callable[[bytes], None], seeds: Sequence[byt
         _at_random(one_input, list(seeds), given.paths, given.seconds)
         return
     if not any(option.startswith("-timeout=") for option in others):
-        others.append(f"-timeout={SLOW}")
+        others.append(f"-timeout={SLOW * INSTRUMENTED}")
     if given.seconds:
         others.append(f"-max_total_time={given.seconds}")
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Seen", "seen"]
+__all__ = ["Seen", "differences", "seen"]
 
 
 class Seen(NamedTuple):
@@ -33,6 +34,15 @@ class Seen(NamedTuple):
 def seen(file: Path) -> list[Seen]:
     """The answers in a file."""
     return [_read(block) for block in file.read_text(encoding="utf-8").strip().split("\n\n")]
+
+
+def differences(file: Path, made: Callable[[Seen], str]) -> str:
+    """Where a client makes something else of an answer than is expected: all of them together."""
+    return "\n".join(
+        f"{row.title} ({row.where}):\n{found}\ninstead of:\n{row.expected}\n"
+        for row in seen(file)
+        if (found := made(row)) != row.expected
+    )
 
 
 def _read(block: str) -> Seen:

@@ -25,7 +25,7 @@ from mailproto.imap.values import (
     ThreadNode,
 )
 from tests.imap.client.dialogue import BOB, FEW, ClientTestCase
-from tests.seen import Seen, seen
+from tests.seen import Seen, differences
 
 DATA = Path(__file__).parent / "seen"
 
@@ -48,14 +48,7 @@ class SeenTests(ClientTestCase):
         return message
 
     def check(self, kind: str, made: Callable[[Seen], str]) -> None:
-        """Compare what the client makes of each answer; all differences are shown together."""
-        wrong = []
-        for row in seen(DATA / f"{kind}.txt"):
-            found = made(row)
-            if found != row.expected:
-                wrong.append(f"{row.title} ({row.where}):\n{found}\ninstead of:\n{row.expected}\n")
-        if wrong:
-            self.fail("\n" + "\n".join(wrong))
+        self.assertEqual(differences(DATA / f"{kind}.txt", made), "")
 
     def test_greetings(self) -> None:
         self.check("greetings", self.greeting)

@@ -13,7 +13,7 @@ from mailproto.auth import Password
 from mailproto.client.errors import AuthenticationRefused
 from mailproto.pop3.wire import Reply
 from tests.pop3.client.dialogue import PLAIN, ClientTestCase
-from tests.seen import Seen, seen
+from tests.seen import Seen, differences
 
 DATA = Path(__file__).parent / "seen"
 ALICE = Password("alice", "secret")
@@ -21,14 +21,7 @@ ALICE = Password("alice", "secret")
 
 class SeenTests(ClientTestCase):
     def check(self, kind: str, made: Callable[[Seen], str]) -> None:
-        """Compare what the client makes of each answer; all differences are shown together."""
-        wrong = []
-        for row in seen(DATA / f"{kind}.txt"):
-            found = made(row)
-            if found != row.expected:
-                wrong.append(f"{row.title} ({row.where}):\n{found}\ninstead of:\n{row.expected}\n")
-        if wrong:
-            self.fail("\n" + "\n".join(wrong))
+        self.assertEqual(differences(DATA / f"{kind}.txt", made), "")
 
     def test_greetings(self) -> None:
         self.check("greetings", self.greeting)

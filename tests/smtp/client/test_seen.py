@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.auth import Password, Token
 from mailproto.smtp.wire import Capabilities
-from tests.seen import Seen, seen
+from tests.seen import Seen, differences
 from tests.smtp.client.dialogue import ALICE, PIPELINING, PLAIN, SENDER, TEXT, ClientTestCase
 
 DATA = Path(__file__).parent / "seen"
@@ -18,14 +18,7 @@ DATA = Path(__file__).parent / "seen"
 
 class SeenTests(ClientTestCase):
     def check(self, kind: str, made: Callable[[Seen], str]) -> None:
-        """Compare what the client makes of each answer; all differences are shown together."""
-        wrong = []
-        for row in seen(DATA / f"{kind}.txt"):
-            found = made(row)
-            if found != row.expected:
-                wrong.append(f"{row.title} ({row.where}):\n{found}\ninstead of:\n{row.expected}\n")
-        if wrong:
-            self.fail("\n" + "\n".join(wrong))
+        self.assertEqual(differences(DATA / f"{kind}.txt", made), "")
 
     def error_in(self, done: Deferred[Any]) -> str:
         error = self.error(done, Exception)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_call, wrong_type
+from mailproto._in_thread import in_thread
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import Credentials, MailboxURL
 from mailproto.client._mailbox_url import MailboxScheme
@@ -18,7 +19,6 @@ from mailproto.client.errors import CommandRefused
 from mailproto.fetching._fetch_state import FetchState, Known, Note
 from mailproto.fetching._sources import OWN, Got, IMAPSource, POP3Source, Source
 from mailproto.fetching._targets import MailboxTarget, Target
-from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import FetchProgress, FetchResult, Incoming, Listed, digest_of
 from mailproto.imap import IMAPClient
 from mailproto.interfaces import IMailbox

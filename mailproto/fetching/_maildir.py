@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from mailproto._in_thread import in_thread
 from mailproto.fetching._lines import unix_lines
 from mailproto.fetching._targets import Intend, Target
-from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import Incoming
 from mailproto.files import make_folder, sync_folder
 from mailproto.typing import ReactorTime

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mailproto._in_thread import in_thread
 from mailproto.fetching._lines import unix_lines
 from mailproto.fetching._mbox_lock import MboxLock
 from mailproto.fetching._targets import Intend, Target
-from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import Incoming
 from mailproto.files import make_folder, sync_folder
 from mailproto.message import Message

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
+from mailproto._in_thread import in_thread
 from mailproto.awaiting import settle
 from mailproto.errors import OverQuota
-from mailproto.fetching._threads import in_thread
 from mailproto.fetching._values import Incoming, digest_of
 from mailproto.interfaces import IMailbox
 from mailproto.model import NewMessage, Part

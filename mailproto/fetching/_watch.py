@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_bool, check_call
+from mailproto._in_thread import in_thread
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import Credentials, MailboxURL
 from mailproto.client.errors import (
@@ -22,7 +23,6 @@ from mailproto.client.errors import (
     TLSUnavailable,
 )
 from mailproto.fetching._fetch_new import source_name
-from mailproto.fetching._threads import in_thread
 from mailproto.fetching._watch_state import Place, WatchState, print_of
 from mailproto.imap import IMAPClient
 from mailproto.imap.values import Events, Exists, FetchedMessage, Missed, SelectedMailbox, UidSet

@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
-from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 
+from mailproto._in_thread import in_thread
 from mailproto.content import Content
 
 __all__ = ["Breather"]
@@ -45,10 +44,7 @@ class Breather:
 
     async def aside(self, function: Callable[[], T]) -> T:
         """Call a function that waits for the disk, in a thread if there are threads; its result."""
-        if IReactorThreads.providedBy(self._clock):
-            result: T = await deferToThreadPool(self._clock, self._clock.getThreadPool(), function)
-            return result
-        return function()
+        return await in_thread(self._clock, function)
 
     async def digest(self, content: Content) -> bytes:
         """SHA-256 of a message's octets."""

@@ -8,8 +8,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.fetching import _threads
-from mailproto.fetching._threads import in_thread
+from mailproto import _in_thread
+from mailproto._in_thread import in_thread
 
 
 class Threads(Clock):
@@ -20,7 +20,7 @@ class Threads(Clock):
 class InThreadTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.working: Deferred[int] = Deferred()
-        self.patch(_threads, "deferToThreadPool", lambda *_: self.working)
+        self.patch(_in_thread, "deferToThreadPool", lambda *_: self.working)
         self.released = False
 
     async def use(self) -> int:
